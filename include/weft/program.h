@@ -1,0 +1,123 @@
+/* A program: a graph compiled for given outputs, extents, mode and state. Immutable but for its arena;
+ * running it allocates nothing. Two programs may run at once from two threads, also on one state as long
+ * as neither updates it; one program runs once at a time. */
+#ifndef WEFT_PROGRAM_H
+#define WEFT_PROGRAM_H
+
+#include <stdio.h>
+
+#include "weft/op.h"
+#include "weft/state.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weft_program weft_program;
+
+/* Passes that can be switched off, in the order in which they run. prune, bind, select and plan cannot. */
+#define WEFT_PASS_TABLE(X)                                                                         \
+    X(WEFT_PASS_CSE, "cse")           /* one node for equal computations */                        \
+    X(WEFT_PASS_FOLD, "fold")         /* constants and identities */                               \
+    X(WEFT_PASS_VIEW, "view")         /* reshape, slice, split and concat without copying */       \
+    X(WEFT_PASS_ORDER, "order")       /* order for memory; off: order of creation */               \
+    X(WEFT_PASS_IN_PLACE, "in_place") /* outputs over dying inputs */                              \
+    X(WEFT_PASS_REUSE, "reuse")       /* one arena slot for several values */
+
+typedef enum weft_pass {
+#define WEFT_PASS_ENUM(name, text) name,
+    WEFT_PASS_TABLE(WEFT_PASS_ENUM)
+#undef WEFT_PASS_ENUM
+        WEFT_PASSES
+} weft_pass;
+
+/* Another shape for an input than the graph's, same rank: other image sizes. */
+typedef struct weft_extents {
+    weft_value input;
+    weft_shape shape;
+} weft_extents;
+
+typedef struct weft_compile_options {
+    weft_mode mode;          /* in train mode, writes of variables (updates, running statistics) happen */
+    const weft_value *fetch; /* values to be read after a run */
+    int fetches;
+    int64_t batch; /* what the open extent is bound to; 0: 1 */
+    const weft_extents *extents;
+    int extent_count;
+    int threads;         /* 0: the context's */
+    bool no_writes;      /* train mode without updates and running statistics */
+    unsigned without;    /* passes to leave out: 1u << WEFT_PASS_... */
+    bool poison;         /* debug: fill the arena with NaN before a run and every slot when it is freed */
+    bool check_finite;   /* stop at the first NaN or infinity and name its node */
+    bool profile;        /* measure the time of each step */
+    FILE *trace;         /* print the program after each pass; NULL: no */
+} weft_compile_options;
+
+/* Compiles. The state must be of the same graph and outlive the program. options may not be NULL:
+ * without fetches (in train mode also without writes) there is nothing to run, an error. */
+WEFT_API weft_status weft_compile(weft_graph *graph, weft_state *state,
+                                  const weft_compile_options *options, weft_program **program,
+                                  weft_error *error);
+WEFT_API void weft_program_destroy(weft_program *program);
+
+/* Data for one input, dense, row-major, of the input's dtype (WEFT_REAL: the state's). It is read in
+ * place while weft_run runs and stays the caller's; any alignment of its element type will do. */
+typedef struct weft_feed {
+    weft_value input;
+    const void *data;
+    size_t bytes; /* exactly what the input needs at the program's extents */
+} weft_feed;
+
+typedef struct weft_run_options {
+    int64_t first_sample; /* see weft_run_info */
+    int64_t micro_batch;
+} weft_run_options;
+
+/* Runs the program. Every input it reads must be fed. options may be NULL. A missing, unknown or
+ * wrongly sized feed is an error before anything runs. */
+WEFT_API weft_status weft_run(weft_program *program, const weft_feed *feeds, int count,
+                              const weft_run_options *options, weft_error *error);
+
+/* A fetched value after a run: dense, in the program's memory, valid until its next run. data is NULL
+ * where the value was not among the fetches. */
+WEFT_API weft_tensor weft_fetch(const weft_program *program, weft_value value);
+/* Element 0 of a fetched value as a double; NaN where it was not fetched. */
+WEFT_API double weft_fetch_scalar(const weft_program *program, weft_value value);
+
+typedef struct weft_report {
+    int steps;
+    int64_t arena_bytes;    /* memory of transient values, workspace included */
+    int64_t bound_bytes;    /* largest sum of live sizes at any step: no plan of this order needs less */
+    int64_t state_bytes;    /* of the variables that the program uses */
+    int64_t constant_bytes; /* constants and arguments of kernels */
+    double flops, bytes;    /* of one run */
+    int64_t runs;
+    double seconds; /* of the last run */
+} weft_report;
+
+WEFT_API weft_report weft_program_report(const weft_program *program);
+
+/* One step of a program, for profiles and diagrams. */
+typedef struct weft_step_report {
+    const char *name; /* scoped name of the node */
+    const char *op;
+    double flops, bytes;
+    double seconds;      /* of the last run, when profiling; else 0 */
+    int64_t live_bytes;  /* arena bytes in use during the step */
+    int64_t pieces;
+} weft_step_report;
+
+/* Step `index` in order of execution; false past the last. */
+WEFT_API bool weft_program_step(const weft_program *program, int index, weft_step_report *report);
+
+/* Prints one line a step. */
+WEFT_API void weft_program_print(const weft_program *program, FILE *file);
+
+/* Checks the plan once more by an independent program: no two values that live at once overlap, every
+ * read comes after its write, no variable is read after its update. */
+WEFT_API weft_status weft_program_verify(const weft_program *program, weft_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

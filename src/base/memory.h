@@ -1,0 +1,27 @@
+/* Memory through the context's allocator. */
+#ifndef WEFT_BASE_MEMORY_H
+#define WEFT_BASE_MEMORY_H
+
+#include "weft/context.h"
+
+enum { WEFT_ALIGNMENT = 64 };
+
+/* bytes of storage aligned to 64, zeroed; NULL when memory is short. 0 bytes ask for 1. */
+void *weft_allocate(weft_context *context, size_t bytes);
+/* As above for count elements, checked for overflow. */
+void *weft_allocate_array(weft_context *context, size_t count, size_t element);
+/* Not zeroed, with another alignment. */
+void *weft_allocate_raw(weft_context *context, size_t bytes, size_t alignment);
+/* Gives back what was allocated with the same byte count; memory may be NULL. */
+void weft_release(weft_context *context, void *memory, size_t bytes);
+void weft_release_array(weft_context *context, void *memory, size_t count, size_t element);
+
+/* Makes room for `need` elements in a growing array: *memory and *capacity change together. False when
+ * memory is short; the array is then as before. New elements are zeroed. */
+bool weft_grow(weft_context *context, void **memory, size_t *capacity, size_t need, size_t element);
+
+/* A copy of text; NULL when memory is short. Released with weft_release_text. */
+char *weft_copy_text(weft_context *context, const char *text);
+void weft_release_text(weft_context *context, char *text);
+
+#endif

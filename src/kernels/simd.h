@@ -1,0 +1,109 @@
+/* One vector of floats, as wide as the instruction set that the file is compiled for. */
+#ifndef WEFT_KERNELS_SIMD_H
+#define WEFT_KERNELS_SIMD_H
+
+#include <sleef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(WEFT_ISA_avx512)
+#include <immintrin.h>
+enum { LANES = 16 };
+#define SIMD_SLEEF(name, accuracy) Sleef_##name##f16_##accuracy##avx512f
+#elif defined(WEFT_ISA_avx2)
+#include <immintrin.h>
+enum { LANES = 8 };
+#define SIMD_SLEEF(name, accuracy) Sleef_##name##f8_##accuracy##avx2
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+enum { LANES = 4 };
+#define SIMD_SLEEF(name, accuracy) Sleef_##name##f4_##accuracy##sse2
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+enum { LANES = 4 };
+#define SIMD_SLEEF(name, accuracy) Sleef_##name##f4_##accuracy##advsimd
+#else
+#error "no vector form for this processor yet"
+#endif
+
+typedef float vfloat __attribute__((vector_size(LANES * 4)));
+typedef int32_t vint __attribute__((vector_size(LANES * 4)));
+typedef float vfloat_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+#define SIMD_INLINE static inline __attribute__((always_inline))
+
+SIMD_INLINE vfloat vload(const float *p)
+{
+    return *(const vfloat_memory *)p;
+}
+
+SIMD_INLINE void vstore(float *p, vfloat v)
+{
+    *(vfloat_memory *)p = v;
+}
+
+SIMD_INLINE vfloat vsplat(float s)
+{
+    return s - (vfloat){0};
+}
+
+/* The first n (1..LANES) elements; the others are 0. Memory beyond them is not touched. */
+SIMD_INLINE vfloat vload_first(const float *p, int64_t n)
+{
+#if defined(WEFT_ISA_avx512)
+    return (vfloat)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
+    vfloat v = {0};
+    memcpy(&v, p, (size_t)n * 4);
+    return v;
+#endif
+}
+
+/* Stores the first n (1..LANES) elements. */
+SIMD_INLINE void vstore_first(float *p, vfloat v, int64_t n)
+{
+#if defined(WEFT_ISA_avx512)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+    memcpy(p, &v, (size_t)n * 4);
+#endif
+}
+
+/* mask ? a : b, for masks that comparisons of vfloat give. */
+SIMD_INLINE vfloat vselect(vint mask, vfloat a, vfloat b)
+{
+    return (vfloat)((mask & (vint)a) | (~mask & (vint)b));
+}
+
+SIMD_INLINE vfloat vmax(vfloat a, vfloat b)
+{
+    return vselect(a > b, a, b);
+}
+
+SIMD_INLINE vfloat vmin(vfloat a, vfloat b)
+{
+    return vselect(a < b, a, b);
+}
+
+/* The sum of all lanes, always in the same order for a given width. */
+SIMD_INLINE float vsum(vfloat v)
+{
+    float lane[LANES];
+    vstore(lane, v);
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++)
+            lane[i] += lane[i + width];
+    return lane[0];
+}
+
+#define SIMD_UNARY(function, name, accuracy)                                                       \
+    SIMD_INLINE vfloat function(vfloat x)                                                          \
+    {                                                                                              \
+        return (vfloat)SIMD_SLEEF(name, accuracy)(x);                                              \
+    }
+SIMD_UNARY(vexp, exp, u10)
+SIMD_UNARY(vlog, log, u10)
+SIMD_UNARY(vtanh, tanh, u10)
+SIMD_UNARY(vsqrt, sqrt, u05)
+
+#endif
