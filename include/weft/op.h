@@ -11,6 +11,20 @@ extern "C" {
 
 typedef enum weft_mode { WEFT_INFER = 0, WEFT_TRAIN } weft_mode;
 
+/* The mode of one node that depends on it: the program's, or pinned to one. */
+typedef enum weft_mode_choice {
+    WEFT_MODE_PROGRAM = 0,
+    WEFT_MODE_TRAIN,
+    WEFT_MODE_INFER
+} weft_mode_choice;
+
+static inline weft_mode weft_mode_of(weft_mode_choice choice, weft_mode program)
+{
+    if (choice == WEFT_MODE_PROGRAM)
+        return program;
+    return choice == WEFT_MODE_TRAIN ? WEFT_TRAIN : WEFT_INFER;
+}
+
 /* Scalars of one run of a program, for kernels that depend on them. */
 typedef struct weft_run_info {
     uint64_t seed;        /* of the state */

@@ -1,0 +1,13 @@
+/* The table of built-in ops: what the checks walk through. An op that is not in it is not checked.
+ */
+#include "ops/ops.h"
+
+static const weft_op *const ops[] = {
+    NULL, /* the end */
+};
+
+const weft_op *weft_builtin_op(int index)
+{
+    int count = (int)(sizeof(ops) / sizeof(ops[0])) - 1;
+    return index >= 0 && index < count ? ops[index] : NULL;
+}

@@ -1,0 +1,36 @@
+#include "ops/rules.h"
+
+bool weft_infer_real(const weft_infer *infer, int input, const char *what)
+{
+    if (infer->dtype[input] == WEFT_REAL)
+        return true;
+    return weft_infer_fail(infer, "%s must be real, not %s", what,
+                           weft_dtype_name(infer->dtype[input]));
+}
+
+bool weft_infer_like_input(weft_infer *infer)
+{
+    infer->out_shape[0] = infer->shape[0];
+    return weft_infer_real(infer, 0, "input");
+}
+
+int64_t weft_bind_elements(const weft_bind *bind)
+{
+    return weft_tensor_elements(&bind->output[0]);
+}
+
+static double tensor_bytes(const weft_tensor *tensor)
+{
+    return (double)weft_tensor_elements(tensor) * (double)weft_dtype_bytes(tensor->dtype);
+}
+
+double weft_bind_bytes(const weft_bind *bind)
+{
+    double bytes = 0;
+    for (int i = 0; i < bind->inputs; i++)
+        if (!(bind->op->shape_only & WEFT_INPUT(i)))
+            bytes += tensor_bytes(&bind->input[i]);
+    for (int i = 0; i < bind->outputs; i++)
+        bytes += tensor_bytes(&bind->output[i]);
+    return bytes;
+}

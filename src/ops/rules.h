@@ -1,0 +1,17 @@
+/* Shape rules and costs that many ops share. */
+#ifndef WEFT_OPS_RULES_H
+#define WEFT_OPS_RULES_H
+
+#include "weft/op.h"
+
+/* Output 0 is real and has the shape of input 0, which must be real. */
+bool weft_infer_like_input(weft_infer *infer);
+/* False, with a message, unless input `input` is real; what names it: "input", "filter". */
+bool weft_infer_real(const weft_infer *infer, int input, const char *what);
+
+/* Elements of output 0. */
+int64_t weft_bind_elements(const weft_bind *bind);
+/* Bytes of all operands, each once; inputs that are shape_only not counted. */
+double weft_bind_bytes(const weft_bind *bind);
+
+#endif
