@@ -92,12 +92,12 @@ typedef enum weft_initializer_kind {
     WEFT_INIT_NORMAL,           /* mean a, standard deviation b */
     WEFT_INIT_TRUNCATED_NORMAL, /* the same, redrawn beyond 2 standard deviations */
     WEFT_INIT_GLOROT_UNIFORM,   /* +-sqrt(6 / (fan_in + fan_out)); Glorot, Bengio 2010, eq. 16 */
-    WEFT_INIT_GLOROT_NORMAL,    /* variance 2 / (fan_in + fan_out), truncated at 2 sigma and rescaled */
-    WEFT_INIT_HE_UNIFORM,       /* +-sqrt(6 / fan_in); He et al. 2015, eq. 10 */
-    WEFT_INIT_HE_NORMAL,        /* variance 2 / fan_in, truncated and rescaled */
-    WEFT_INIT_LECUN_UNIFORM,    /* +-sqrt(3 / fan_in); LeCun et al. 1998 */
-    WEFT_INIT_LECUN_NORMAL,     /* variance 1 / fan_in, truncated and rescaled */
-    WEFT_INIT_ORTHOGONAL        /* gain a (0: 1); Saxe et al. 2013; rows = product of all but the last */
+    WEFT_INIT_GLOROT_NORMAL, /* variance 2 / (fan_in + fan_out), truncated at 2 sigma and rescaled */
+    WEFT_INIT_HE_UNIFORM,    /* +-sqrt(6 / fan_in); He et al. 2015, eq. 10 */
+    WEFT_INIT_HE_NORMAL,     /* variance 2 / fan_in, truncated and rescaled */
+    WEFT_INIT_LECUN_UNIFORM, /* +-sqrt(3 / fan_in); LeCun et al. 1998 */
+    WEFT_INIT_LECUN_NORMAL,  /* variance 1 / fan_in, truncated and rescaled */
+    WEFT_INIT_ORTHOGONAL /* gain a (0: 1); Saxe et al. 2013; rows = product of all but the last */
 } weft_initializer_kind;
 
 typedef struct weft_initializer {
@@ -136,7 +136,8 @@ WEFT_API weft_value weft_stop_gradient(weft_value x);
 /* ---- Reverse mode ---- */
 
 typedef struct weft_gradient_options {
-    bool error_if_unreached; /* default: a value that y does not depend on gets a gradient of zeros */
+    bool
+        error_if_unreached; /* default: a value that y does not depend on gets a gradient of zeros */
 } weft_gradient_options;
 
 /* Appends the nodes of dy/dx[i] for each i < count and writes their values. y must be a real scalar
@@ -156,7 +157,8 @@ WEFT_API weft_status weft_vector_jacobian(const weft_value *y, const weft_value 
  * the caller's file and line. (weft_input)(graph, &options) is the plain function. */
 #define WEFT_HERE(value) weft_at((value), __FILE__, __LINE__)
 #define WEFT_GRAPH_HERE(graph) weft_graph_at((graph), __FILE__, __LINE__)
-#define weft_input(graph, ...) (weft_input)(WEFT_GRAPH_HERE(graph), &(weft_input_options){__VA_ARGS__})
+#define weft_input(graph, ...)                                                                     \
+    (weft_input)(WEFT_GRAPH_HERE(graph), &(weft_input_options){__VA_ARGS__})
 #define weft_variable(graph, ...)                                                                  \
     (weft_variable)(WEFT_GRAPH_HERE(graph), &(weft_variable_options){__VA_ARGS__})
 #endif

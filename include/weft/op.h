@@ -85,8 +85,8 @@ typedef struct weft_operands {
 
 /* What a kernel is handed, for each of its pieces. */
 typedef struct weft_call {
-    const void *args;         /* made by bind */
-    void *const *operand;     /* data of the inputs, then of the outputs, then the workspace */
+    const void *args;     /* made by bind */
+    void *const *operand; /* data of the inputs, then of the outputs, then the workspace */
     const weft_run_info *info;
 } weft_call;
 
@@ -183,9 +183,10 @@ struct weft_op {
 
     /* Bit masks over inputs: */
     uint32_t shape_only; /* only the shape is read ("like x"); nothing is kept alive for it */
-    uint32_t writes;     /* variables that the op changes. Output 0, if there is one, is then the new
+    uint32_t writes; /* variables that the op changes. Output 0, if there is one, is then the new
                           * value of the first of them, in the variable's own storage */
-    uint32_t in_place;   /* output 0 may overwrite this input: element i is read before it is written */
+    uint32_t
+        in_place; /* output 0 may overwrite this input: element i is read before it is written */
 
     bool (*infer)(weft_infer *infer);
     void (*gradient)(weft_gradient_call *call);
@@ -194,7 +195,7 @@ struct weft_op {
      * Required. A float32 program without bind and run_f32 runs it on copies in double. */
     void (*run_f64)(const weft_operands *operands);
     void (*run_f32)(const weft_operands *operands); /* optional: one piece, one thread */
-    bool (*bind)(weft_bind *bind);                  /* optional: the fast float32 form. Returns false,
+    bool (*bind)(weft_bind *bind); /* optional: the fast float32 form. Returns false,
                                                      * having asked for nothing, where it has none */
 
     void (*cost)(const weft_bind *bind, weft_cost *cost); /* optional: default 1 flop an element */

@@ -38,19 +38,19 @@ typedef struct weft_extents {
 } weft_extents;
 
 typedef struct weft_compile_options {
-    weft_mode mode;          /* in train mode, writes of variables (updates, running statistics) happen */
+    weft_mode mode; /* in train mode, writes of variables (updates, running statistics) happen */
     const weft_value *fetch; /* values to be read after a run */
     int fetches;
     int64_t batch; /* what the open extent is bound to; 0: 1 */
     const weft_extents *extents;
     int extent_count;
-    int threads;         /* 0: the context's */
-    bool no_writes;      /* train mode without updates and running statistics */
-    unsigned without;    /* passes to leave out: 1u << WEFT_PASS_... */
-    bool poison;         /* debug: fill the arena with NaN before a run and every slot when it is freed */
-    bool check_finite;   /* stop at the first NaN or infinity and name its node */
-    bool profile;        /* measure the time of each step */
-    FILE *trace;         /* print the program after each pass; NULL: no */
+    int threads;      /* 0: the context's */
+    bool no_writes;   /* train mode without updates and running statistics */
+    unsigned without; /* passes to leave out: 1u << WEFT_PASS_... */
+    bool poison; /* debug: fill the arena with NaN before a run and every slot when it is freed */
+    bool check_finite; /* stop at the first NaN or infinity and name its node */
+    bool profile;      /* measure the time of each step */
+    FILE *trace;       /* print the program after each pass; NULL: no */
 } weft_compile_options;
 
 /* Compiles. The state must be of the same graph and outlive the program. options may not be NULL:
@@ -86,8 +86,9 @@ WEFT_API double weft_fetch_scalar(const weft_program *program, weft_value value)
 
 typedef struct weft_report {
     int steps;
-    int64_t arena_bytes;    /* memory of transient values, workspace included */
-    int64_t bound_bytes;    /* largest sum of live sizes at any step: no plan of this order needs less */
+    int64_t arena_bytes; /* memory of transient values, workspace included */
+    int64_t
+        bound_bytes; /* largest sum of live sizes at any step: no plan of this order needs less */
     int64_t state_bytes;    /* of the variables that the program uses */
     int64_t constant_bytes; /* constants and arguments of kernels */
     double flops, bytes;    /* of one run */
@@ -102,8 +103,8 @@ typedef struct weft_step_report {
     const char *name; /* scoped name of the node */
     const char *op;
     double flops, bytes;
-    double seconds;      /* of the last run, when profiling; else 0 */
-    int64_t live_bytes;  /* arena bytes in use during the step */
+    double seconds;     /* of the last run, when profiling; else 0 */
+    int64_t live_bytes; /* arena bytes in use during the step */
     int64_t pieces;
 } weft_step_report;
 

@@ -1,10 +1,10 @@
 /* weft: computation graphs with reverse-mode differentiation for convolutional networks. */
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
-#include "weft/types.h"
 #include "weft/context.h"
 #include "weft/graph.h"
 #include "weft/op.h"
-#include "weft/state.h"
 #include "weft/program.h"
+#include "weft/state.h"
+#include "weft/types.h"
 #endif

@@ -7,8 +7,8 @@ static const struct {
     const char *name;
     size_t bytes;
 } dtypes[] = {
-    [WEFT_REAL] = {"real", 0},       [WEFT_FLOAT32] = {"float32", 4}, [WEFT_FLOAT64] = {"float64", 8},
-    [WEFT_INT32] = {"int32", 4},     [WEFT_UINT8] = {"uint8", 1},
+    [WEFT_REAL] = {"real", 0},   [WEFT_FLOAT32] = {"float32", 4}, [WEFT_FLOAT64] = {"float64", 8},
+    [WEFT_INT32] = {"int32", 4}, [WEFT_UINT8] = {"uint8", 1},
 };
 
 size_t weft_dtype_bytes(weft_dtype dtype)
@@ -61,7 +61,8 @@ char *weft_shape_text(weft_shape shape, char *text, size_t size)
         if (extent == WEFT_BATCH)
             used += (size_t)snprintf(text + used, size - used, "%sN", comma);
         else if (extent < 0)
-            used += (size_t)snprintf(text + used, size - used, "%s%lldN", comma, -(long long)extent);
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s%lldN", comma, -(long long)extent);
         else
             used += (size_t)snprintf(text + used, size - used, "%s%lld", comma, (long long)extent);
     }

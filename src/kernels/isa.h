@@ -2,7 +2,11 @@
 #ifndef WEFT_KERNELS_ISA_H
 #define WEFT_KERNELS_ISA_H
 
-typedef enum weft_isa { WEFT_ISA_LEVEL_BASELINE, WEFT_ISA_LEVEL_AVX2, WEFT_ISA_LEVEL_AVX512 } weft_isa;
+typedef enum weft_isa {
+    WEFT_ISA_LEVEL_BASELINE,
+    WEFT_ISA_LEVEL_AVX2,
+    WEFT_ISA_LEVEL_AVX512
+} weft_isa;
 
 /* The best of the processor, or a lower one if the variable WEFT_ISA of the environment names it
  * ("baseline", "avx2", "avx512"). Read once. */
