@@ -1,4 +1,5 @@
-/* A context holds what must outlive a call and is not a graph: the allocator and the thread count. */
+/* A context holds what must outlive a call and is not a graph: the allocator and the thread count.
+ */
 #ifndef WEFT_CONTEXT_H
 #define WEFT_CONTEXT_H
 
@@ -10,9 +11,9 @@ extern "C" {
 
 typedef struct weft_context weft_context;
 
-/* Where memory comes from. allocate returns bytes of storage aligned to alignment (a power of two, at
- * least 16), or NULL; release gets back what allocate returned with the same byte count, never NULL.
- * Both may be called from any thread that calls weft with this context. */
+/* Where memory comes from. allocate returns bytes of storage aligned to alignment (a power of two,
+ * at least 16), or NULL; release gets back what allocate returned with the same byte count, never
+ * NULL. Both may be called from any thread that calls weft with this context. */
 typedef struct weft_allocator {
     void *(*allocate)(void *user, size_t bytes, size_t alignment);
     void (*release)(void *user, void *memory, size_t bytes);
@@ -35,8 +36,9 @@ WEFT_API int weft_context_threads(const weft_context *context);
 /* The version of the library, as "major.minor.patch". */
 WEFT_API const char *weft_version(void);
 
-/* The instruction set that the kernels were chosen for: "avx512", "avx2" or "baseline". The variable
- * WEFT_ISA in the environment, read once, selects a lower one than the processor offers. */
+/* The instruction set that the kernels were chosen for: "avx512", "avx2" or "baseline". The
+ * variable WEFT_ISA in the environment, read once, selects a lower one than the processor offers.
+ */
 WEFT_API const char *weft_instruction_set(void);
 
 #ifdef __cplusplus

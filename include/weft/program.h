@@ -1,6 +1,6 @@
-/* A program: a graph compiled for given outputs, extents, mode and state. Immutable but for its arena;
- * running it allocates nothing. Two programs may run at once from two threads, also on one state as long
- * as neither updates it; one program runs once at a time. */
+/* A program: a graph compiled for given outputs, extents, mode and state. Immutable but for its
+ * arena; running it allocates nothing. Two programs may run at once from two threads, also on one
+ * state as long as neither updates it; one program runs once at a time. */
 #ifndef WEFT_PROGRAM_H
 #define WEFT_PROGRAM_H
 
@@ -15,7 +15,8 @@ extern "C" {
 
 typedef struct weft_program weft_program;
 
-/* Passes that can be switched off, in the order in which they run. prune, bind, select and plan cannot. */
+/* Passes that can be switched off, in the order in which they run. prune, bind, select and plan
+ * cannot. */
 #define WEFT_PASS_TABLE(X)                                                                         \
     X(WEFT_PASS_CSE, "cse")           /* one node for equal computations */                        \
     X(WEFT_PASS_FOLD, "fold")         /* constants and identities */                               \
@@ -60,8 +61,9 @@ WEFT_API weft_status weft_compile(weft_graph *graph, weft_state *state,
                                   weft_error *error);
 WEFT_API void weft_program_destroy(weft_program *program);
 
-/* Data for one input, dense, row-major, of the input's dtype (WEFT_REAL: the state's). It is read in
- * place while weft_run runs and stays the caller's; any alignment of its element type will do. */
+/* Data for one input, dense, row-major, of the input's dtype (WEFT_REAL: the state's). It is read
+ * in place while weft_run runs and stays the caller's; any alignment of its element type will do.
+ */
 typedef struct weft_feed {
     weft_value input;
     const void *data;
@@ -78,8 +80,8 @@ typedef struct weft_run_options {
 WEFT_API weft_status weft_run(weft_program *program, const weft_feed *feeds, int count,
                               const weft_run_options *options, weft_error *error);
 
-/* A fetched value after a run: dense, in the program's memory, valid until its next run. data is NULL
- * where the value was not among the fetches. */
+/* A fetched value after a run: dense, in the program's memory, valid until its next run. data is
+ * NULL where the value was not among the fetches. */
 WEFT_API weft_tensor weft_fetch(const weft_program *program, weft_value value);
 /* Element 0 of a fetched value as a double; NaN where it was not fetched. */
 WEFT_API double weft_fetch_scalar(const weft_program *program, weft_value value);
@@ -114,8 +116,8 @@ WEFT_API bool weft_program_step(const weft_program *program, int index, weft_ste
 /* Prints one line a step. */
 WEFT_API void weft_program_print(const weft_program *program, FILE *file);
 
-/* Checks the plan once more by an independent program: no two values that live at once overlap, every
- * read comes after its write, no variable is read after its update. */
+/* Checks the plan once more by an independent program: no two values that live at once overlap,
+ * every read comes after its write, no variable is read after its update. */
 WEFT_API weft_status weft_program_verify(const weft_program *program, weft_error *error);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
-/* A state is the storage of a graph's variables. Several programs share one: train and infer, another
- * batch or image size. It may grow when a program is compiled, and never moves. */
+/* A state is the storage of a graph's variables. Several programs share one: train and infer,
+ * another batch or image size. It may grow when a program is compiled, and never moves. */
 #ifndef WEFT_STATE_H
 #define WEFT_STATE_H
 
@@ -16,8 +16,8 @@ typedef struct weft_state_options {
     uint64_t seed;    /* of initializers and random ops */
 } weft_state_options;
 
-/* Makes the storage of all variables that the graph has now, initialized. Programs compiled on the state
- * add those made later. options may be NULL. The graph must outlive the state. */
+/* Makes the storage of all variables that the graph has now, initialized. Programs compiled on the
+ * state add those made later. options may be NULL. The graph must outlive the state. */
 WEFT_API weft_status weft_state_create(weft_graph *graph, const weft_state_options *options,
                                        weft_state **state, weft_error *error);
 /* Programs compiled on it must be gone. NULL is allowed. */
@@ -30,8 +30,8 @@ WEFT_API int64_t weft_state_bytes(const weft_state *state);
 WEFT_API int64_t weft_state_step(const weft_state *state);
 WEFT_API void weft_state_set_step(weft_state *state, int64_t step);
 
-/* A variable's storage as a dense tensor, to read or write between runs; data NULL where value is not a
- * variable of the state's graph. Valid as long as the state. */
+/* A variable's storage as a dense tensor, to read or write between runs; data NULL where value is
+ * not a variable of the state's graph. Valid as long as the state. */
 WEFT_API weft_tensor weft_state_tensor(weft_state *state, weft_value variable);
 
 /* Copies a variable out of or into the state as doubles; count must be its number of elements. */

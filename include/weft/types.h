@@ -54,8 +54,8 @@ typedef struct weft_error {
 WEFT_API weft_status weft_error_set(weft_error *error, weft_status status, const char *format, ...)
     WEFT_PRINTF(3, 4);
 
-/* Element types. In a graph, floating-point values are WEFT_REAL: the program's own type, float32 or
- * float64, chosen when compiling. A compiled program and a state know the two by name. */
+/* Element types. In a graph, floating-point values are WEFT_REAL: the program's own type, float32
+ * or float64, chosen when compiling. A compiled program and a state know the two by name. */
 typedef enum weft_dtype {
     WEFT_REAL = 0,
     WEFT_FLOAT32,
@@ -70,11 +70,12 @@ WEFT_API const char *weft_dtype_name(weft_dtype dtype);
 
 enum { WEFT_MAX_RANK = 8 };
 
-/* The open batch extent, as one writes it in a shape. In general the extent -k stands for k times the
- * batch, which compiling binds to a number; a positive extent is fixed. */
+/* The open batch extent, as one writes it in a shape. In general the extent -k stands for k times
+ * the batch, which compiling binds to a number; a positive extent is fixed. */
 #define WEFT_BATCH (-1)
 
-/* Extents of a dense array, outermost first. Images are N H W C, volumes N D H W C: channels last. */
+/* Extents of a dense array, outermost first. Images are N H W C, volumes N D H W C: channels last.
+ */
 typedef struct weft_shape {
     int rank;
     int64_t extent[WEFT_MAX_RANK];
@@ -88,15 +89,15 @@ WEFT_API weft_shape weft_shape_make(int rank, const int64_t *extent);
 
 WEFT_API bool weft_shape_equal(weft_shape a, weft_shape b);
 
-/* Elements of the shape, with the same sign convention as extents (-k: k times the batch); 1 for rank
- * 0; 0 where it does not fit in 63 bits or more than one extent is open. */
+/* Elements of the shape, with the same sign convention as extents (-k: k times the batch); 1 for
+ * rank 0; 0 where it does not fit in 63 bits or more than one extent is open. */
 WEFT_API int64_t weft_shape_elements(weft_shape shape);
 
 /* Writes "[N,28,28,1]" into text, cut to size; returns text. */
 WEFT_API char *weft_shape_text(weft_shape shape, char *text, size_t size);
 
-/* An array of a running or compiled program. Strides count elements; the stride of the last dimension
- * is 1 (or that dimension's extent is 1). */
+/* An array of a running or compiled program. Strides count elements; the stride of the last
+ * dimension is 1 (or that dimension's extent is 1). */
 typedef struct weft_tensor {
     weft_dtype dtype; /* never WEFT_REAL */
     int rank;
@@ -109,7 +110,8 @@ typedef struct weft_tensor {
 WEFT_API int64_t weft_tensor_elements(const weft_tensor *tensor);
 /* True where the elements lie one after the other, without gaps. */
 WEFT_API bool weft_tensor_dense(const weft_tensor *tensor);
-/* Offset, in elements, of the element with the given row-major index among extents: walks strides. */
+/* Offset, in elements, of the element with the given row-major index among extents: walks strides.
+ */
 WEFT_API int64_t weft_tensor_offset(const weft_tensor *tensor, int64_t index);
 
 #ifdef __cplusplus

@@ -16,8 +16,8 @@ void *weft_allocate_raw(weft_context *context, size_t bytes, size_t alignment);
 void weft_release(weft_context *context, void *memory, size_t bytes);
 void weft_release_array(weft_context *context, void *memory, size_t count, size_t element);
 
-/* Makes room for `need` elements in a growing array: *memory and *capacity change together. False when
- * memory is short; the array is then as before. New elements are zeroed. */
+/* Makes room for `need` elements in a growing array: *memory and *capacity change together. False
+ * when memory is short; the array is then as before. New elements are zeroed. */
 bool weft_grow(weft_context *context, void **memory, size_t *capacity, size_t need, size_t element);
 
 /* A copy of text; NULL when memory is short. Released with weft_release_text. */

@@ -1,5 +1,5 @@
-/* A text that grows: for diagrams, tables and file headers. Its first failed allocation sticks, so that
- * only the end needs checking. */
+/* A text that grows: for diagrams, tables and file headers. Its first failed allocation sticks, so
+ * that only the end needs checking. */
 #ifndef WEFT_BASE_TEXT_H
 #define WEFT_BASE_TEXT_H
 

@@ -1,6 +1,6 @@
-/* Random numbers by counter: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
- * 3", SC 2011). A block of four 32-bit words is a pure function of key and counter, so any part of a
- * stream can be made at any time, by any thread, in any order. */
+/* Random numbers by counter: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1,
+ * 2, 3", SC 2011). A block of four 32-bit words is a pure function of key and counter, so any part
+ * of a stream can be made at any time, by any thread, in any order. */
 #ifndef WEFT_KERNELS_PHILOX_H
 #define WEFT_KERNELS_PHILOX_H
 
