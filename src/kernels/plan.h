@@ -1,0 +1,33 @@
+/* What a planner of kernels hands back: everything that running needs, as plain data. A plan is
+ * bound by copying `args` into the step's arguments, asking for the workspace, and appending the
+ * phases. */
+#ifndef WEFT_KERNELS_PLAN_H
+#define WEFT_KERNELS_PLAN_H
+
+#include "weft/op.h"
+
+enum { WEFT_PLAN_PHASES = 8, WEFT_PLAN_ARGS = 1024 };
+
+/* Places of the operands in weft_call.operand. A planner takes NULL for the plain order: the inputs
+ * as the kernel's header lists them, then the output, then the workspace. */
+typedef struct weft_slots {
+    int input[3];
+    int output;
+    int workspace;
+} weft_slots;
+
+typedef struct weft_phase {
+    weft_piece_fn *run;
+    int64_t pieces;
+} weft_phase;
+
+typedef struct weft_kernel_plan {
+    const char *algorithm; /* its name, static */
+    double cycles;         /* of one core, as the cost model sees it */
+    size_t workspace;      /* bytes, 64-byte aligned; may be 0 */
+    int phases;
+    weft_phase phase[WEFT_PLAN_PHASES];
+    _Alignas(64) unsigned char args[WEFT_PLAN_ARGS]; /* weft_call.args points to a copy of this */
+} weft_kernel_plan;
+
+#endif
