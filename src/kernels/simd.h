@@ -10,18 +10,22 @@
 #include <immintrin.h>
 enum { LANES = 16 };
 #define SIMD_SLEEF(name, accuracy) Sleef_##name##f16_##accuracy##avx512f
+#define SIMD_SQRT _mm512_sqrt_ps
 #elif defined(WEFT_ISA_avx2)
 #include <immintrin.h>
 enum { LANES = 8 };
 #define SIMD_SLEEF(name, accuracy) Sleef_##name##f8_##accuracy##avx2
+#define SIMD_SQRT _mm256_sqrt_ps
 #elif defined(__SSE2__)
 #include <emmintrin.h>
 enum { LANES = 4 };
 #define SIMD_SLEEF(name, accuracy) Sleef_##name##f4_##accuracy##sse2
+#define SIMD_SQRT _mm_sqrt_ps
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 enum { LANES = 4 };
 #define SIMD_SLEEF(name, accuracy) Sleef_##name##f4_##accuracy##advsimd
+#define SIMD_SQRT vsqrtq_f32
 #else
 #error "no vector form for this processor yet"
 #endif
@@ -104,6 +108,11 @@ SIMD_INLINE float vsum(vfloat v)
 SIMD_UNARY(vexp, exp, u10)
 SIMD_UNARY(vlog, log, u10)
 SIMD_UNARY(vtanh, tanh, u10)
-SIMD_UNARY(vsqrt, sqrt, u05)
+
+/* The processor's own, correctly rounded: many times as fast as SLEEF's. */
+SIMD_INLINE vfloat vsqrt(vfloat x)
+{
+    return (vfloat)SIMD_SQRT(x);
+}
 
 #endif
