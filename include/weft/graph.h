@@ -135,9 +135,10 @@ WEFT_API weft_value weft_stop_gradient(weft_value x);
 
 /* ---- Reverse mode ---- */
 
+/* A value that y does not depend on gets a gradient of zeros, unless an option says otherwise. */
 typedef struct weft_gradient_options {
-    bool
-        error_if_unreached; /* default: a value that y does not depend on gets a gradient of zeros */
+    bool error_if_unreached;
+    bool null_if_unreached; /* the null value: for updates, which leave such a variable alone */
 } weft_gradient_options;
 
 /* Appends the nodes of dy/dx[i] for each i < count and writes their values. y must be a real scalar

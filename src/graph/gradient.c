@@ -240,7 +240,7 @@ weft_status weft_gradients(weft_value y, const weft_value *x, int count, weft_va
             weft_graph_fail(graph, WEFT_ERROR_GRADIENT,
                             "gradients: \"%s\" does not depend on \"%s\"", weft_name_get(y),
                             weft_name_get(x[i]));
-        else
+        else if (!options || !options->null_if_unreached)
             gradient[i] = weft_fill_like(x[i], 0.0);
     }
     if (graph->scope_depth > 0)
