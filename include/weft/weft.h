@@ -5,6 +5,7 @@
 #include "weft/graph.h"
 #include "weft/op.h"
 #include "weft/program.h"
+#include "weft/check.h"
 #include "weft/state.h"
 #include "weft/types.h"
 #endif

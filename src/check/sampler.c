@@ -1,0 +1,123 @@
+#include "check/sampler.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* Adds an input of the case with room for its data; NULL, and the graph in error, where that fails. */
+static weft_sample_input *add_input(weft_sampler *sampler, weft_shape shape, weft_dtype dtype)
+{
+    weft_graph *graph = sampler->graph;
+    int64_t elements = weft_shape_elements(shape);
+    if (elements <= 0) {
+        weft_graph_fail(graph, WEFT_ERROR_SHAPE, "a sample's input needs fixed, positive extents");
+        return NULL;
+    }
+    size_t element = dtype == WEFT_REAL ? sizeof(double) : weft_dtype_bytes(dtype);
+    void *data = weft_allocate_array(sampler->context, (size_t)elements, element);
+    if (!data || !weft_grow(sampler->context, (void **)&sampler->input, &sampler->input_capacity,
+                            sampler->inputs + 1, sizeof(*sampler->input))) {
+        weft_release_array(sampler->context, data, (size_t)elements, element);
+        weft_graph_fail(graph, WEFT_ERROR_MEMORY, "out of memory: a sample's input");
+        return NULL;
+    }
+    weft_sample_input *input = &sampler->input[sampler->inputs++];
+    *input = (weft_sample_input){
+        .value = weft_input(graph, &(weft_input_options){.shape = shape, .dtype = dtype}),
+        .dtype = dtype,
+        .elements = elements,
+        .bytes = (size_t)elements * element,
+        .data = data,
+    };
+    return input;
+}
+
+weft_value weft_sampler_input(weft_sampler *sampler, weft_shape shape, weft_sample_kind kind)
+{
+    weft_sample_input *input = add_input(sampler, shape, WEFT_REAL);
+    if (!input)
+        return weft_null(sampler->graph);
+    weft_draw_fill(&sampler->draw, kind, input->data, input->elements);
+    return input->value;
+}
+
+weft_value weft_sampler_labels(weft_sampler *sampler, weft_shape shape, int32_t below)
+{
+    weft_sample_input *input = add_input(sampler, shape, WEFT_INT32);
+    if (!input)
+        return weft_null(sampler->graph);
+    int32_t *labels = input->data;
+    for (int64_t i = 0; i < input->elements; i++)
+        labels[i] = (int32_t)weft_draw_integer(&sampler->draw, 0, below - 1);
+    return input->value;
+}
+
+weft_value weft_sampler_bytes(weft_sampler *sampler, weft_shape shape)
+{
+    weft_sample_input *input = add_input(sampler, shape, WEFT_UINT8);
+    if (!input)
+        return weft_null(sampler->graph);
+    uint8_t *bytes = input->data;
+    for (int64_t i = 0; i < input->elements; i++)
+        bytes[i] = (uint8_t)weft_draw_integer(&sampler->draw, 0, 255);
+    return input->value;
+}
+
+int64_t weft_sampler_integer(weft_sampler *sampler, int64_t low, int64_t high)
+{
+    return weft_draw_integer(&sampler->draw, low, high);
+}
+
+void weft_sampler_output(weft_sampler *sampler, weft_value value)
+{
+    if (!weft_grow(sampler->context, (void **)&sampler->output, &sampler->output_capacity,
+                   sampler->outputs + 1, sizeof(*sampler->output))) {
+        weft_graph_fail(sampler->graph, WEFT_ERROR_MEMORY, "out of memory: a sample's output");
+        return;
+    }
+    sampler->output[sampler->outputs++] = value;
+}
+
+weft_graph *weft_sampler_graph(weft_sampler *sampler)
+{
+    return sampler->graph;
+}
+
+weft_status weft_sampler_create(weft_context *context, const weft_op *op, int index, uint64_t seed,
+                                weft_sampler *sampler, bool *found, weft_error *error)
+{
+    struct {
+        uint64_t name, index, seed;
+    } key = {XXH3_64bits(op->name, strlen(op->name)), (uint64_t)index, seed};
+    *sampler = (weft_sampler){
+        .context = context,
+        .graph = weft_graph_create(context),
+        .draw = {.key = XXH3_64bits(&key, sizeof(key))},
+    };
+    if (!sampler->graph)
+        return weft_out_of_memory(error, 0);
+    *found = op->sample && op->sample(sampler, index);
+    const weft_error *built = weft_graph_error(sampler->graph);
+    if (built->status != WEFT_OK)
+        return weft_error_set(error, built->status, "%s", built->message);
+    if (*found && !sampler->outputs)
+        return weft_error_set(error, WEFT_ERROR_ARGUMENT, "%s: sample %d declares no output",
+                              op->name, index);
+    return WEFT_OK;
+}
+
+void weft_sampler_destroy(weft_sampler *sampler)
+{
+    for (size_t i = 0; i < sampler->inputs; i++)
+        weft_release(sampler->context, sampler->input[i].data, sampler->input[i].bytes);
+    weft_release_array(sampler->context, sampler->input, sampler->input_capacity,
+                       sizeof(*sampler->input));
+    weft_release_array(sampler->context, sampler->output, sampler->output_capacity,
+                       sizeof(*sampler->output));
+    weft_graph_destroy(sampler->graph);
+    *sampler = (weft_sampler){0};
+}
