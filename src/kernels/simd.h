@@ -51,11 +51,21 @@ SIMD_INLINE vfloat vsplat(float s)
     return s - (vfloat){0};
 }
 
+#if defined(WEFT_ISA_avx2)
+/* All bits set in the first n lanes. */
+SIMD_INLINE __m256i vfirst(int64_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
 /* The first n (1..LANES) elements; the others are 0. Memory beyond them is not touched. */
 SIMD_INLINE vfloat vload_first(const float *p, int64_t n)
 {
 #if defined(WEFT_ISA_avx512)
     return (vfloat)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(WEFT_ISA_avx2)
+    return (vfloat)_mm256_maskload_ps(p, vfirst(n));
 #else
     vfloat v = {0};
     memcpy(&v, p, (size_t)n * 4);
@@ -68,6 +78,8 @@ SIMD_INLINE void vstore_first(float *p, vfloat v, int64_t n)
 {
 #if defined(WEFT_ISA_avx512)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(WEFT_ISA_avx2)
+    _mm256_maskstore_ps(p, vfirst(n), (__m256)v);
 #else
     memcpy(p, &v, (size_t)n * 4);
 #endif
