@@ -1,0 +1,123 @@
+/* Elementwise maps in float32: output[i] = f(x[i], y[i]), operands with any strides, also 0 where they
+ * are broadcast. Planning merges dimensions into long rows once; running walks over rows and calls the
+ * function's vector kernel for each. */
+#ifndef WEFT_KERNELS_MAP_H
+#define WEFT_KERNELS_MAP_H
+
+#include "kernels/isa.h"
+#include "weft/op.h"
+
+/* Every function: X(NAME, name, inputs, flops). Its formula is in map_f64.c, in one line. */
+#define WEFT_MAP_FLOAT_TABLE(X)                                                                    \
+    X(COPY, copy, 1, 0)                                                                            \
+    X(ADD, add, 2, 1)                                                                              \
+    X(SUBTRACT, subtract, 2, 1)                                                                    \
+    X(MULTIPLY, multiply, 2, 1)                                                                    \
+    X(DIVIDE, divide, 2, 1)                                                                        \
+    X(SCALE, scale, 1, 1)                                                                          \
+    X(OFFSET, offset, 1, 1)                                                                        \
+    X(NEGATE, negate, 1, 1)                                                                        \
+    X(SQUARE, square, 1, 1)                                                                        \
+    X(SQRT, sqrt, 1, 1)                                                                            \
+    X(RSQRT, rsqrt, 1, 2)                                                                          \
+    X(EXP, exp, 1, 1)                                                                              \
+    X(LOG, log, 1, 1)                                                                              \
+    X(RELU, relu, 1, 1)                                                                            \
+    X(RELU_GRAD, relu_grad, 2, 1)                                                                  \
+    X(LEAKY_RELU, leaky_relu, 1, 1)                                                                \
+    X(LEAKY_RELU_GRAD, leaky_relu_grad, 2, 1)                                                      \
+    X(SIGMOID, sigmoid, 1, 3)                                                                      \
+    X(SIGMOID_GRAD, sigmoid_grad, 2, 3)                                                            \
+    X(TANH, tanh, 1, 1)                                                                            \
+    X(TANH_GRAD, tanh_grad, 2, 3)                                                                  \
+    X(SWISH, swish, 1, 3)                                                                          \
+    X(SWISH_GRAD, swish_grad, 2, 8)
+/* and from other element types: */
+#define WEFT_MAP_TABLE(X)                                                                          \
+    WEFT_MAP_FLOAT_TABLE(X)                                                                        \
+    X(CAST_UINT8, cast_uint8, 1, 2)                                                                \
+    X(CAST_INT32, cast_int32, 1, 2)
+
+typedef enum weft_map_function {
+#define WEFT_MAP_ENUM(NAME, name, inputs, flops) WEFT_MAP_##NAME,
+    WEFT_MAP_TABLE(WEFT_MAP_ENUM)
+#undef WEFT_MAP_ENUM
+        WEFT_MAP_FUNCTIONS
+} weft_map_function;
+
+enum { WEFT_MAP_INPUTS = 2 };
+
+/* The operands of one element; a and b are parameters. */
+typedef struct weft_map_f64_in {
+    double x, y, a, b;
+} weft_map_f64_in;
+
+typedef struct weft_map_traits {
+    const char *name;
+    int inputs;
+    double flops; /* an element; exponentials and the like count as one */
+    double (*f64)(weft_map_f64_in in);
+} weft_map_traits;
+
+extern const weft_map_traits weft_map_functions[WEFT_MAP_FUNCTIONS];
+
+/* A row: count elements, contiguous in the output. */
+typedef struct weft_map_row {
+    const void *in[WEFT_MAP_INPUTS]; /* both are set, equal ones where there is one input */
+    void *out;
+    int64_t count;
+    unsigned splat; /* bit i: input i is one element for the whole row; else contiguous */
+    float a, b;
+} weft_map_row;
+
+typedef void weft_map_row_fn(const weft_map_row *row);
+
+typedef struct weft_map_kernels {
+    weft_map_row_fn *row[WEFT_MAP_FUNCTIONS];
+} weft_map_kernels;
+
+WEFT_ISA_DECLARE(weft_map_kernels, weft_map_kernel_table);
+
+/* How rows lie in memory and how they are cut into pieces; for other kernels that walk like maps, too. */
+typedef struct weft_rows {
+    int operands; /* inputs, then the output */
+    int rank;     /* at least 1; the last dimension is the row */
+    int64_t extent[WEFT_MAX_RANK + 1];
+    int64_t stride[WEFT_MAP_INPUTS + 1][WEFT_MAX_RANK + 1]; /* bytes */
+    unsigned splat;
+    int64_t rows;          /* of the whole operand */
+    int64_t parts;         /* that each row is cut into */
+    int64_t part_elements; /* of each part but the last */
+    int64_t piece_parts;   /* parts of all rows, in order: how many make a piece */
+} weft_rows;
+
+/* Plans walking over output and inputs, which are broadcast to its shape (trailing dimensions aligned,
+ * extents equal or 1). Returns the number of pieces. */
+int64_t weft_rows_plan(weft_rows *rows, const weft_tensor *input, int inputs,
+                       const weft_tensor *output);
+
+/* Where a walk is: one part of a row. */
+typedef struct weft_rows_cursor {
+    int64_t part, end; /* counted over all rows */
+    int64_t index;     /* of the first element, row-major in the output */
+    int64_t count;     /* elements of this part */
+    int64_t coordinate[WEFT_MAX_RANK + 1];
+    int64_t offset[WEFT_MAP_INPUTS + 1]; /* bytes, of each operand */
+} weft_rows_cursor;
+
+/* Starts at the first part of a piece. */
+weft_rows_cursor weft_rows_begin(const weft_rows *rows, int64_t piece);
+/* Goes to the next; false past the last of the piece. */
+bool weft_rows_next(const weft_rows *rows, weft_rows_cursor *cursor);
+
+/* Arguments of weft_map_piece. */
+typedef struct weft_map_args {
+    weft_rows rows;
+    weft_map_row_fn *row;
+    int slot[WEFT_MAP_INPUTS + 1]; /* where the operands are in weft_call.operand */
+    float a, b;
+} weft_map_args;
+
+weft_piece_fn weft_map_piece;
+
+#endif

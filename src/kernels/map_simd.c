@@ -1,0 +1,238 @@
+/* Vector kernels of the elementwise maps: a formula each, and one loop for all. The formulas are those
+ * of map_f64.c. */
+#include "kernels/map.h"
+
+#include "kernels/simd.h"
+
+/* The operands of one vector of elements. */
+typedef struct operands {
+    vfloat x, y, a, b;
+} operands;
+
+SIMD_INLINE vfloat logistic(vfloat x)
+{
+    return 1 / (1 + vexp(-x));
+}
+
+SIMD_INLINE vfloat map_copy(operands in)
+{
+    return in.x;
+}
+
+SIMD_INLINE vfloat map_add(operands in)
+{
+    return in.x + in.y;
+}
+
+SIMD_INLINE vfloat map_subtract(operands in)
+{
+    return in.x - in.y;
+}
+
+SIMD_INLINE vfloat map_multiply(operands in)
+{
+    return in.x * in.y;
+}
+
+SIMD_INLINE vfloat map_divide(operands in)
+{
+    return in.x / in.y;
+}
+
+SIMD_INLINE vfloat map_scale(operands in)
+{
+    return in.a * in.x;
+}
+
+SIMD_INLINE vfloat map_offset(operands in)
+{
+    return in.x + in.a;
+}
+
+SIMD_INLINE vfloat map_negate(operands in)
+{
+    return -in.x;
+}
+
+SIMD_INLINE vfloat map_square(operands in)
+{
+    return in.x * in.x;
+}
+
+SIMD_INLINE vfloat map_sqrt(operands in)
+{
+    return vsqrt(in.x);
+}
+
+SIMD_INLINE vfloat map_rsqrt(operands in)
+{
+    return 1 / vsqrt(in.x);
+}
+
+SIMD_INLINE vfloat map_exp(operands in)
+{
+    return vexp(in.x);
+}
+
+SIMD_INLINE vfloat map_log(operands in)
+{
+    return vlog(in.x);
+}
+
+SIMD_INLINE vfloat map_relu(operands in)
+{
+    return vselect(in.x <= 0, vsplat(0), in.x);
+}
+
+SIMD_INLINE vfloat map_relu_grad(operands in)
+{
+    return vselect(in.y > 0, in.x, vsplat(0));
+}
+
+SIMD_INLINE vfloat map_leaky_relu(operands in)
+{
+    return vselect(in.x <= 0, in.a * in.x, in.x);
+}
+
+SIMD_INLINE vfloat map_leaky_relu_grad(operands in)
+{
+    return vselect(in.y > 0, in.x, in.a * in.x);
+}
+
+SIMD_INLINE vfloat map_sigmoid(operands in)
+{
+    return logistic(in.x);
+}
+
+SIMD_INLINE vfloat map_sigmoid_grad(operands in)
+{
+    return in.x * in.y * (1 - in.y);
+}
+
+SIMD_INLINE vfloat map_tanh(operands in)
+{
+    return vtanh(in.x);
+}
+
+SIMD_INLINE vfloat map_tanh_grad(operands in)
+{
+    return in.x * (1 - in.y * in.y);
+}
+
+SIMD_INLINE vfloat map_swish(operands in)
+{
+    return in.x * logistic(in.x);
+}
+
+SIMD_INLINE vfloat map_swish_grad(operands in)
+{
+    vfloat s = logistic(in.y);
+    return in.x * s * (1 + in.y * (1 - s));
+}
+
+SIMD_INLINE vfloat map_affine(operands in)
+{
+    return in.a * in.x + in.b;
+}
+
+/* How the elements of an input become floats: `count` of them from element `index` on, 1..LANES. */
+typedef vfloat load_function(const void *input, int64_t index, int64_t count);
+
+SIMD_INLINE vfloat load_float(const void *input, int64_t index, int64_t count)
+{
+    const float *p = (const float *)input + index;
+    return count == LANES ? vload(p) : vload_first(p, count);
+}
+
+SIMD_INLINE vfloat load_int32(const void *input, int64_t index, int64_t count)
+{
+    vint v = {0};
+    memcpy(&v, (const int32_t *)input + index, (size_t)count * sizeof(int32_t));
+    return __builtin_convertvector(v, vfloat);
+}
+
+SIMD_INLINE vfloat load_uint8(const void *input, int64_t index, int64_t count)
+{
+    typedef uint8_t vbyte __attribute__((vector_size(LANES)));
+    vbyte v = {0};
+    memcpy(&v, (const uint8_t *)input + index, (size_t)count);
+    return __builtin_convertvector(v, vfloat);
+}
+
+typedef vfloat map_function(operands in);
+
+/* The vector of elements from `index` on; splat is a constant wherever this is inlined. */
+SIMD_INLINE void map_vector(map_function *f, load_function *load, unsigned splat,
+                            const weft_map_row *row, operands in, int64_t index, int64_t count)
+{
+    if (!(splat & 1))
+        in.x = load(row->in[0], index, count);
+    if (!(splat & 2))
+        in.y = load(row->in[1], index, count);
+    float *out = (float *)row->out + index;
+    vfloat result = f(in);
+    if (count == LANES)
+        vstore(out, result);
+    else
+        vstore_first(out, result, count);
+}
+
+SIMD_INLINE void map_loop(map_function *f, load_function *load, unsigned splat,
+                          const weft_map_row *where)
+{
+    const weft_map_row row = *where; /* a copy, which the stores cannot change */
+    operands in = {.a = vsplat(row.a), .b = vsplat(row.b)};
+    if (splat & 1)
+        in.x = vsplat(load(row.in[0], 0, 1)[0]);
+    if (splat & 2)
+        in.y = vsplat(load(row.in[1], 0, 1)[0]);
+    int64_t i = 0;
+    for (; i + LANES <= row.count; i += LANES)
+        map_vector(f, load, splat, &row, in, i, LANES);
+    if (i < row.count)
+        map_vector(f, load, splat, &row, in, i, row.count - i);
+}
+
+SIMD_INLINE void map_row(map_function *f, load_function *load, int inputs, const weft_map_row *row)
+{
+    switch (row->splat & (inputs == 1 ? 1 : 3)) {
+    case 0:
+        map_loop(f, load, 0, row);
+        break;
+    case 1:
+        map_loop(f, load, 1, row);
+        break;
+    case 2:
+        map_loop(f, load, 2, row);
+        break;
+    default:
+        map_loop(f, load, 3, row);
+    }
+}
+
+#define ROW(NAME, name, inputs, flops)                                                             \
+    static void row_##name(const weft_map_row *row)                                                \
+    {                                                                                              \
+        map_row(map_##name, load_float, inputs, row);                                              \
+    }
+WEFT_MAP_FLOAT_TABLE(ROW)
+#undef ROW
+
+static void row_cast_uint8(const weft_map_row *row)
+{
+    map_row(map_affine, load_uint8, 1, row);
+}
+
+static void row_cast_int32(const weft_map_row *row)
+{
+    map_row(map_affine, load_int32, 1, row);
+}
+
+const weft_map_kernels WEFT_FOR_ISA(weft_map_kernel_table) = {
+    .row =
+        {
+#define ENTRY(NAME, name, inputs, flops) [WEFT_MAP_##NAME] = row_##name,
+            WEFT_MAP_TABLE(ENTRY)
+#undef ENTRY
+        },
+};

@@ -1,0 +1,215 @@
+/* Elementwise kernels against their formulas in double, on every instruction set of this machine. */
+#include "kernels/map.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROOM = 4096 };
+static const float untouched = -12345.5f;
+
+static float draw(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (float)(*seed >> 8) * 0x1p-24f;
+}
+
+/* In [0.1, 2], or the negative of it where the function takes that. */
+static float draw_operand(uint32_t *seed, weft_map_function f)
+{
+    float value = 0.1f + 1.9f * draw(seed);
+    bool positive = f == WEFT_MAP_SQRT || f == WEFT_MAP_RSQRT || f == WEFT_MAP_LOG;
+    return positive || draw(seed) < 0.5f ? value : -value;
+}
+
+static const weft_map_kernels *kernels_of(int level)
+{
+    static const weft_map_kernels *const levels[] = {
+        &weft_map_kernel_table_baseline,
+#if defined(__x86_64__)
+        &weft_map_kernel_table_avx2,
+        &weft_map_kernel_table_avx512,
+#endif
+    };
+    return levels[level];
+}
+
+static void expect_close(double got, double want, const char *what, int64_t at)
+{
+    cr_assert(fabs(got - want) <= 2e-6 * (1 + fabs(want)), "%s[%lld]: %.9g, want %.9g", what,
+              (long long)at, got, want);
+}
+
+Test(map_rows, every_function_form_and_tail)
+{
+    for (int level = 0; level <= (int)weft_isa_level(); level++)
+        for (int f = 0; f < WEFT_MAP_CAST_UINT8; f++)
+            for (unsigned splat = 0; splat < 4; splat++)
+                for (int64_t count = 1; count < 50; count += count < 36 ? 1 : 7) {
+                    uint32_t seed = (uint32_t)(f * 100 + count);
+                    float x[64], y[64], out[64];
+                    for (int i = 0; i < 64; i++) {
+                        x[i] = draw_operand(&seed, (weft_map_function)f);
+                        y[i] = draw_operand(&seed, (weft_map_function)f);
+                        out[i] = untouched;
+                    }
+                    weft_map_row row = {.in = {x, y},
+                                        .out = out,
+                                        .count = count,
+                                        .splat = splat,
+                                        .a = 0.3f,
+                                        .b = -0.25f};
+                    kernels_of(level)->row[f](&row);
+                    const weft_map_traits *traits = &weft_map_functions[f];
+                    for (int64_t i = 0; i < count; i++) {
+                        double want = traits->f64((weft_map_f64_in){.x = x[splat & 1 ? 0 : i],
+                                                                    .y = y[splat & 2 ? 0 : i],
+                                                                    .a = 0.3f,
+                                                                    .b = -0.25f});
+                        expect_close(out[i], want, traits->name, i);
+                    }
+                    for (int64_t i = count; i < 64; i++)
+                        cr_assert_eq(out[i], untouched, "%s wrote past its end", traits->name);
+                }
+}
+
+Test(map_rows, integers)
+{
+    uint8_t bytes[67];
+    int32_t ints[67];
+    for (int i = 0; i < 67; i++) {
+        bytes[i] = (uint8_t)(i * 37 + 200);
+        ints[i] = (i - 30) * 1000;
+    }
+    for (int level = 0; level <= (int)weft_isa_level(); level++)
+        for (int64_t count = 1; count <= 67; count++) {
+            float out[68];
+            out[count] = untouched;
+            weft_map_row row = {
+                .in = {bytes, bytes}, .out = out, .count = count, .a = 0.5f, .b = -3};
+            kernels_of(level)->row[WEFT_MAP_CAST_UINT8](&row);
+            for (int64_t i = 0; i < count; i++)
+                cr_assert_eq(out[i], (float)bytes[i] * 0.5f - 3);
+            row.in[0] = row.in[1] = ints;
+            kernels_of(level)->row[WEFT_MAP_CAST_INT32](&row);
+            for (int64_t i = 0; i < count; i++)
+                cr_assert_eq(out[i], (float)ints[i] * 0.5f - 3);
+            cr_assert_eq(out[count], untouched);
+        }
+}
+
+Test(map_rows, extreme_values)
+{
+    float x[] = {NAN, INFINITY, -INFINITY, 200, -200, 0};
+    float out[6];
+    for (int level = 0; level <= (int)weft_isa_level(); level++) {
+        weft_map_row row = {.in = {x, x}, .out = out, .count = 6};
+        kernels_of(level)->row[WEFT_MAP_RELU](&row);
+        cr_assert(isnan(out[0]), "ReLU must not hide NaN");
+        cr_assert(isinf(out[1]) && out[2] == 0 && out[3] == 200 && out[4] == 0 && out[5] == 0);
+        kernels_of(level)->row[WEFT_MAP_RELU_GRAD](&row);
+        cr_assert_eq(out[5], 0, "the gradient of ReLU at 0 is 0");
+        kernels_of(level)->row[WEFT_MAP_SIGMOID](&row);
+        cr_assert(isnan(out[0]) && out[1] == 1 && out[2] == 0 && out[3] == 1 && out[4] == 0 &&
+                  out[5] == 0.5f);
+        kernels_of(level)->row[WEFT_MAP_TANH](&row);
+        cr_assert(out[1] == 1 && out[2] == -1 && out[3] == 1 && out[4] == -1 && out[5] == 0);
+    }
+}
+
+static weft_tensor dense(int rank, const int64_t *extent)
+{
+    weft_tensor tensor = {.dtype = WEFT_FLOAT32, .rank = rank};
+    int64_t stride = 1;
+    for (int d = rank - 1; d >= 0; d--) {
+        tensor.extent[d] = extent[d];
+        tensor.stride[d] = stride;
+        stride *= extent[d];
+    }
+    return tensor;
+}
+
+/* The element of `tensor` that is broadcast to the row-major index of `output`. */
+static int64_t broadcast_offset(const weft_tensor *tensor, const weft_tensor *output, int64_t index)
+{
+    int64_t offset = 0;
+    for (int d = output->rank - 1; d >= 0; d--) {
+        int own = d - (output->rank - tensor->rank);
+        if (own >= 0 && tensor->extent[own] > 1)
+            offset += index % output->extent[d] * tensor->stride[own];
+        index /= output->extent[d];
+    }
+    return offset;
+}
+
+/* out = x - y over the given tensors, against plain indexing. */
+static void check_rows(weft_tensor x, weft_tensor y, weft_tensor out, int64_t room)
+{
+    float *data[3];
+    uint32_t seed = 7;
+    for (int i = 0; i < 3; i++) {
+        data[i] = malloc((size_t)room * sizeof(float));
+        for (int64_t e = 0; e < room; e++)
+            data[i][e] = i == 2 ? untouched : draw(&seed);
+    }
+    weft_map_args args = {.slot = {0, 1, 2},
+                          .row = weft_map_kernel_table()->row[WEFT_MAP_SUBTRACT]};
+    int64_t pieces = weft_rows_plan(&args.rows, (weft_tensor[]){x, y}, 2, &out);
+    weft_call call = {.args = &args, .operand = (void *[]){data[0], data[1], data[2]}};
+    for (int64_t piece = pieces - 1; piece >= 0; piece--)
+        weft_map_piece(&call, piece);
+    int64_t elements = weft_tensor_elements(&out);
+    for (int64_t i = 0; i < elements; i++) {
+        float *got = &data[2][weft_tensor_offset(&out, i)];
+        float want =
+            data[0][broadcast_offset(&x, &out, i)] - data[1][broadcast_offset(&y, &out, i)];
+        cr_assert_eq(*got, want, "element %lld: %g, want %g", (long long)i, *got, want);
+        *got = untouched;
+    }
+    for (int64_t e = 0; e < room; e++)
+        cr_assert_eq(data[2][e], untouched, "wrote outside its output at %lld", (long long)e);
+    for (int i = 0; i < 3; i++)
+        free(data[i]);
+}
+
+#define DENSE(...)                                                                                 \
+    dense((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
+
+Test(rows, broadcasts)
+{
+    check_rows(DENSE(2, 3, 5, 7), DENSE(2, 3, 5, 7), DENSE(2, 3, 5, 7), ROOM);
+    check_rows(DENSE(2, 3, 5, 7), DENSE(7), DENSE(2, 3, 5, 7), ROOM);
+    check_rows(DENSE(5, 1), DENSE(2, 3, 1, 7), DENSE(2, 3, 5, 7), ROOM);
+    check_rows(DENSE(2, 1, 1, 7), DENSE(2, 3, 5, 7), DENSE(2, 3, 5, 7), ROOM);
+    check_rows(DENSE(2, 3, 5, 1), DENSE(3, 1, 7), DENSE(2, 3, 5, 7), ROOM);
+    check_rows(DENSE(1), DENSE(2, 3, 5, 7), DENSE(2, 3, 5, 7), ROOM);
+    check_rows(DENSE(1, 1), DENSE(1), DENSE(1, 1), ROOM);
+    check_rows((weft_tensor){.dtype = WEFT_FLOAT32}, (weft_tensor){.dtype = WEFT_FLOAT32},
+               (weft_tensor){.dtype = WEFT_FLOAT32}, ROOM);
+}
+
+Test(rows, rows_cut_into_pieces)
+{
+    check_rows(DENSE(100003), DENSE(100003), DENSE(100003), 100003);
+    check_rows(DENSE(3, 33333), DENSE(33333), DENSE(3, 33333), 3 * 33333);
+    check_rows(DENSE(301, 129), DENSE(301, 1), DENSE(301, 129), 301 * 129);
+    check_rows(DENSE(4001, 3), DENSE(3), DENSE(4001, 3), 4001 * 3);
+}
+
+Test(rows, views)
+{
+    /* channels 0..6 of 20, for input and output; rows 1..3 of an image */
+    weft_tensor slice = DENSE(2, 3, 5, 7);
+    slice.stride[2] = 20, slice.stride[1] = 100, slice.stride[0] = 300;
+    check_rows(slice, DENSE(7), DENSE(2, 3, 5, 7), ROOM);
+    check_rows(DENSE(2, 3, 5, 7), slice, slice, ROOM);
+    weft_tensor crop = DENSE(2, 3, 5, 7);
+    crop.stride[0] = 420;
+    check_rows(crop, slice, crop, ROOM);
+    /* one channel of three: pixels lie apart */
+    weft_tensor apart = DENSE(2, 9, 1);
+    apart.stride[1] = 3, apart.stride[0] = 27;
+    check_rows(apart, DENSE(2, 9, 1), apart, ROOM);
+    check_rows(apart, DENSE(2, 9, 4), DENSE(2, 9, 4), ROOM);
+}
