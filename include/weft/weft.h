@@ -2,6 +2,8 @@
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
 #include "weft/context.h"
+#include "weft/convolution.h"
+#include "weft/dense.h"
 #include "weft/graph.h"
 #include "weft/op.h"
 #include "weft/program.h"

@@ -4,4 +4,8 @@
 
 #include "weft/op.h"
 
+extern const weft_op weft_convolution_op, weft_transposed_convolution_op,
+    weft_convolution_input_gradient_op, weft_convolution_filter_gradient_op;
+extern const weft_op weft_matmul_op, weft_outer_sum_op;
+
 #endif

@@ -9,8 +9,7 @@
 typedef struct weft_window {
     int64_t extent, stride, dilation; /* all at least 1 */
     weft_padding padding;
-    int64_t pad_low,
-        pad_high; /* read where padding is WEFT_EXPLICIT; high may be negative: a crop */
+    int64_t pad_low, pad_high; /* read where padding is WEFT_EXPLICIT */
 } weft_window;
 
 /* What the window covers: (extent - 1) * dilation + 1. */

@@ -1,0 +1,13 @@
+/* From the plan of a kernel to the step of a program. */
+#ifndef WEFT_OPS_BIND_PLAN_H
+#define WEFT_OPS_BIND_PLAN_H
+
+#include "kernels/plan.h"
+
+/* The operands of a node as slots of a kernel: inputs in order, output 0, workspace. */
+weft_slots weft_bind_slots(const weft_bind *bind);
+
+/* Asks for what the plan needs: arguments, workspace, phases. False when memory is short. */
+bool weft_bind_plan(weft_bind *bind, const weft_kernel_plan *plan);
+
+#endif

@@ -1,0 +1,60 @@
+/* What the four ops of the convolution family have in common: attributes, shape rules, label, cost.
+ * Throughout, x is the convolution's input, w its filter and y its result, whichever of them an op
+ * computes. */
+#ifndef WEFT_OPS_CONVOLUTION_GEOMETRY_H
+#define WEFT_OPS_CONVOLUTION_GEOMETRY_H
+
+#include "kernels/convolution.h"
+#include "weft/convolution.h"
+#include "weft/op.h"
+
+/* Attributes of all four. Entries beyond `spatial` are 1 (extents, stride, dilation) or 0 (padding). */
+typedef struct weft_convolution_attributes {
+    int32_t spatial, groups, padding, flip_filter;
+    int32_t kernel[WEFT_MAX_SPATIAL]; /* filter extents; 0 where they do not fit in 31 bits */
+    int32_t stride[WEFT_MAX_SPATIAL], dilation[WEFT_MAX_SPATIAL];
+    int32_t pad_low[WEFT_MAX_SPATIAL], pad_high[WEFT_MAX_SPATIAL];
+    int32_t output_padding[WEFT_MAX_SPATIAL];
+} weft_convolution_attributes;
+
+/* Appends a node of the family with attributes made of options (NULL: defaults) and the filter's shape. */
+weft_value weft_convolution_build(const weft_op *op, const weft_convolution_options *options,
+                                  weft_value w, const weft_value *input, int inputs);
+/* The same for an op with two operands, the second a filter, and the bias of options, if any, as third. */
+weft_value weft_convolution_build_biased(const weft_op *op, const weft_convolution_options *options,
+                                         weft_value first, weft_value w);
+
+/* For gradient rules: the family solved for y, x and w, with the attributes of the node whose rule it is.
+ * The result has the shape of the value called like. */
+weft_value weft_convolution_y(const weft_gradient_call *call, weft_value x, weft_value w);
+weft_value weft_convolution_x(const weft_gradient_call *call, weft_value y, weft_value w,
+                              weft_value like);
+weft_value weft_convolution_w(const weft_gradient_call *call, weft_value x, weft_value y,
+                              weft_value like);
+
+/* Checks attributes, x and w, and writes the shape of y. x and w are numbers of inputs. */
+bool weft_convolution_infer(const weft_infer *infer, int x, int w, weft_shape *y);
+/* As above, and checks that input number y has that shape. */
+bool weft_convolution_infer_result(const weft_infer *infer, int x, int w, int y);
+/* Checks attributes, w and y, and writes the shape of x of a transposed convolution. */
+bool weft_convolution_infer_transposed(const weft_infer *infer, int y, int w, weft_shape *x);
+/* Checks that input number bias, if there is one, has one element for each of the channels. */
+bool weft_convolution_infer_bias(const weft_infer *infer, int bias, int64_t channels);
+
+/* Everything resolved for fixed extents: the problem that kernels solve. bias: whether there is one. */
+weft_convolution_problem weft_convolution_resolve(const weft_convolution_attributes *attributes,
+                                                  const weft_tensor *x, const weft_tensor *w,
+                                                  const weft_tensor *y, bool bias);
+
+/* The cost of any of them: products with padding zeros counted, as is usual. */
+void weft_convolution_cost(const weft_bind *bind, const weft_tensor *x, const weft_tensor *w,
+                           const weft_tensor *y, weft_cost *cost);
+
+/* Binds the kernel of one pass. The filter, input or output, must be dense: false otherwise. */
+bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const weft_tensor *x,
+                           const weft_tensor *w, const weft_tensor *y, bool bias);
+
+/* "3x3 /2 d2 g4 same" */
+void weft_convolution_label(const void *attributes, char *text, size_t size);
+
+#endif
