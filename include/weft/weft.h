@@ -6,8 +6,10 @@
 #include "weft/dense.h"
 #include "weft/graph.h"
 #include "weft/op.h"
+#include "weft/optim.h"
 #include "weft/program.h"
 #include "weft/check.h"
+#include "weft/schedule.h"
 #include "weft/state.h"
 #include "weft/types.h"
 #endif

@@ -1,0 +1,145 @@
+/* What makes k micro-batches one update: sums of gradients, and the count of updates. */
+#include "ops/ops.h"
+#include "ops/rules.h"
+#include "optim/update.h"
+
+#include <string.h>
+
+/* ---- Sum of gradients: inputs sum (a variable), gradient ---- */
+
+static bool infer_sum(weft_infer *infer)
+{
+    char a[120], b[120];
+    if (!weft_infer_real(infer, 1, "gradient"))
+        return false;
+    if (!weft_shape_equal(infer->shape[0], infer->shape[1]))
+        return weft_infer_fail(infer, "gradient is %s, the sum %s",
+                               weft_shape_text(infer->shape[1], a, sizeof(a)),
+                               weft_shape_text(infer->shape[0], b, sizeof(b)));
+    return weft_infer_like_input(infer);
+}
+
+static void sum_f64(const weft_operands *operands)
+{
+    const weft_tensor *sum = &operands->input[0], *g = &operands->input[1];
+    int32_t micro_batches = *(const int32_t *)operands->attributes;
+    bool first = operands->info->micro_batch == 0;
+    for (int64_t i = 0, n = weft_tensor_elements(sum); i < n; i++) {
+        double *total = (double *)sum->data + weft_tensor_offset(sum, i);
+        double part = ((const double *)g->data)[weft_tensor_offset(g, i)] / micro_batches;
+        *total = first ? part : *total + part;
+    }
+}
+
+typedef struct sum_args {
+    int64_t elements;
+    float factor;
+    const weft_update_kernels *kernels;
+} sum_args;
+
+static void sum_piece(const weft_call *call, int64_t piece)
+{
+    const sum_args *args = call->args;
+    int64_t first = piece * WEFT_UPDATE_PIECE, left = args->elements - first;
+    args->kernels->accumulate((float *)call->operand[0] + first,
+                              (const float *)call->operand[1] + first,
+                              left < WEFT_UPDATE_PIECE ? left : WEFT_UPDATE_PIECE, args->factor,
+                              call->info->micro_batch == 0 ? 0 : 1);
+}
+
+static bool sum_bind(weft_bind *bind)
+{
+    sum_args *args = weft_bind_args(bind, sizeof(*args));
+    if (!args)
+        return false;
+    args->elements = weft_bind_elements(bind);
+    args->factor = 1.0f / (float)*(const int32_t *)bind->attributes;
+    args->kernels = weft_update_table();
+    weft_bind_phase(bind, sum_piece, weft_update_pieces(args->elements));
+    return true;
+}
+
+static void sum_cost(const weft_bind *bind, weft_cost *cost)
+{
+    double elements = (double)weft_bind_elements(bind);
+    cost->flops = 2 * elements;
+    cost->bytes = 3 * elements * (double)weft_dtype_bytes(bind->output[0].dtype);
+}
+
+weft_value weft_accumulate_gradient(weft_value sum, weft_value gradient, int32_t micro_batches)
+{
+    return weft_apply(sum.graph, &weft_accumulate_gradient_op, &micro_batches,
+                      sizeof(micro_batches), NULL, (weft_value[]){sum, gradient}, 2, NULL, 1);
+}
+
+static bool sum_sample(weft_sampler *sampler, int index)
+{
+    if (index >= 3)
+        return false;
+    weft_shape shape = weft_shape_of(weft_sampler_integer(sampler, 1, 99));
+    weft_value sum =
+        weft_variable(weft_sampler_graph(sampler), &(weft_variable_options){.shape = shape});
+    weft_value gradient = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
+    weft_sampler_output(sampler, weft_accumulate_gradient(sum, gradient, 1 + index));
+    return true;
+}
+
+const weft_op weft_accumulate_gradient_op = {
+    .name = "accumulate_gradient",
+    .family = WEFT_FAMILY_UPDATE,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .outputs = 1,
+    .writes = WEFT_INPUT(0),
+    .infer = infer_sum,
+    .run_f64 = sum_f64,
+    .bind = sum_bind,
+    .cost = sum_cost,
+    .sample = sum_sample,
+};
+
+/* ---- Number of the update: input the count (an int32 variable of rank 0) ---- */
+
+static bool infer_count(weft_infer *infer)
+{
+    infer->out_shape[0] = infer->shape[0];
+    infer->out_dtype[0] = WEFT_INT32;
+    if (infer->shape[0].rank != 0 || infer->dtype[0] != WEFT_INT32)
+        return weft_infer_fail(infer, "the count must be int32 of rank 0");
+    return true;
+}
+
+static void run_count(const weft_operands *operands)
+{
+    if (weft_update_due(operands->info, *(const int32_t *)operands->attributes))
+        ++*(int32_t *)operands->input[0].data;
+}
+
+weft_value weft_count_updates(weft_value step, int32_t micro_batches)
+{
+    return weft_apply(step.graph, &weft_count_updates_op, &micro_batches, sizeof(micro_batches),
+                      NULL, &step, 1, NULL, 1);
+}
+
+static bool count_sample(weft_sampler *sampler, int index)
+{
+    if (index >= 2)
+        return false;
+    weft_value step =
+        weft_variable(weft_sampler_graph(sampler), &(weft_variable_options){.dtype = WEFT_INT32});
+    weft_sampler_output(sampler, weft_count_updates(step, 1 + index));
+    return true;
+}
+
+const weft_op weft_count_updates_op = {
+    .name = "count_updates",
+    .family = WEFT_FAMILY_UPDATE,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .outputs = 1,
+    .writes = WEFT_INPUT(0),
+    .infer = infer_count,
+    .run_f64 = run_count,
+    .run_f32 = run_count,
+    .sample = count_sample,
+};
