@@ -254,6 +254,22 @@ Test(graph, number_that_is_taken_is_passed_over)
     cr_expect_str_eq(weft_name_get(real_input("x_1", weft_shape_of(3))), "x_1_1");
 }
 
+Test(graph, scope_of_its_own_is_numbered)
+{
+    weft_scope_push(graph, "block");
+    weft_value first[2];
+    for (int i = 0; i < 2; i++) {
+        weft_scope_push_unique(graph, "conv");
+        cr_expect_str_eq(weft_scope_get(graph), i == 0 ? "block.conv." : "block.conv_1.");
+        first[i] = real_input("x", weft_shape_of(3));
+        weft_scope_pop(graph);
+    }
+    cr_expect_str_eq(weft_name_get(first[0]), "block.conv.x");
+    cr_expect_str_eq(weft_name_get(first[1]), "block.conv_1.x");
+    cr_expect(weft_is_null(weft_find(graph, "block.conv")), "a scope is no value");
+    cr_expect_str_eq(weft_name_get(real_input("conv", weft_shape_of(3))), "block.conv_2");
+}
+
 Test(graph, unknown_name)
 {
     cr_expect(weft_is_null(weft_find(graph, "nothing")));

@@ -66,6 +66,10 @@ WEFT_API void weft_scope_push(weft_graph *graph, const char *name);
 /* As above with printf formatting: weft_scope_pushf(graph, "layer%d", i). */
 WEFT_API void weft_scope_pushf(weft_graph *graph, const char *format, ...) WEFT_PRINTF(2, 3);
 WEFT_API void weft_scope_pop(weft_graph *graph);
+/* As weft_scope_push, for a scope that is to be one layer's own: a name that is taken gets _1, _2, ... */
+WEFT_API void weft_scope_push_unique(weft_graph *graph, const char *name);
+/* The scopes pushed so far, "layer1.0." or "". Valid until the next push or pop. */
+WEFT_API const char *weft_scope_get(const weft_graph *graph);
 /* A 64-bit hash (XXH3) of the current scope, name and the number of nodes of that name so far: the key
  * of a random op's stream, independent of what else the graph holds. */
 WEFT_API uint64_t weft_name_key(const weft_graph *graph, const char *name);

@@ -125,7 +125,8 @@ const char *weft_name_get(weft_value value)
 
 weft_value weft_find(weft_graph *graph, const char *name)
 {
-    return weft_output(graph, weft_name_find(graph, name), 0);
+    int32_t node = weft_name_find(graph, name);
+    return node > 0 ? weft_output(graph, node, 0) : weft_null(graph);
 }
 
 /* ---- Appending ---- */

@@ -120,6 +120,18 @@ void weft_scope_pushf(weft_graph *graph, const char *format, ...)
     weft_scope_push(graph, name);
 }
 
+void weft_scope_push_unique(weft_graph *graph, const char *name)
+{
+    const char *text = weft_name_register(graph, name ? name : "", WEFT_NAME_SCOPE);
+    if (text)
+        weft_scope_push(graph, text + graph->scope_length);
+}
+
+const char *weft_scope_get(const weft_graph *graph)
+{
+    return graph->scope;
+}
+
 void weft_scope_pop(weft_graph *graph)
 {
     if (graph->scope_depth == 0) {

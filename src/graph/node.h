@@ -23,6 +23,9 @@ typedef struct weft_node {
     bool frozen;   /* a variable that is not trained */
 } weft_node;
 
+/* What stands for the node in the name of a scope that is one layer's own. */
+enum { WEFT_NAME_SCOPE = -1 };
+
 /* A name that is taken, and how often it was asked for. */
 typedef struct weft_name {
     const char *text;
@@ -71,7 +74,7 @@ bool weft_run_shape_rule(weft_infer *infer);
 /* names.c: a unique scoped name, registered for the node with that index. NULL when memory is short
  * or the name is too long: the graph then has the error. */
 const char *weft_name_register(weft_graph *graph, const char *name, int32_t node);
-/* The node of a scoped name, or 0. */
+/* The node of a scoped name, WEFT_NAME_SCOPE, or 0 where the name is not taken. */
 int32_t weft_name_find(const weft_graph *graph, const char *text);
 void weft_names_release(weft_graph *graph);
 
