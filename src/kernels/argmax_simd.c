@@ -1,0 +1,73 @@
+/* Argmax: vectors of neighbouring results, or, along contiguous elements, first the maximum and then
+ * where it is. */
+#include "kernels/argmax.h"
+#include "kernels/simd.h"
+
+SIMD_INLINE vint beats(vfloat candidate, vfloat best)
+{
+    return (candidate > best) | ((candidate != candidate) & (best == best));
+}
+
+static void search_columns(const weft_argmax_args *args, int32_t *to, const float *x)
+{
+    for (int64_t c = 0; c < args->columns; c += LANES) {
+        int64_t n = args->columns - c < LANES ? args->columns - c : LANES;
+        vfloat best = vload_first(x + c, n);
+        vint position = {0};
+        for (int64_t i = 1; i < args->searched; i++) {
+            vfloat candidate = vload_first(x + i * args->stride + c, n);
+            vint better = beats(candidate, best);
+            best = vselect(better, candidate, best);
+            position = (better & ((vint){0} + (int32_t)i)) | (~better & position);
+        }
+        memcpy(to + c, &position, (size_t)n * sizeof(int32_t));
+    }
+}
+
+/* The largest of contiguous elements; NaN if there is one. */
+static float largest(const float *x, int64_t n)
+{
+    vfloat best = vsplat(x[0]);
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vfloat v = vload(x + i);
+        best = vselect(beats(v, best), v, best);
+    }
+    float all = best[0];
+    for (int lane = 1; lane < LANES; lane++)
+        all = best[lane] > all || best[lane] != best[lane] ? best[lane] : all;
+    for (; i < n; i++)
+        all = x[i] > all || x[i] != x[i] ? x[i] : all;
+    return all;
+}
+
+static int32_t search_run(const float *x, int64_t n)
+{
+    float wanted = largest(x, n);
+    int32_t i = 0;
+    while (wanted == wanted ? x[i] != wanted : x[i] == x[i])
+        i++;
+    return i;
+}
+
+static void argmax(const weft_call *call, int64_t piece)
+{
+    const weft_argmax_args *args = call->args;
+    int64_t begin = piece * args->outer_a_piece, end = begin + args->outer_a_piece;
+    for (int64_t outer = begin; outer < end && outer < args->outer; outer++) {
+        const float *x = call->operand[0];
+        int32_t *to = call->operand[1];
+        int64_t rest = outer;
+        for (int i = args->outer_rank - 1; i >= 0; i--) {
+            x += rest % args->extent[i] * args->from[i];
+            to += rest % args->extent[i] * args->to[i];
+            rest /= args->extent[i];
+        }
+        if (args->columns == 1 && args->stride == 1)
+            *to = search_run(x, args->searched);
+        else
+            search_columns(args, to, x);
+    }
+}
+
+const weft_argmax_kernels WEFT_FOR_ISA(weft_argmax_table) = {.argmax = argmax};
