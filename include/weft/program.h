@@ -73,6 +73,7 @@ typedef struct weft_feed {
 typedef struct weft_run_options {
     int64_t first_sample; /* see weft_run_info */
     int64_t micro_batch;
+    int64_t micro_batches; /* the state's step counts up after the last of them; 0: 1 */
 } weft_run_options;
 
 /* Runs the program. Every input it reads must be fed. options may be NULL. A missing, unknown or

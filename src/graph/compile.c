@@ -1,0 +1,134 @@
+/* weft_compile: the list of passes. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "graph/core_ops.h"
+#include "graph/node.h"
+#include "graph/program.h"
+
+#include <sys/mman.h>
+
+static const struct pass {
+    const char *name;
+    weft_status (*run)(weft_ir *ir);
+    int option; /* of weft_pass, where leaving it out means not calling it; -1: always called */
+} passes[] = {
+    {"prune", weft_ir_build, -1},          {"bind", weft_pass_bind, -1},
+    {"cse", weft_pass_cse, WEFT_PASS_CSE}, {"fold", weft_pass_fold, WEFT_PASS_FOLD},
+    {"view", weft_pass_view, -1},          {"select", weft_pass_select, -1},
+    {"order", weft_pass_order, -1},        {"plan", weft_pass_plan, -1},
+};
+
+static weft_status check_options(weft_graph *graph, weft_state *state,
+                                 const weft_compile_options *options, weft_error *error)
+{
+    if (graph->error.status != WEFT_OK)
+        return weft_error_set(error, graph->error.status, "%s", graph->error.message);
+    if (state->graph != graph)
+        return weft_error_set(error, WEFT_ERROR_GRAPH, "compile: the state is of another graph");
+    if (options->batch < 0 || options->threads < 0 || options->fetches < 0 ||
+        options->extent_count < 0)
+        return weft_error_set(error, WEFT_ERROR_ARGUMENT,
+                              "compile: batch, threads and counts must not be negative");
+    for (int i = 0; i < options->fetches; i++)
+        if (weft_is_null(options->fetch[i]) || options->fetch[i].graph != graph)
+            return weft_error_set(error, WEFT_ERROR_GRAPH,
+                                  "compile: fetch %d is the null value or of another graph", i);
+    for (int i = 0; i < options->extent_count; i++)
+        if (options->extents[i].input.graph != graph || weft_is_null(options->extents[i].input) ||
+            weft_node_get(graph, options->extents[i].input.node)->op != &weft_input_op)
+            return weft_error_set(error, WEFT_ERROR_ARGUMENT,
+                                  "compile: extents %d are not for an input of this graph", i);
+    return WEFT_OK;
+}
+
+static weft_status run_passes(weft_ir *ir)
+{
+    for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]); i++) {
+        const struct pass *pass = &passes[i];
+        if (pass->option >= 0 && ir->options->without & 1u << pass->option)
+            continue;
+        WEFT_TRY(pass->run(ir));
+        if (ir->options->trace)
+            weft_ir_print(ir, pass->name, ir->options->trace);
+    }
+    return WEFT_OK;
+}
+
+/* The arena lies on huge pages where the system has them: page faults and misses of the TLB cost a
+ * training step 10% and more. */
+static weft_status allocate_arena(weft_program *program, int64_t bytes, weft_error *error)
+{
+    enum { HUGE_PAGE = 2 * 1024 * 1024 };
+    size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : WEFT_ALIGNMENT;
+    program->arena_allocated = ((size_t)bytes + alignment - 1) / alignment * alignment;
+    if (!program->arena_allocated)
+        return WEFT_OK;
+    program->arena = weft_allocate_raw(program->context, program->arena_allocated, alignment);
+    if (!program->arena)
+        return weft_error_set(error, WEFT_ERROR_MEMORY,
+                              "compile: out of memory for the arena: %zu bytes",
+                              program->arena_allocated);
+#ifdef MADV_HUGEPAGE
+    if (alignment == HUGE_PAGE)
+        (void)madvise(program->arena, program->arena_allocated, MADV_HUGEPAGE);
+#endif
+    return WEFT_OK;
+}
+
+static weft_status compile(weft_ir *ir, weft_program *program)
+{
+    WEFT_TRY(weft_state_extend(ir->state, ir->error));
+    WEFT_TRY(run_passes(ir));
+    if (ir->steps == 0 && ir->options->fetches == 0)
+        return weft_error_set(ir->error, WEFT_ERROR_ARGUMENT,
+                              "compile: nothing to run: no fetches%s",
+                              ir->options->mode == WEFT_TRAIN ? " and no updates" : "");
+    WEFT_TRY(allocate_arena(program, ir->arena_bytes, ir->error));
+    WEFT_TRY(weft_emit(ir, program));
+    for (int i = 0; i < program->steps; i++)
+        program->updates |= program->step[i].op->family == WEFT_FAMILY_UPDATE;
+    return WEFT_OK;
+}
+
+weft_status weft_compile(weft_graph *graph, weft_state *state, const weft_compile_options *options,
+                         weft_program **result, weft_error *error)
+{
+    *result = NULL;
+    WEFT_TRY(check_options(graph, state, options, error));
+    weft_program *program = weft_allocate(graph->context, sizeof(*program));
+    if (!program)
+        return weft_out_of_memory(error, sizeof(*program));
+    program->context = graph->context;
+    program->graph = graph;
+    program->state = state;
+    program->pool = weft_pool_begin(graph->context);
+    program->real = state->dtype;
+    program->mode = options->mode;
+    program->poison = options->poison;
+    program->check_finite = options->check_finite;
+    program->profile = options->profile;
+    program->threads = options->threads ? options->threads : weft_context_threads(graph->context);
+    weft_ir ir = {.graph = graph,
+                  .state = state,
+                  .options = options,
+                  .real = state->dtype,
+                  .error = error,
+                  .scratch = weft_pool_begin(graph->context),
+                  .keep = &program->pool};
+    weft_status status = compile(&ir, program);
+    weft_pool_release(&ir.scratch);
+    if (status != WEFT_OK)
+        weft_program_destroy(program);
+    else
+        *result = program;
+    return status;
+}
+
+void weft_program_destroy(weft_program *program)
+{
+    if (!program)
+        return;
+    weft_release(program->context, program->arena, program->arena_allocated);
+    weft_pool_release(&program->pool);
+    weft_release(program->context, program, sizeof(*program));
+}

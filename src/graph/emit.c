@@ -1,0 +1,280 @@
+/* Turns the compiled form into a program: steps with operand addresses, tasks with barriers. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "graph/core_ops.h"
+#include "graph/program.h"
+
+#include <string.h>
+
+static weft_status emit_values(const weft_ir *ir, weft_program *program)
+{
+    program->values = ir->values;
+    program->value = weft_pool_array(&program->pool, (size_t)ir->values, sizeof(weft_plan_value));
+    if (!program->value)
+        return weft_out_of_memory(ir->error, (size_t)ir->values * sizeof(weft_plan_value));
+    for (int i = 0; i < ir->values; i++) {
+        const weft_ir_value *from = &ir->value[i];
+        const weft_ir_node *producer = &ir->node[from->producer];
+        weft_plan_value *value = &program->value[i];
+        *value = (weft_plan_value){.tensor = from->tensor,
+                                   .storage = from->storage,
+                                   .offset = from->offset,
+                                   .graph_node = from->graph_node,
+                                   .graph_output = from->graph_output};
+        if (from->storage < 0)
+            continue;
+        const weft_storage *storage = &ir->storage[from->storage];
+        value->place = storage->place;
+        value->tensor.data = storage->memory;
+        if (storage->place == WEFT_PLACE_ARENA)
+            value->offset += storage->offset;
+        if (producer->alias) {
+            value->parts = producer->op->place ? producer->inputs : 1;
+            value->part = weft_pool_array(&program->pool, (size_t)value->parts, sizeof(int));
+            if (!value->part)
+                return weft_out_of_memory(ir->error, (size_t)value->parts * sizeof(int));
+            memcpy(value->part, producer->input, (size_t)value->parts * sizeof(int));
+        }
+    }
+    return WEFT_OK;
+}
+
+static weft_status emit_step(const weft_ir *ir, weft_program *program, int index)
+{
+    const weft_ir_node *node = &ir->node[ir->order[index]];
+    weft_step *step = &program->step[index];
+    size_t operands = (size_t)(node->inputs + node->outputs);
+    *step = (weft_step){.op = node->op,
+                        .name = node->name,
+                        .graph_node = node->graph_node,
+                        .inputs = node->inputs,
+                        .outputs = node->outputs,
+                        .args = node->args,
+                        .cost = node->cost,
+                        .workspace_bytes = node->workspace_bytes};
+    step->value = weft_pool_array(&program->pool, operands, sizeof(int));
+    step->operand = weft_pool_array(&program->pool, operands + 1, sizeof(void *));
+    if (!step->value || !step->operand)
+        return weft_out_of_memory(ir->error, operands * sizeof(void *));
+    memcpy(step->value, node->input, (size_t)node->inputs * sizeof(int));
+    memcpy(step->value + node->inputs, node->output, (size_t)node->outputs * sizeof(int));
+    for (size_t k = 0; k < operands; k++)
+        if ((int)k >= node->inputs || weft_ir_reads(node, (int)k))
+            step->operand[k] = weft_plan_address(program, &program->value[step->value[k]]);
+    if (node->workspace >= 0) {
+        step->workspace_offset = ir->storage[node->workspace].offset;
+        step->operand[operands] = program->arena + step->workspace_offset;
+    }
+    for (int p = 0; p < node->phases; p++)
+        step->pieces += node->phase[p].pieces;
+    for (int s = 0; s < ir->storages; s++) {
+        const weft_storage *storage = &ir->storage[s];
+        if (storage->used && storage->place == WEFT_PLACE_ARENA && storage->first <= index &&
+            index <= storage->last)
+            step->live_bytes += storage->bytes;
+    }
+    return WEFT_OK;
+}
+
+/* ---- Barriers ---- */
+
+/* Bytes that a step touches, as addresses; feeds are only read and need no entry. */
+typedef struct range {
+    const char *from, *to;
+    bool written;
+} range;
+
+static range range_of(const weft_program *program, const weft_step *step, int operand)
+{
+    const weft_plan_value *value = &program->value[step->value[operand]];
+    const char *from = weft_plan_address(program, value);
+    const weft_tensor *tensor = &value->tensor;
+    int64_t last = 0;
+    for (int d = 0; d < tensor->rank; d++)
+        last += (tensor->extent[d] - 1) * tensor->stride[d];
+    bool written =
+        operand >= step->inputs || (operand < 32 && step->op->writes & WEFT_INPUT(operand));
+    bool read =
+        operand < step->inputs && (operand >= 32 || !(step->op->shape_only & WEFT_INPUT(operand)));
+    if (!from || !(written || read))
+        return (range){0};
+    return (range){from, from + (last + 1) * (int64_t)weft_dtype_bytes(tensor->dtype), written};
+}
+
+static range workspace_range(const weft_program *program, const weft_step *step)
+{
+    const char *from = program->arena + step->workspace_offset;
+    return (range){from, from + step->workspace_bytes, true};
+}
+
+static bool conflict(range a, range b)
+{
+    return (a.written || b.written) && a.from < b.to && b.from < a.to;
+}
+
+/* True where the two steps may not run at the same time. */
+static bool steps_conflict(const weft_program *program, const weft_step *a, const weft_step *b)
+{
+    for (int i = 0; i <= a->inputs + a->outputs; i++) {
+        range x =
+            i < a->inputs + a->outputs ? range_of(program, a, i) : workspace_range(program, a);
+        for (int k = 0; k <= b->inputs + b->outputs; k++)
+            if (conflict(x, k < b->inputs + b->outputs ? range_of(program, b, k)
+                                                       : workspace_range(program, b)))
+                return true;
+    }
+    return false;
+}
+
+/* True where the step must wait for one that began after the last barrier. */
+static bool must_wait(const weft_program *program, int first, int step)
+{
+    for (int s = first; s < step; s++)
+        if (steps_conflict(program, &program->step[s], &program->step[step]))
+            return true;
+    return false;
+}
+
+static void mark_chains(weft_program *program, bool stepwise)
+{
+    for (int i = program->tasks - 1; i >= 0; i--) {
+        weft_task *task = &program->task[i];
+        bool joins = !stepwise && i + 1 < program->tasks && task->pieces == 1 &&
+                     program->task[i + 1].pieces == 1;
+        task->chain = joins ? program->task[i + 1].chain + 1 : 1;
+    }
+}
+
+static weft_status emit_tasks(const weft_ir *ir, weft_program *program)
+{
+    size_t count = 0;
+    for (int i = 0; i < ir->steps; i++)
+        count += (size_t)ir->node[ir->order[i]].phases;
+    program->task = weft_pool_array(&program->pool, count, sizeof(weft_task));
+    program->counter = weft_pool_array(&program->pool, count, sizeof(int64_t));
+    if (!program->task || !program->counter)
+        return weft_out_of_memory(ir->error, count * sizeof(weft_task));
+    bool stepwise = program->poison || program->check_finite || program->profile;
+    int since = 0;
+    for (int i = 0; i < ir->steps; i++) {
+        const weft_ir_node *node = &ir->node[ir->order[i]];
+        bool wait = stepwise || must_wait(program, since, i);
+        for (int p = 0; p < node->phases; p++) {
+            program->task[program->tasks++] = (weft_task){
+                .run = node->phase[p].run,
+                .call = {.args = node->args, .operand = program->step[i].operand},
+                .pieces = node->phase[p].pieces,
+                .step = i,
+                .wait = p > 0 || wait,
+            };
+        }
+        since = wait || node->phases > 1 ? i : since;
+    }
+    mark_chains(program, stepwise);
+    return WEFT_OK;
+}
+
+/* ---- Feeds, fetches, freed slots ---- */
+
+static weft_status emit_feed(const weft_ir *ir, weft_program *program, int storage)
+{
+    weft_feed_slot *feed = &program->feed[program->feeds++];
+    for (int v = 0; v < ir->values; v++)
+        if (ir->value[v].storage == storage && weft_is_leaf(ir->node[ir->value[v].producer].op)) {
+            feed->graph_node = ir->value[v].graph_node;
+            feed->name = ir->node[ir->value[v].producer].name;
+            feed->dtype = ir->value[v].tensor.dtype;
+            feed->bytes = ir->storage[storage].bytes;
+        }
+    for (int pass = 0; pass < 2; pass++) { /* count, then fill */
+        feed->patches = 0;
+        for (int s = 0; s < program->steps; s++) {
+            const weft_step *step = &program->step[s];
+            for (int k = 0; k < step->inputs; k++) {
+                const weft_plan_value *value = &program->value[step->value[k]];
+                if (value->storage != storage)
+                    continue;
+                if (feed->patch)
+                    feed->patch[feed->patches] =
+                        (struct weft_patch){&step->operand[k], value->offset};
+                feed->patches++;
+            }
+        }
+        if (pass == 0)
+            feed->patch =
+                weft_pool_array(&program->pool, (size_t)feed->patches, sizeof(struct weft_patch));
+        if (!feed->patch)
+            return weft_ir_out_of_memory((weft_ir *)ir);
+    }
+    return WEFT_OK;
+}
+
+static bool is_used_feed(const weft_ir *ir, int storage)
+{
+    return ir->storage[storage].used && ir->storage[storage].place == WEFT_PLACE_FEED;
+}
+
+static weft_status emit_edges(const weft_ir *ir, weft_program *program)
+{
+    size_t feeds = 0, freeds = 0;
+    for (int s = 0; s < ir->storages; s++) {
+        feeds += is_used_feed(ir, s);
+        freeds += ir->storage[s].used && ir->storage[s].place == WEFT_PLACE_ARENA;
+    }
+    program->feed = weft_pool_array(&program->pool, feeds, sizeof(weft_feed_slot));
+    program->freed = weft_pool_array(&program->pool, freeds, sizeof(weft_freed));
+    program->fetch =
+        weft_pool_array(&program->pool, (size_t)ir->options->fetches, sizeof(weft_fetch_slot));
+    if (!program->feed || !program->freed || !program->fetch)
+        return weft_ir_out_of_memory((weft_ir *)ir);
+    for (int s = 0; s < ir->storages; s++) {
+        const weft_storage *storage = &ir->storage[s];
+        if (is_used_feed(ir, s))
+            WEFT_TRY(emit_feed(ir, program, s));
+        else if (storage->used && storage->place == WEFT_PLACE_ARENA)
+            program->freed[program->freeds++] =
+                (weft_freed){storage->last, storage->offset, storage->bytes};
+    }
+    for (int i = 0; i < ir->options->fetches; i++) {
+        weft_value wanted = ir->options->fetch[i];
+        for (int v = 0; v < ir->values; v++)
+            if (ir->value[v].graph_node == wanted.node &&
+                ir->value[v].graph_output == wanted.output) {
+                program->fetch[program->fetches++] =
+                    (weft_fetch_slot){wanted.node, wanted.output, weft_ir_resolve(ir, v)};
+                break;
+            }
+    }
+    return WEFT_OK;
+}
+
+static void emit_report(const weft_ir *ir, weft_program *program)
+{
+    weft_report *report = &program->report;
+    report->steps = program->steps;
+    report->arena_bytes = ir->arena_bytes;
+    report->bound_bytes = ir->bound_bytes;
+    report->constant_bytes = (int64_t)program->pool.bytes;
+    for (int i = 0; i < program->steps; i++) {
+        report->flops += program->step[i].cost.flops;
+        report->bytes += program->step[i].cost.bytes;
+    }
+    for (int s = 0; s < ir->storages; s++)
+        if (ir->storage[s].used && ir->storage[s].place == WEFT_PLACE_VARIABLE)
+            report->state_bytes += ir->storage[s].bytes;
+}
+
+weft_status weft_emit(const weft_ir *ir, weft_program *program)
+{
+    program->steps = ir->steps;
+    program->step = weft_pool_array(&program->pool, (size_t)ir->steps, sizeof(weft_step));
+    if (!program->step)
+        return weft_out_of_memory(ir->error, (size_t)ir->steps * sizeof(weft_step));
+    WEFT_TRY(emit_values(ir, program));
+    for (int i = 0; i < ir->steps; i++)
+        WEFT_TRY(emit_step(ir, program, i));
+    WEFT_TRY(emit_tasks(ir, program));
+    WEFT_TRY(emit_edges(ir, program));
+    emit_report(ir, program);
+    return WEFT_OK;
+}

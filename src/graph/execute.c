@@ -1,0 +1,166 @@
+/* The executor: one parallel region a run. Threads draw pieces of a task from its counter; a barrier
+ * stands before a task that depends on one since the last barrier. */
+#include "graph/program.h"
+#include "graph/threads.h"
+
+#include "config.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+#ifdef WEFT_HAVE_OPENMP
+#include <omp.h>
+#endif
+
+typedef struct execution {
+    weft_program *program;
+    const weft_run_info *info;
+    weft_barrier barrier;
+    cpu_set_t processors;
+    bool bind;
+    atomic_int bad_step; /* -1: none */
+    double started;      /* of the step, when profiling */
+} execution;
+
+/* Pieces are drawn in order, so a thread that finds none left is done with the task. */
+static void run_task(execution *e, int index)
+{
+    weft_program *program = e->program;
+    const weft_task *task = &program->task[index];
+    _Atomic int64_t *counter = &program->counter[index];
+    weft_call call = task->call;
+    call.info = e->info;
+    for (;;) {
+        int64_t piece = atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+        if (piece >= task->pieces)
+            return;
+        task->run(&call, piece);
+        for (int next = 1; next < task->chain; next++) {
+            weft_call following = task[next].call;
+            following.info = e->info;
+            task[next].run(&following, 0);
+        }
+    }
+}
+
+static void run_tasks(execution *e)
+{
+    const weft_program *program = e->program;
+    for (int i = 0; i < program->tasks; i += program->task[i].chain) {
+        if (program->task[i].wait)
+            weft_barrier_wait(&e->barrier);
+        run_task(e, i);
+    }
+}
+
+/* ---- Step by step, for poison, check_finite and profile ---- */
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static bool is_finite(const weft_tensor *tensor, const void *data)
+{
+    if (tensor->dtype != WEFT_FLOAT32 && tensor->dtype != WEFT_FLOAT64)
+        return true;
+    for (int64_t i = 0, n = weft_tensor_elements(tensor); i < n; i++) {
+        int64_t at = weft_tensor_offset(tensor, i);
+        double element = tensor->dtype == WEFT_FLOAT32 ? (double)((const float *)data)[at]
+                                                       : ((const double *)data)[at];
+        if (!isfinite(element))
+            return false;
+    }
+    return true;
+}
+
+static bool outputs_finite(const weft_program *program, const weft_step *step)
+{
+    for (int k = step->inputs; k < step->inputs + step->outputs; k++)
+        if (!is_finite(&program->value[step->value[k]].tensor, step->operand[k]))
+            return false;
+    return true;
+}
+
+static void poison_freed(const weft_program *program, int step)
+{
+    for (int i = 0; i < program->freeds; i++)
+        if (program->freed[i].step == step)
+            memset(program->arena + program->freed[i].offset, 0xFF,
+                   (size_t)program->freed[i].bytes);
+}
+
+/* What thread 0 does between two steps, while the others wait. */
+static void finish_step(execution *e, int index)
+{
+    weft_program *program = e->program;
+    if (program->profile)
+        program->step[index].seconds = seconds_now() - e->started;
+    if (program->check_finite && !outputs_finite(program, &program->step[index]))
+        atomic_store(&e->bad_step, index);
+    if (program->poison)
+        poison_freed(program, index);
+    e->started = seconds_now();
+}
+
+static void run_stepwise(execution *e, int thread)
+{
+    const weft_program *program = e->program;
+    for (int i = 0; i < program->tasks && atomic_load(&e->bad_step) < 0; i++) {
+        run_task(e, i);
+        weft_barrier_wait(&e->barrier);
+        bool last = i + 1 == program->tasks || program->task[i + 1].step != program->task[i].step;
+        if (!last)
+            continue;
+        if (thread == 0)
+            finish_step(e, program->task[i].step);
+        weft_barrier_wait(&e->barrier);
+    }
+}
+
+/* ---- The region ---- */
+
+static void run_thread(execution *e, int thread)
+{
+    const weft_program *program = e->program;
+    weft_thread_mode mode;
+    weft_thread_enter(&mode, &e->processors, thread, e->bind, program->real == WEFT_FLOAT32);
+    if (program->poison || program->check_finite || program->profile)
+        run_stepwise(e, thread);
+    else
+        run_tasks(e);
+    weft_thread_leave(&mode);
+}
+
+weft_status weft_execute(weft_program *program, const weft_run_info *info, int *bad_step)
+{
+    execution e = {.program = program, .info = info, .bad_step = -1, .started = seconds_now()};
+    for (int i = 0; i < program->tasks; i++)
+        atomic_store_explicit(&program->counter[i], 0, memory_order_relaxed);
+    if (program->poison && program->arena)
+        memset(program->arena, 0xFF, program->arena_allocated);
+    int processors = 1;
+    if (sched_getaffinity(0, sizeof(e.processors), &e.processors) == 0)
+        processors = CPU_COUNT(&e.processors);
+#ifdef WEFT_HAVE_OPENMP
+    bool free_threads = omp_get_proc_bind() == omp_proc_bind_false;
+    e.bind = program->threads > 1 && program->threads <= processors && free_threads;
+    e.barrier.yield = program->threads > processors;
+    if (program->threads > 1) {
+#pragma omp parallel num_threads(program->threads)
+        {
+#pragma omp single
+            e.barrier.threads = omp_get_num_threads();
+            run_thread(&e, omp_get_thread_num());
+        }
+    } else
+#endif
+    {
+        e.barrier.threads = 1;
+        run_thread(&e, 0);
+    }
+    *bad_step = atomic_load(&e.bad_step);
+    return *bad_step < 0 ? WEFT_OK : WEFT_ERROR_NUMERIC;
+}

@@ -1,0 +1,236 @@
+/* The intermediate form: made from a graph, pruned, printed. */
+#include "graph/ir.h"
+
+#include "base/error.h"
+#include "graph/core_ops.h"
+#include "graph/node.h"
+
+#include <string.h>
+
+weft_status weft_ir_out_of_memory(weft_ir *ir)
+{
+    return weft_error_set(ir->error, WEFT_ERROR_MEMORY, "compile: out of memory");
+}
+
+bool weft_ir_reads(const weft_ir_node *node, int input)
+{
+    return input >= 32 || !(node->op->shape_only & WEFT_INPUT(input));
+}
+
+bool weft_ir_writes(const weft_ir_node *node, int input)
+{
+    return input < 32 && node->op->writes & WEFT_INPUT(input);
+}
+
+int weft_ir_resolve(const weft_ir *ir, int value)
+{
+    while (ir->forward[value] != value)
+        value = ir->forward[value];
+    return value;
+}
+
+int weft_ir_add_storage(weft_ir *ir, weft_storage storage)
+{
+    ir->storage[ir->storages] = storage;
+    return ir->storages++;
+}
+
+weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors)
+{
+    for (int i = 0; i < node->inputs; i++)
+        tensors[i] = ir->value[node->input[i]].tensor;
+    for (int i = 0; i < node->outputs; i++)
+        tensors[node->inputs + i] = ir->value[node->output[i]].tensor;
+    return (weft_bind){
+        .op = node->op,
+        .attributes = node->attributes,
+        .mode = ir->options->mode,
+        .inputs = node->inputs,
+        .input = tensors,
+        .outputs = node->outputs,
+        .output = tensors + node->inputs,
+    };
+}
+
+/* ---- Building ---- */
+
+/* Which graph nodes the program needs, for their value or only for their shape. */
+static bool *mark_needed(weft_ir *ir)
+{
+    const weft_graph *graph = ir->graph;
+    const weft_compile_options *options = ir->options;
+    bool *needed = weft_pool_array(&ir->scratch, (size_t)graph->nodes + 1, sizeof(bool));
+    if (!needed)
+        return NULL;
+    for (int i = 0; i < options->fetches; i++)
+        needed[options->fetch[i].node] = true;
+    for (int32_t i = graph->nodes; i >= 1; i--) {
+        const weft_node *node = weft_node_get(graph, i);
+        if (node->op->writes && options->mode == WEFT_TRAIN && !options->no_writes)
+            needed[i] = true;
+        for (int k = 0; needed[i] && k < node->inputs; k++)
+            needed[node->input[k].node] = true;
+    }
+    return needed;
+}
+
+static weft_status allocate(weft_ir *ir, const bool *needed)
+{
+    size_t nodes = 0, values = 0, inputs = 0;
+    for (int32_t i = 1; i <= ir->graph->nodes; i++) {
+        const weft_node *node = weft_node_get(ir->graph, i);
+        nodes += needed[i];
+        values += needed[i] ? (size_t)node->outputs : 0;
+        inputs += needed[i] ? (size_t)node->inputs : 0;
+    }
+    /* The view pass may add one copy, a node and a value, for each input. */
+    ir->node_capacity = (int)(nodes + inputs);
+    ir->value_capacity = (int)(values + inputs);
+    ir->storage_capacity = ir->node_capacity + ir->value_capacity;
+    ir->node = weft_pool_array(&ir->scratch, (size_t)ir->node_capacity, sizeof(*ir->node));
+    ir->value = weft_pool_array(&ir->scratch, (size_t)ir->value_capacity, sizeof(*ir->value));
+    ir->storage = weft_pool_array(&ir->scratch, (size_t)ir->storage_capacity, sizeof(*ir->storage));
+    ir->forward = weft_pool_array(&ir->scratch, (size_t)ir->value_capacity, sizeof(int));
+    ir->order = weft_pool_array(&ir->scratch, (size_t)ir->node_capacity, sizeof(int));
+    if (!ir->node || !ir->value || !ir->storage || !ir->forward || !ir->order)
+        return weft_ir_out_of_memory(ir);
+    return WEFT_OK;
+}
+
+static weft_status add_node(weft_ir *ir, int32_t graph_node, int *first_value)
+{
+    const weft_node *from = weft_node_get(ir->graph, graph_node);
+    weft_ir_node *node = &ir->node[ir->nodes];
+    *node = (weft_ir_node){
+        .op = from->op,
+        .attributes = from->attributes,
+        .attribute_bytes = from->attribute_bytes,
+        .name = from->name,
+        .graph_node = graph_node,
+        .inputs = from->inputs,
+        .outputs = from->outputs,
+        .workspace = -1,
+    };
+    node->input =
+        weft_pool_array(&ir->scratch, (size_t)(from->inputs + from->outputs), sizeof(int));
+    if (!node->input)
+        return weft_ir_out_of_memory(ir);
+    node->output = node->input + from->inputs;
+    for (int k = 0; k < from->inputs; k++)
+        node->input[k] = first_value[from->input[k].node] + from->input[k].output;
+    first_value[graph_node] = ir->values;
+    for (int k = 0; k < from->outputs; k++) {
+        int value = ir->values++;
+        node->output[k] = value;
+        ir->forward[value] = value;
+        ir->value[value] = (weft_ir_value){
+            .producer = ir->nodes, .storage = -1, .graph_node = graph_node, .graph_output = k};
+    }
+    ir->nodes++;
+    return WEFT_OK;
+}
+
+weft_status weft_ir_build(weft_ir *ir)
+{
+    bool *needed = mark_needed(ir);
+    int *first_value = weft_pool_array(&ir->scratch, (size_t)ir->graph->nodes + 1, sizeof(int));
+    if (!needed || !first_value)
+        return weft_ir_out_of_memory(ir);
+    WEFT_TRY(allocate(ir, needed));
+    for (int32_t i = 1; i <= ir->graph->nodes; i++)
+        if (needed[i])
+            WEFT_TRY(add_node(ir, i, first_value));
+    for (int i = 0; i < ir->options->fetches; i++) {
+        weft_value fetch = ir->options->fetch[i];
+        ir->value[first_value[fetch.node] + fetch.output].fetched = true;
+    }
+    return WEFT_OK;
+}
+
+/* ---- Pruning ---- */
+
+static bool is_root(const weft_ir *ir, const weft_ir_node *node)
+{
+    if (node->op->writes && ir->options->mode == WEFT_TRAIN && !ir->options->no_writes)
+        return true;
+    for (int k = 0; k < node->outputs; k++)
+        if (ir->value[node->output[k]].fetched)
+            return true;
+    return false;
+}
+
+void weft_ir_prune(weft_ir *ir)
+{
+    for (int i = 0; i < ir->values; i++)
+        if (ir->value[i].fetched && weft_ir_resolve(ir, i) != i) {
+            ir->value[weft_ir_resolve(ir, i)].fetched = true;
+            ir->value[i].fetched = false;
+        }
+    for (int i = 0; i < ir->values; i++)
+        ir->value[i].needed = false;
+    for (int i = ir->nodes - 1; i >= 0; i--) {
+        weft_ir_node *node = &ir->node[i];
+        bool needed = !node->gone && is_root(ir, node);
+        for (int k = 0; k < node->outputs; k++)
+            needed |= ir->value[node->output[k]].needed;
+        if (!needed || node->gone) {
+            node->gone = true;
+            continue;
+        }
+        for (int k = 0; k < node->inputs; k++) {
+            node->input[k] = weft_ir_resolve(ir, node->input[k]);
+            if (weft_ir_reads(node, k))
+                ir->value[node->input[k]].needed = true;
+        }
+    }
+}
+
+/* ---- Printing ---- */
+
+static void print_value(const weft_ir *ir, int index, FILE *file)
+{
+    const weft_ir_value *value = &ir->value[index];
+    fprintf(file, "%%%d", index);
+    if (value->tensor.dtype == WEFT_REAL)
+        return;
+    fprintf(file, ":%s[", weft_dtype_name(value->tensor.dtype));
+    for (int d = 0; d < value->tensor.rank; d++)
+        fprintf(file, "%s%lld", d ? "," : "", (long long)value->tensor.extent[d]);
+    fprintf(file, "]");
+    if (value->storage >= 0)
+        fprintf(file, "@%d+%lld", value->storage, (long long)value->offset);
+}
+
+static void print_node(const weft_ir *ir, const weft_ir_node *node, FILE *file)
+{
+    fprintf(file, "  ");
+    for (int k = 0; k < node->outputs; k++) {
+        fprintf(file, "%s", k ? ", " : "");
+        print_value(ir, node->output[k], file);
+    }
+    fprintf(file, "%s%s", node->outputs ? " = " : "", node->op->name);
+    for (int k = 0; k < node->inputs; k++)
+        fprintf(file, "%s%%%d%s", k ? ", " : "(", node->input[k],
+                weft_ir_reads(node, k) ? "" : " (shape)");
+    fprintf(file, "%s  # %s%s\n", node->inputs ? ")" : "", node->name,
+            node->alias ? " (view)" : "");
+}
+
+void weft_ir_print(const weft_ir *ir, const char *pass, FILE *file)
+{
+    int live = 0;
+    for (int i = 0; i < ir->nodes; i++)
+        live += !ir->node[i].gone;
+    fprintf(file, "after %s: %d nodes", pass, live);
+    if (ir->arena_bytes)
+        fprintf(file, ", arena %lld bytes, bound %lld", (long long)ir->arena_bytes,
+                (long long)ir->bound_bytes);
+    fprintf(file, "\n");
+    if (ir->steps)
+        for (int i = 0; i < ir->steps; i++)
+            print_node(ir, &ir->node[ir->order[i]], file);
+    else
+        for (int i = 0; i < ir->nodes; i++)
+            if (!ir->node[i].gone || ir->node[i].alias)
+                print_node(ir, &ir->node[i], file);
+}

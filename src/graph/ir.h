@@ -1,0 +1,114 @@
+/* The intermediate form that the passes of the compiler work on: nodes and values of one program, with
+ * fixed extents. Nodes stand in an order in which every value is made before it is read; a pass marks
+ * nodes as gone instead of moving them. */
+#ifndef WEFT_GRAPH_IR_H
+#define WEFT_GRAPH_IR_H
+
+#include "base/pool.h"
+#include "graph/state.h"
+#include "weft/program.h"
+
+enum { WEFT_MAX_PHASES = 8 };
+
+/* Where a storage's bytes are. */
+typedef enum weft_place {
+    WEFT_PLACE_ARENA = 0,
+    WEFT_PLACE_FEED,     /* the caller's memory, another at each run */
+    WEFT_PLACE_VARIABLE, /* the state */
+    WEFT_PLACE_CONSTANT  /* the program */
+} weft_place;
+
+/* A run of bytes that one or several values live in. */
+typedef struct weft_storage {
+    weft_place place;
+    int64_t bytes;
+    void *memory;    /* of a variable or constant */
+    int32_t node;    /* graph node of a feed or variable */
+    int first, last; /* positions in the order: first write, last use; last is the end if fetched */
+    int64_t offset;  /* in the arena */
+    bool used;
+} weft_storage;
+
+typedef struct weft_ir_value {
+    weft_tensor tensor; /* data: of constants */
+    int producer;       /* IR node */
+    int storage;
+    int64_t offset; /* bytes, in the storage */
+    int32_t graph_node, graph_output;
+    bool fetched;
+    bool placed; /* inside the output of a concat */
+    bool needed; /* scratch of prune */
+} weft_ir_value;
+
+typedef struct weft_phase {
+    weft_piece_fn *run;
+    int64_t pieces;
+} weft_phase;
+
+typedef struct weft_ir_node {
+    const weft_op *op;
+    const void *attributes;
+    size_t attribute_bytes;
+    const char *name;
+    int32_t graph_node;
+    int inputs, outputs;
+    int *input, *output; /* values */
+    bool gone;           /* dead, merged, folded or an alias: nothing to execute */
+    bool alias;          /* gone because its outputs and inputs share storage (views, concat) */
+    /* What select chose: */
+    weft_phase phase[WEFT_MAX_PHASES];
+    int phases;
+    void *args;
+    int64_t workspace_bytes;
+    int workspace; /* a storage, or -1 */
+    weft_cost cost;
+} weft_ir_node;
+
+typedef struct weft_ir {
+    weft_graph *graph;
+    weft_state *state;
+    const weft_compile_options *options;
+    weft_dtype real;
+    weft_error *error;
+    weft_pool scratch; /* released after compiling */
+    weft_pool *keep;   /* lives as long as the program */
+
+    weft_ir_node *node;
+    int nodes, node_capacity;
+    weft_ir_value *value;
+    int values, value_capacity;
+    weft_storage *storage;
+    int storages, storage_capacity;
+    int *forward; /* values replaced by others: forward[v] == v otherwise */
+    int *order;   /* IR nodes to execute, in order */
+    int steps;
+    int64_t arena_bytes, bound_bytes;
+} weft_ir;
+
+/* ir.c */
+weft_status
+weft_ir_build(weft_ir *ir); /* prune: from the graph, what fetches and writes depend on */
+void weft_ir_print(const weft_ir *ir, const char *pass, FILE *file);
+int weft_ir_resolve(const weft_ir *ir, int value);
+void weft_ir_prune(weft_ir *ir); /* marks nodes that nothing needs any more as gone */
+/* The operands of a node as bind sees them; tensors must have room for inputs + outputs. */
+weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors);
+bool weft_ir_reads(const weft_ir_node *node, int input); /* false where only the shape is read */
+bool weft_ir_writes(const weft_ir_node *node, int input);
+int weft_ir_add_storage(weft_ir *ir,
+                        weft_storage storage); /* there is room for one a value and node */
+weft_status weft_ir_out_of_memory(weft_ir *ir);
+
+/* The passes, one file each. */
+weft_status weft_pass_bind(weft_ir *ir);
+weft_status weft_pass_cse(weft_ir *ir);
+weft_status weft_pass_fold(weft_ir *ir);
+weft_status weft_pass_view(weft_ir *ir);
+weft_status weft_pass_select(weft_ir *ir);
+weft_status weft_pass_order(weft_ir *ir);
+weft_status weft_pass_plan(weft_ir *ir);
+
+/* Adapters for ops without a kernel of their own (run_plain.c). */
+weft_status weft_select_plain(weft_ir *ir, weft_ir_node *node);
+
+#endif

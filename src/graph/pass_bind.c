@@ -1,0 +1,136 @@
+/* Fixes extents and element types: leaves get theirs, then every shape rule runs again. */
+#include "base/error.h"
+#include "graph/core_ops.h"
+#include "graph/ir.h"
+#include "graph/node.h"
+
+#include <string.h>
+
+static weft_tensor dense_tensor(weft_dtype dtype, weft_shape shape)
+{
+    weft_tensor tensor = {.dtype = dtype, .rank = shape.rank};
+    int64_t stride = 1;
+    for (int d = shape.rank - 1; d >= 0; d--) {
+        tensor.extent[d] = shape.extent[d];
+        tensor.stride[d] = stride;
+        stride *= shape.extent[d];
+    }
+    return tensor;
+}
+
+static weft_shape shape_of(const weft_tensor *tensor)
+{
+    return weft_shape_make(tensor->rank, tensor->extent);
+}
+
+static weft_dtype bound_dtype(const weft_ir *ir, weft_dtype dtype)
+{
+    return dtype == WEFT_REAL ? ir->real : dtype;
+}
+
+/* The extents of an input: the option's for it, or the graph's with the batch put in. */
+static weft_status input_shape(weft_ir *ir, const weft_ir_node *node, weft_shape *shape)
+{
+    const weft_compile_options *options = ir->options;
+    int64_t batch = options->batch ? options->batch : 1;
+    const weft_leaf_attributes *leaf = node->attributes;
+    *shape = leaf->shape;
+    for (int i = 0; i < options->extent_count; i++) {
+        const weft_extents *extents = &options->extents[i];
+        if (extents->input.node != node->graph_node)
+            continue;
+        if (extents->shape.rank != leaf->shape.rank)
+            return weft_error_set(ir->error, WEFT_ERROR_SHAPE,
+                                  "compile: extents for \"%s\" have rank %d, the input %d",
+                                  node->name, extents->shape.rank, leaf->shape.rank);
+        *shape = extents->shape;
+    }
+    for (int d = 0; d < shape->rank; d++)
+        if (shape->extent[d] < 0 &&
+            __builtin_mul_overflow(-shape->extent[d], batch, &shape->extent[d]))
+            shape->extent[d] = 0;
+    int64_t elements = weft_shape_elements(*shape), bytes;
+    if (elements <= 0 || __builtin_mul_overflow(elements, (int64_t)8, &bytes))
+        return weft_error_set(ir->error, WEFT_ERROR_SHAPE,
+                              "compile: input \"%s\" would be empty or too large at batch %lld",
+                              node->name, (long long)batch);
+    return WEFT_OK;
+}
+
+/* A constant, converted to the program's real type. */
+static weft_status bind_constant(weft_ir *ir, weft_ir_node *node)
+{
+    const weft_constant_attributes *constant = node->attributes;
+    weft_ir_value *value = &ir->value[node->output[0]];
+    value->tensor = dense_tensor(ir->real, constant->shape);
+    int64_t count = weft_tensor_elements(&value->tensor);
+    value->tensor.data = weft_pool_array(ir->keep, (size_t)count, weft_dtype_bytes(ir->real));
+    if (!value->tensor.data)
+        return weft_ir_out_of_memory(ir);
+    for (int64_t i = 0; i < count; i++)
+        if (ir->real == WEFT_FLOAT64)
+            ((double *)value->tensor.data)[i] = constant->element[i];
+        else
+            ((float *)value->tensor.data)[i] = (float)constant->element[i];
+    return WEFT_OK;
+}
+
+static weft_status bind_op(weft_ir *ir, weft_ir_node *node)
+{
+    size_t operands = (size_t)(node->inputs + node->outputs);
+    weft_shape *shape = weft_pool_array(&ir->scratch, operands, sizeof(*shape));
+    weft_dtype *dtype = weft_pool_array(&ir->scratch, operands, sizeof(*dtype));
+    if (!shape || !dtype)
+        return weft_ir_out_of_memory(ir);
+    for (int i = 0; i < node->inputs; i++) {
+        const weft_tensor *tensor = &ir->value[node->input[i]].tensor;
+        shape[i] = shape_of(tensor);
+        dtype[i] = tensor->dtype == ir->real ? WEFT_REAL : tensor->dtype;
+    }
+    weft_error error = {0};
+    weft_infer infer = {
+        .op = node->op,
+        .attributes = node->attributes,
+        .attribute_bytes = node->attribute_bytes,
+        .inputs = node->inputs,
+        .shape = shape,
+        .dtype = dtype,
+        .outputs = node->outputs,
+        .out_shape = shape + node->inputs,
+        .out_dtype = dtype + node->inputs,
+        .error = &error,
+    };
+    if (!weft_run_shape_rule(&infer))
+        return weft_error_set(ir->error, WEFT_ERROR_SHAPE, "compile: %s \"%s\": %s", node->op->name,
+                              node->name, error.message);
+    for (int i = 0; i < node->outputs; i++)
+        ir->value[node->output[i]].tensor =
+            dense_tensor(bound_dtype(ir, infer.out_dtype[i]), infer.out_shape[i]);
+    return WEFT_OK;
+}
+
+static weft_status bind_node(weft_ir *ir, weft_ir_node *node)
+{
+    if (node->op == &weft_input_op) {
+        weft_shape shape = {0};
+        WEFT_TRY(input_shape(ir, node, &shape));
+        const weft_leaf_attributes *leaf = node->attributes;
+        ir->value[node->output[0]].tensor = dense_tensor(bound_dtype(ir, leaf->dtype), shape);
+        return WEFT_OK;
+    }
+    if (node->op == &weft_variable_op) {
+        weft_tensor tensor = weft_state_tensor_of(ir->state, node->graph_node);
+        tensor.data = NULL;
+        ir->value[node->output[0]].tensor = tensor;
+        return WEFT_OK;
+    }
+    return node->op == &weft_constant_op ? bind_constant(ir, node) : bind_op(ir, node);
+}
+
+weft_status weft_pass_bind(weft_ir *ir)
+{
+    for (int i = 0; i < ir->nodes; i++)
+        WEFT_TRY(bind_node(ir, &ir->node[i]));
+    weft_ir_prune(ir);
+    return WEFT_OK;
+}

@@ -1,0 +1,293 @@
+/* The order of execution: topological, updates after every reader of their variable, and among those
+ * orders one that needs little memory. Two are tried, the order of creation and a greedy one that frees
+ * memory as soon as it can; the one with the smaller peak is kept. */
+#include "base/error.h"
+#include "graph/core_ops.h"
+#include "graph/ir.h"
+
+#include <string.h>
+
+/* Edges between executable nodes, as lists: edge e goes to edge_to[e], next in next[e]. */
+typedef struct dependencies {
+    weft_ir *ir;
+    int *first, *next, *to;
+    int edges, capacity;
+    int *waiting; /* for each node: edges into it */
+    int *rank;    /* order of creation: copies stand where their concat does */
+    int *stamp;   /* scratch of the walk through aliases */
+    int stamps;
+    bool failed;
+} dependencies;
+
+static bool executes(const weft_ir_node *node)
+{
+    return !node->gone && !weft_is_leaf(node->op);
+}
+
+static void add_edge(dependencies *d, int from, int to)
+{
+    if (from == to)
+        return;
+    if (d->edges == d->capacity) {
+        int wider = d->capacity * 2;
+        int *next = weft_pool_array(&d->ir->scratch, (size_t)wider, sizeof(int));
+        int *target = weft_pool_array(&d->ir->scratch, (size_t)wider, sizeof(int));
+        if (!next || !target) {
+            d->failed = true;
+            return;
+        }
+        memcpy(next, d->next, (size_t)d->edges * sizeof(int));
+        memcpy(target, d->to, (size_t)d->edges * sizeof(int));
+        d->next = next;
+        d->to = target;
+        d->capacity = wider;
+    }
+    int edge = d->edges++;
+    d->to[edge] = to;
+    d->next[edge] = d->first[from];
+    d->first[from] = edge;
+    d->waiting[to]++;
+}
+
+/* Edges from whatever writes the value to the node, through views and placed concats. */
+static void depend_on(dependencies *d, int value, int node)
+{
+    const weft_ir *ir = d->ir;
+    int producer = ir->value[value].producer;
+    const weft_ir_node *from = &ir->node[producer];
+    if (executes(from)) {
+        add_edge(d, producer, node);
+        return;
+    }
+    if (!from->alias || d->stamp[producer] == d->stamps)
+        return;
+    d->stamp[producer] = d->stamps;
+    for (int k = 0; k < from->inputs; k++)
+        if (weft_ir_reads(from, k))
+            depend_on(d, from->input[k], node);
+}
+
+static bool reads_storage(const weft_ir *ir, const weft_ir_node *node, int storage)
+{
+    for (int k = 0; k < node->inputs; k++)
+        if (weft_ir_reads(node, k) && ir->value[node->input[k]].storage == storage)
+            return true;
+    return false;
+}
+
+/* True where the node reads the value that the writer makes, not the one before. */
+static bool reads_new_value(const weft_ir *ir, const weft_ir_node *writer, const weft_ir_node *node)
+{
+    for (int k = 0; writer->outputs && k < node->inputs; k++) {
+        int value = node->input[k];
+        while (ir->node[ir->value[value].producer].alias)
+            value = ir->node[ir->value[value].producer].input[0];
+        if (value == writer->output[0])
+            return true;
+    }
+    return false;
+}
+
+/* A writer comes after every other node that reads the old contents of the variable. */
+static void order_writes(dependencies *d, int writer)
+{
+    weft_ir *ir = d->ir;
+    const weft_ir_node *node = &ir->node[writer];
+    for (int k = 0; k < node->inputs; k++) {
+        if (!weft_ir_writes(node, k))
+            continue;
+        int storage = ir->value[node->input[k]].storage;
+        for (int i = 0; i < ir->nodes; i++) {
+            const weft_ir_node *reader = &ir->node[i];
+            if (i == writer || !executes(reader) || !reads_storage(ir, reader, storage) ||
+                reads_new_value(ir, node, reader))
+                continue;
+            if (!reader->op->writes || i < writer)
+                add_edge(d, i, writer);
+        }
+    }
+}
+
+static weft_status find_dependencies(weft_ir *ir, dependencies *d)
+{
+    size_t nodes = (size_t)ir->nodes;
+    *d = (dependencies){.ir = ir, .capacity = 4 * ir->nodes + 16};
+    d->first = weft_pool_array(&ir->scratch, nodes, sizeof(int));
+    d->next = weft_pool_array(&ir->scratch, (size_t)d->capacity, sizeof(int));
+    d->to = weft_pool_array(&ir->scratch, (size_t)d->capacity, sizeof(int));
+    d->waiting = weft_pool_array(&ir->scratch, nodes, sizeof(int));
+    d->stamp = weft_pool_array(&ir->scratch, nodes, sizeof(int));
+    if (!d->first || !d->next || !d->to || !d->waiting || !d->stamp)
+        return weft_ir_out_of_memory(ir);
+    memset(d->first, -1, nodes * sizeof(int));
+    for (int i = 0; i < ir->nodes; i++) {
+        const weft_ir_node *node = &ir->node[i];
+        for (int k = 0; executes(node) && k < node->inputs; k++)
+            if (weft_ir_reads(node, k)) {
+                d->stamps++;
+                depend_on(d, node->input[k], i);
+            }
+        if (executes(node) && node->op->writes)
+            order_writes(d, i);
+    }
+    return d->failed ? weft_ir_out_of_memory(ir) : WEFT_OK;
+}
+
+/* ---- Memory of an order ---- */
+
+/* Which storages live while an order is built up. */
+typedef struct simulation {
+    weft_ir *ir;
+    int *uses; /* operands of nodes that are still to run, and one for a fetch */
+    bool *live;
+    int64_t now, peak;
+} simulation;
+
+static bool in_arena(const weft_ir *ir, int value)
+{
+    int storage = ir->value[value].storage;
+    return storage >= 0 && ir->storage[storage].place == WEFT_PLACE_ARENA;
+}
+
+static weft_status begin_simulation(weft_ir *ir, simulation *s)
+{
+    *s = (simulation){.ir = ir};
+    s->uses = weft_pool_array(&ir->scratch, (size_t)ir->storages, sizeof(int));
+    s->live = weft_pool_array(&ir->scratch, (size_t)ir->storages, sizeof(bool));
+    if (!s->uses || !s->live)
+        return weft_ir_out_of_memory(ir);
+    for (int i = 0; i < ir->nodes; i++) {
+        const weft_ir_node *node = &ir->node[i];
+        for (int k = 0; executes(node) && k < node->inputs; k++)
+            if (weft_ir_reads(node, k) && in_arena(ir, node->input[k]))
+                s->uses[ir->value[node->input[k]].storage]++;
+        for (int k = 0; executes(node) && k < node->outputs; k++)
+            if (in_arena(ir, node->output[k]))
+                s->uses[ir->value[node->output[k]].storage]++;
+    }
+    for (int v = 0; v < ir->values; v++)
+        if (ir->value[v].fetched && in_arena(ir, v))
+            s->uses[ir->value[v].storage]++;
+    return WEFT_OK;
+}
+
+/* Bytes that the node would free and take. With `commit`, it runs. */
+static int64_t step_change(simulation *s, const weft_ir_node *node, bool commit)
+{
+    weft_ir *ir = s->ir;
+    int64_t taken = 0, freed = 0, reused = 0;
+    for (int k = 0; k < node->outputs; k++) {
+        int storage = ir->value[node->output[k]].storage;
+        if (!in_arena(ir, node->output[k]) || s->live[storage])
+            continue;
+        taken += ir->storage[storage].bytes;
+        s->live[storage] = commit;
+    }
+    int operands = node->inputs + node->outputs;
+    for (int k = 0; k < operands; k++) {
+        int value = k < node->inputs ? node->input[k] : node->output[k - node->inputs];
+        if ((k < node->inputs && !weft_ir_reads(node, k)) || !in_arena(ir, value))
+            continue;
+        int storage = ir->value[value].storage;
+        if (--s->uses[storage] == 0) {
+            freed += ir->storage[storage].bytes;
+            if (k < 32 && k < node->inputs && node->op->in_place & WEFT_INPUT(k))
+                reused = ir->storage[storage].bytes;
+            s->live[storage] = commit ? false : s->live[storage];
+        }
+    }
+    if (commit) {
+        int64_t during = s->now + taken + node->workspace_bytes - (reused < taken ? reused : taken);
+        s->peak = during > s->peak ? during : s->peak;
+        s->now += taken - freed;
+        return taken - freed;
+    }
+    for (int k = 0; k < operands; k++) {
+        int value = k < node->inputs ? node->input[k] : node->output[k - node->inputs];
+        if ((k < node->inputs && !weft_ir_reads(node, k)) || !in_arena(ir, value))
+            continue;
+        s->uses[ir->value[value].storage]++;
+    }
+    return taken - freed;
+}
+
+/* ---- Two ways to order ---- */
+
+static int64_t key_of_creation(simulation *s, const weft_ir_node *node, int rank)
+{
+    (void)s;
+    (void)node;
+    return rank;
+}
+
+/* Nodes that free at least what they take come first, then the order of creation. */
+static int64_t key_of_memory(simulation *s, const weft_ir_node *node, int rank)
+{
+    int64_t change = step_change(s, node, false);
+    return change <= 0 ? change - 1 : rank;
+}
+
+typedef int64_t key_function(simulation *s, const weft_ir_node *node, int rank);
+
+static weft_status make_order(const dependencies *d, const int *rank, key_function *key, int *order,
+                              int *steps, int64_t *peak)
+{
+    weft_ir *ir = d->ir;
+    simulation s;
+    WEFT_TRY(begin_simulation(ir, &s));
+    int *waiting = weft_pool_array(&ir->scratch, (size_t)ir->nodes, sizeof(int));
+    int *ready = weft_pool_array(&ir->scratch, (size_t)ir->nodes, sizeof(int));
+    if (!waiting || !ready)
+        return weft_ir_out_of_memory(ir);
+    memcpy(waiting, d->waiting, (size_t)ir->nodes * sizeof(int));
+    int count = 0, total = 0;
+    for (int i = 0; i < ir->nodes; i++) {
+        total += executes(&ir->node[i]);
+        if (executes(&ir->node[i]) && waiting[i] == 0)
+            ready[count++] = i;
+    }
+    *steps = 0;
+    while (count) {
+        int best = 0;
+        int64_t best_key = INT64_MAX;
+        for (int r = 0; r < count; r++) {
+            int64_t value = key(&s, &ir->node[ready[r]], rank[ready[r]]);
+            if (value < best_key || (value == best_key && rank[ready[r]] < rank[ready[best]])) {
+                best = r;
+                best_key = value;
+            }
+        }
+        int node = ready[best];
+        ready[best] = ready[--count];
+        order[(*steps)++] = node;
+        step_change(&s, &ir->node[node], true);
+        for (int e = d->first[node]; e >= 0; e = d->next[e])
+            if (--waiting[d->to[e]] == 0)
+                ready[count++] = d->to[e];
+    }
+    *peak = s.peak;
+    if (*steps != total)
+        return weft_error_set(ir->error, WEFT_ERROR_INTERNAL,
+                              "compile: a variable is read after it is updated, in a circle");
+    return WEFT_OK;
+}
+
+weft_status weft_pass_order(weft_ir *ir)
+{
+    dependencies d;
+    WEFT_TRY(find_dependencies(ir, &d));
+    int *rank = weft_pool_array(&ir->scratch, (size_t)ir->nodes, sizeof(int));
+    int *greedy = weft_pool_array(&ir->scratch, (size_t)ir->nodes, sizeof(int));
+    if (!rank || !greedy)
+        return weft_ir_out_of_memory(ir);
+    for (int i = 0; i < ir->nodes; i++)
+        rank[i] = ir->node[i].graph_node;
+    int64_t peak, greedy_peak;
+    WEFT_TRY(make_order(&d, rank, key_of_creation, ir->order, &ir->steps, &peak));
+    if (ir->options->without & 1u << WEFT_PASS_ORDER)
+        return WEFT_OK;
+    WEFT_TRY(make_order(&d, rank, key_of_memory, greedy, &ir->steps, &greedy_peak));
+    if (greedy_peak < peak)
+        memcpy(ir->order, greedy, (size_t)ir->steps * sizeof(int));
+    return WEFT_OK;
+}

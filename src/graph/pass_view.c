@@ -1,0 +1,213 @@
+/* Gives every value its storage, and lets values share one where strides can say it: a concat's inputs
+ * are produced inside its output; reshape, slice, split and crop become views of their input. */
+#include "base/error.h"
+#include "graph/core_ops.h"
+#include "graph/ir.h"
+
+#include <string.h>
+
+static int64_t tensor_bytes(const weft_tensor *tensor)
+{
+    return weft_tensor_elements(tensor) * (int64_t)weft_dtype_bytes(tensor->dtype);
+}
+
+static weft_storage storage_of(const weft_ir *ir, const weft_ir_node *node,
+                               const weft_ir_value *value)
+{
+    weft_storage storage = {.bytes = tensor_bytes(&value->tensor), .node = node->graph_node};
+    if (value->tensor.data) {
+        storage.place = WEFT_PLACE_CONSTANT;
+        storage.memory = value->tensor.data;
+    } else if (node->op == &weft_input_op) {
+        storage.place = WEFT_PLACE_FEED;
+    } else if (node->op == &weft_variable_op) {
+        storage.place = WEFT_PLACE_VARIABLE;
+        storage.memory = weft_state_tensor_of(ir->state, node->graph_node).data;
+    }
+    return storage;
+}
+
+static bool has_storage(const weft_ir *ir, const weft_ir_node *node, const weft_ir_value *value)
+{
+    (void)ir;
+    return !node->gone || (value->tensor.data && (value->needed || value->fetched));
+}
+
+static void give_storages(weft_ir *ir)
+{
+    for (int i = 0; i < ir->nodes; i++) {
+        const weft_ir_node *node = &ir->node[i];
+        for (int k = 0; k < node->outputs; k++) {
+            weft_ir_value *value = &ir->value[node->output[k]];
+            if (!has_storage(ir, node, value))
+                continue;
+            bool is_new_value = k == 0 && node->op->writes;
+            value->storage = is_new_value
+                                 ? ir->value[node->input[__builtin_ctz(node->op->writes)]].storage
+                                 : weft_ir_add_storage(ir, storage_of(ir, node, value));
+        }
+    }
+}
+
+/* ---- Who takes strides ---- */
+
+/* The plain forms follow any strides, but for a user's run_f32, which must say so. */
+static bool takes(const weft_ir *ir, const weft_ir_node *node, unsigned flag)
+{
+    bool plain = ir->real == WEFT_FLOAT64 || (!node->op->bind && !node->op->run_f32);
+    return plain || node->op->flags & flag;
+}
+
+/* True where every node that reads the value takes strided inputs. `except` is not asked. */
+static bool readers_take_strides(const weft_ir *ir, int value, const weft_ir_node *except)
+{
+    for (int i = 0; i < ir->nodes; i++) {
+        const weft_ir_node *node = &ir->node[i];
+        if (node->gone || node == except)
+            continue;
+        for (int k = 0; k < node->inputs; k++)
+            if (node->input[k] == value && weft_ir_reads(node, k) &&
+                !takes(ir, node, WEFT_OP_STRIDED_INPUTS))
+                return false;
+    }
+    return true;
+}
+
+/* ---- Producing the inputs of a concat in place ---- */
+
+static bool appears_once(const weft_ir_node *node, int input)
+{
+    for (int k = 0; k < node->inputs; k++)
+        if (k != input && node->input[k] == node->input[input])
+            return false;
+    return true;
+}
+
+static bool can_produce_inside(const weft_ir *ir, const weft_ir_node *concat, int input)
+{
+    const weft_ir_value *value = &ir->value[concat->input[input]];
+    const weft_ir_node *producer = &ir->node[value->producer];
+    if (weft_is_leaf(producer->op) || producer->gone || producer->op->writes || value->fetched ||
+        value->placed || value->tensor.data || !appears_once(concat, input))
+        return false;
+    return takes(ir, producer, WEFT_OP_STRIDED_OUTPUTS) &&
+           readers_take_strides(ir, concat->input[input], concat);
+}
+
+static void place_value(weft_ir *ir, int value, int into, const weft_tensor *view, int64_t offset)
+{
+    ir->value[value].tensor = *view;
+    ir->value[value].storage = ir->value[into].storage;
+    ir->value[value].offset =
+        ir->value[into].offset + offset * (int64_t)weft_dtype_bytes(view->dtype);
+    ir->value[value].placed = true;
+}
+
+/* A node that copies an input of a concat which cannot be produced in place. */
+static weft_status insert_copy(weft_ir *ir, weft_ir_node *concat, int input)
+{
+    weft_ir_node *node = &ir->node[ir->nodes];
+    int copy = ir->values;
+    *node = (weft_ir_node){.op = &weft_copy_op,
+                           .name = concat->name,
+                           .graph_node = concat->graph_node,
+                           .inputs = 1,
+                           .outputs = 1,
+                           .workspace = -1};
+    node->input = weft_pool_array(&ir->scratch, 2, sizeof(int));
+    if (!node->input)
+        return weft_ir_out_of_memory(ir);
+    node->output = node->input + 1;
+    node->input[0] = concat->input[input];
+    node->output[0] = copy;
+    ir->value[copy] = ir->value[concat->input[input]];
+    ir->value[copy].producer = ir->nodes++;
+    ir->value[copy].fetched = false;
+    ir->value[copy].needed = true;
+    ir->forward[copy] = copy;
+    ir->values++;
+    concat->input[input] = copy;
+    return WEFT_OK;
+}
+
+static weft_status place_inputs(weft_ir *ir, weft_ir_node *node)
+{
+    if (ir->value[node->output[0]].tensor.data)
+        return WEFT_OK;
+    weft_tensor *tensors =
+        weft_pool_array(&ir->scratch, (size_t)node->inputs + 1, sizeof(*tensors));
+    bool *inside = weft_pool_array(&ir->scratch, (size_t)node->inputs, sizeof(bool));
+    if (!tensors || !inside)
+        return weft_ir_out_of_memory(ir);
+    bool any = false;
+    for (int k = 0; k < node->inputs; k++)
+        any |= inside[k] = can_produce_inside(ir, node, k);
+    if (!any)
+        return WEFT_OK;
+    weft_bind bind = weft_ir_operands(ir, node, tensors);
+    for (int k = 0; k < node->inputs; k++) {
+        weft_tensor view = tensors[k];
+        int64_t offset = 0;
+        if (!node->op->place(&bind, k, &view, &offset))
+            return weft_error_set(ir->error, WEFT_ERROR_INTERNAL,
+                                  "%s \"%s\": input %d has no place in the output", node->op->name,
+                                  node->name, k);
+        if (!inside[k])
+            WEFT_TRY(insert_copy(ir, node, k));
+        view.data = NULL;
+        place_value(ir, node->input[k], node->output[0], &view, offset);
+    }
+    node->alias = node->gone = true;
+    return WEFT_OK;
+}
+
+/* ---- Views of an input ---- */
+
+static bool make_views(weft_ir *ir, weft_ir_node *node, weft_tensor *tensors)
+{
+    weft_bind bind = weft_ir_operands(ir, node, tensors);
+    weft_tensor *view = tensors + node->inputs;
+    int64_t offset[64];
+    if (node->outputs > 64 || ir->value[node->input[0]].tensor.data)
+        return false;
+    for (int k = 0; k < node->outputs; k++) {
+        const weft_ir_value *value = &ir->value[node->output[k]];
+        weft_tensor strided = view[k];
+        if (value->placed || value->tensor.data || !node->op->view(&bind, k, &strided, &offset[k]))
+            return false;
+        bool dense = weft_tensor_dense(&strided);
+        if (!dense && (value->fetched || !readers_take_strides(ir, node->output[k], NULL)))
+            return false;
+        view[k] = strided;
+    }
+    const weft_ir_value *from = &ir->value[node->input[0]];
+    for (int k = 0; k < node->outputs; k++) {
+        weft_ir_value *value = &ir->value[node->output[k]];
+        value->tensor = view[k];
+        value->storage = from->storage;
+        value->offset = from->offset + offset[k] * (int64_t)weft_dtype_bytes(view[k].dtype);
+    }
+    return true;
+}
+
+weft_status weft_pass_view(weft_ir *ir)
+{
+    give_storages(ir);
+    if (ir->options->without & 1u << WEFT_PASS_VIEW)
+        return WEFT_OK;
+    for (int i = ir->nodes - 1; i >= 0; i--) /* outer concats first, so that inner ones nest */
+        if (!ir->node[i].gone && ir->node[i].op->place)
+            WEFT_TRY(place_inputs(ir, &ir->node[i]));
+    for (int i = 0; i < ir->nodes; i++) {
+        weft_ir_node *node = &ir->node[i];
+        if (node->gone || !node->op->view)
+            continue;
+        weft_tensor *tensors =
+            weft_pool_array(&ir->scratch, (size_t)(node->inputs + node->outputs), sizeof(*tensors));
+        if (!tensors)
+            return weft_ir_out_of_memory(ir);
+        if (make_views(ir, node, tensors))
+            node->alias = node->gone = true;
+    }
+    return WEFT_OK;
+}

@@ -1,0 +1,113 @@
+/* The inside of a program, for compiling, running, verifying and drawing it. */
+#ifndef WEFT_GRAPH_PROGRAM_H
+#define WEFT_GRAPH_PROGRAM_H
+
+#include "base/pool.h"
+#include "graph/ir.h"
+
+/* One value of the program, as planned. */
+typedef struct weft_plan_value {
+    weft_tensor tensor; /* data: of constants and variables; NULL in the arena and for feeds */
+    weft_place place;
+    int storage;
+    int64_t offset; /* bytes, in the arena, the variable, the feed or the constant */
+    int32_t graph_node, graph_output;
+    int *part; /* values that this one is an alias of: a view's source, a concat's inputs */
+    int parts;
+} weft_plan_value;
+
+typedef struct weft_step {
+    const weft_op *op;
+    const char *name;
+    int32_t graph_node;
+    int inputs, outputs;
+    int *value; /* indices of inputs, then of outputs */
+    const void *args;
+    void **operand; /* inputs, outputs, workspace */
+    weft_cost cost;
+    int64_t workspace_offset, workspace_bytes;
+    int64_t live_bytes;
+    int64_t pieces;
+    double seconds;
+} weft_step;
+
+/* A phase of a step, as the executor sees it. */
+typedef struct weft_task {
+    weft_piece_fn *run;
+    weft_call call;
+    int64_t pieces;
+    int step;
+    bool wait; /* a barrier stands before it */
+    int chain; /* tasks from here on that one thread runs as a whole: all of one piece */
+} weft_task;
+
+/* An input that must be fed, and where its address goes. */
+typedef struct weft_feed_slot {
+    int32_t graph_node;
+    const char *name;
+    weft_dtype dtype;
+    int64_t bytes;
+    bool fed;
+    int patches;
+    struct weft_patch {
+        void **operand;
+        int64_t offset;
+    } * patch;
+} weft_feed_slot;
+
+/* Arena bytes that nothing uses after a step. */
+typedef struct weft_freed {
+    int step;
+    int64_t offset, bytes;
+} weft_freed;
+
+typedef struct weft_fetch_slot {
+    int32_t graph_node, graph_output;
+    int value; /* in program->value */
+} weft_fetch_slot;
+
+struct weft_program {
+    weft_context *context;
+    weft_graph *graph;
+    weft_state *state;
+    weft_pool pool;
+    weft_dtype real;
+    weft_mode mode;
+    bool updates; /* a run counts as a step of the state */
+    bool poison, check_finite, profile;
+    int threads;
+
+    weft_step *step;
+    int steps;
+    weft_task *task;
+    int tasks;
+    weft_plan_value *value;
+    int values;
+    weft_feed_slot *feed;
+    int feeds;
+    weft_fetch_slot *fetch;
+    int fetches;
+    weft_freed *freed;
+    int freeds;
+
+    char *arena;
+    size_t arena_allocated;
+    _Atomic int64_t *counter; /* of pieces handed out, for each task */
+    weft_report report;
+};
+
+/* emit.c: fills the program from the compiled form. */
+weft_status weft_emit(const weft_ir *ir, weft_program *program);
+
+/* execute.c: runs all tasks. On WEFT_ERROR_NUMERIC, *bad_step is the step that made a NaN or infinity. */
+weft_status weft_execute(weft_program *program, const weft_run_info *info, int *bad_step);
+
+/* The address of a value's first element; NULL for feeds. */
+static inline void *weft_plan_address(const weft_program *program, const weft_plan_value *value)
+{
+    if (value->place == WEFT_PLACE_ARENA)
+        return program->arena + value->offset;
+    return value->tensor.data ? (char *)value->tensor.data + value->offset : NULL;
+}
+
+#endif

@@ -1,0 +1,209 @@
+#include "graph/state.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "graph/core_ops.h"
+#include "graph/initializer.h"
+#include "graph/node.h"
+
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+static weft_dtype storage_dtype(const weft_state *state, const weft_node *node)
+{
+    return node->dtype[0] == WEFT_REAL ? state->dtype : node->dtype[0];
+}
+
+static int64_t storage_bytes(const weft_state *state, const weft_node *node)
+{
+    return weft_shape_elements(node->shape[0]) *
+           (int64_t)weft_dtype_bytes(storage_dtype(state, node));
+}
+
+static const weft_node *variable_node(const weft_state *state, int index)
+{
+    return weft_node_get(state->graph, state->graph->variable[index]);
+}
+
+static weft_status initialize(weft_state *state, const weft_node *node, void *elements,
+                              weft_error *error)
+{
+    const weft_leaf_attributes *leaf = node->attributes;
+    uint64_t key = XXH3_64bits_withSeed(node->name, strlen(node->name), state->seed);
+    weft_error inner = {0};
+    weft_status status = weft_initialize(state->graph->context, &leaf->initializer, leaf->shape,
+                                         key, storage_dtype(state, node), elements, &inner);
+    return status == WEFT_OK
+               ? status
+               : weft_error_set(error, status, "variable \"%s\": %s", node->name, inner.message);
+}
+
+weft_status weft_state_extend(weft_state *state, weft_error *error)
+{
+    weft_graph *graph = state->graph;
+    int variables = graph->variables;
+    if (!weft_grow(graph->context, (void **)&state->element, &state->capacity, (size_t)variables,
+                   sizeof(void *)))
+        return weft_out_of_memory(error, (size_t)variables * sizeof(void *));
+    for (int i = state->variables; i < variables; i++) {
+        const weft_node *node = variable_node(state, i);
+        size_t bytes = (size_t)storage_bytes(state, node);
+        void *elements = weft_pool_allocate(&state->pool, bytes);
+        if (!elements)
+            return weft_error_set(error, WEFT_ERROR_MEMORY,
+                                  "out of memory for variable \"%s\": %zu bytes", node->name,
+                                  bytes);
+        WEFT_TRY(initialize(state, node, elements, error));
+        state->element[i] = elements;
+        state->variables = i + 1;
+    }
+    return WEFT_OK;
+}
+
+weft_status weft_state_create(weft_graph *graph, const weft_state_options *options,
+                              weft_state **result, weft_error *error)
+{
+    weft_state_options chosen = options ? *options : (weft_state_options){0};
+    *result = NULL;
+    if (graph->error.status != WEFT_OK)
+        return weft_error_set(error, graph->error.status, "%s", graph->error.message);
+    if (chosen.dtype == WEFT_REAL)
+        chosen.dtype = WEFT_FLOAT32;
+    if (chosen.dtype != WEFT_FLOAT32 && chosen.dtype != WEFT_FLOAT64)
+        return weft_error_set(error, WEFT_ERROR_DTYPE, "a state is float32 or float64, not %s",
+                              weft_dtype_name(chosen.dtype));
+    weft_state *state = weft_allocate(graph->context, sizeof(*state));
+    if (!state)
+        return weft_out_of_memory(error, sizeof(*state));
+    state->graph = graph;
+    state->dtype = chosen.dtype;
+    state->seed = chosen.seed;
+    state->pool = weft_pool_begin(graph->context);
+    weft_status status = weft_state_extend(state, error);
+    if (status != WEFT_OK)
+        weft_state_destroy(state);
+    else
+        *result = state;
+    return status;
+}
+
+void weft_state_destroy(weft_state *state)
+{
+    if (!state)
+        return;
+    weft_context *context = state->graph->context;
+    weft_pool_release(&state->pool);
+    weft_release_array(context, state->element, state->capacity, sizeof(void *));
+    weft_release(context, state, sizeof(*state));
+}
+
+weft_dtype weft_state_dtype(const weft_state *state)
+{
+    return state->dtype;
+}
+
+uint64_t weft_state_seed(const weft_state *state)
+{
+    return state->seed;
+}
+
+int64_t weft_state_bytes(const weft_state *state)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < state->variables; i++)
+        bytes += storage_bytes(state, variable_node(state, i));
+    return bytes;
+}
+
+int64_t weft_state_step(const weft_state *state)
+{
+    return state->step;
+}
+
+void weft_state_set_step(weft_state *state, int64_t step)
+{
+    state->step = step;
+}
+
+weft_tensor weft_state_tensor_of(const weft_state *state, int32_t node_index)
+{
+    weft_tensor tensor = {0};
+    for (int i = 0; i < state->variables; i++) {
+        if (state->graph->variable[i] != node_index)
+            continue;
+        const weft_node *node = variable_node(state, i);
+        tensor.dtype = storage_dtype(state, node);
+        tensor.rank = node->shape[0].rank;
+        int64_t stride = 1;
+        for (int d = tensor.rank - 1; d >= 0; d--) {
+            tensor.extent[d] = node->shape[0].extent[d];
+            tensor.stride[d] = stride;
+            stride *= tensor.extent[d];
+        }
+        tensor.data = state->element[i];
+        break;
+    }
+    return tensor;
+}
+
+weft_tensor weft_state_tensor(weft_state *state, weft_value variable)
+{
+    if (variable.graph != state->graph || !weft_is_variable(variable))
+        return (weft_tensor){0};
+    return weft_state_tensor_of(state, variable.node);
+}
+
+/* The tensor of a variable that must have count elements. */
+static weft_status checked_tensor(weft_state *state, weft_value variable, int64_t count,
+                                  weft_tensor *tensor, weft_error *error)
+{
+    *tensor = weft_state_tensor(state, variable);
+    if (!tensor->data)
+        return weft_error_set(error, WEFT_ERROR_NOT_FOUND, "\"%s\" is not a variable of this state",
+                              weft_name_get(variable));
+    if (weft_tensor_elements(tensor) != count)
+        return weft_error_set(
+            error, WEFT_ERROR_SHAPE, "variable \"%s\" has %lld elements, %lld were given",
+            weft_name_get(variable), (long long)weft_tensor_elements(tensor), (long long)count);
+    return WEFT_OK;
+}
+
+weft_status weft_state_read(weft_state *state, weft_value variable, double *elements, int64_t count,
+                            weft_error *error)
+{
+    weft_tensor tensor;
+    WEFT_TRY(checked_tensor(state, variable, count, &tensor, error));
+    for (int64_t i = 0; i < count; i++)
+        elements[i] = tensor.dtype == WEFT_FLOAT64   ? ((const double *)tensor.data)[i]
+                      : tensor.dtype == WEFT_FLOAT32 ? (double)((const float *)tensor.data)[i]
+                                                     : (double)((const int32_t *)tensor.data)[i];
+    return WEFT_OK;
+}
+
+weft_status weft_state_write(weft_state *state, weft_value variable, const double *elements,
+                             int64_t count, weft_error *error)
+{
+    weft_tensor tensor;
+    WEFT_TRY(checked_tensor(state, variable, count, &tensor, error));
+    for (int64_t i = 0; i < count; i++)
+        if (tensor.dtype == WEFT_FLOAT64)
+            ((double *)tensor.data)[i] = elements[i];
+        else if (tensor.dtype == WEFT_FLOAT32)
+            ((float *)tensor.data)[i] = (float)elements[i];
+        else
+            ((int32_t *)tensor.data)[i] = (int32_t)elements[i];
+    return WEFT_OK;
+}
+
+uint64_t weft_state_hash(const weft_state *state)
+{
+    uint64_t hash = 0;
+    for (int i = 0; i < state->variables; i++) {
+        const weft_node *node = variable_node(state, i);
+        if (!node->frozen)
+            hash =
+                XXH3_64bits_withSeed(state->element[i], (size_t)storage_bytes(state, node), hash);
+    }
+    return hash;
+}
