@@ -15,6 +15,7 @@ typedef struct op_check {
     weft_check_op_report *report;
     weft_error *error;
     int index; /* of the sample */
+    weft_sample_layout layout;
 } op_check;
 
 /* A sample with its gradients: what its programs fetch. */
@@ -29,15 +30,20 @@ typedef struct op_case {
 } op_case;
 
 static const char *const mode_name[] = {[WEFT_INFER] = "infer", [WEFT_TRAIN] = "train"};
+static const char *const layout_name[] = {
+    [WEFT_LAYOUT_FED] = "fed",
+    [WEFT_LAYOUT_TRANSIENT] = "transient",
+};
 
 /* Puts the case and the part of the check in front of the message. */
 static weft_status fail(const op_check *check, const weft_error *cause, const char *part,
                         weft_mode mode)
 {
     weft_error copy = *cause;
-    return weft_error_set(check->error, copy.status, "%s, sample %d, seed %llu, %s mode, %s: %s",
-                          check->op->name, check->index, (unsigned long long)check->options.seed,
-                          mode_name[mode], part, copy.message);
+    return weft_error_set(check->error, copy.status,
+                          "%s, sample %d, seed %llu, %s inputs, %s mode, %s: %s", check->op->name,
+                          check->index, (unsigned long long)check->options.seed,
+                          layout_name[check->layout], mode_name[mode], part, copy.message);
 }
 
 /* An update has no gradient, by nature; ops that say so have none either. */
@@ -85,7 +91,7 @@ static weft_status case_create(const op_check *check, op_case *c, bool *found, w
 {
     *c = (op_case){.fetches = 0};
     WEFT_TRY(weft_sampler_create(check->context, check->op, check->index, check->options.seed,
-                                 &c->sample, found, error));
+                                 check->layout, &c->sample, found, error));
     if (!*found)
         return WEFT_OK;
     size_t inputs = c->sample.inputs, outputs = c->sample.outputs;
@@ -156,8 +162,9 @@ static weft_status check_gradient(const op_check *check, bool second_order, weft
     weft_sampler sample;
     weft_error error;
     bool found;
-    weft_status status = weft_sampler_create(check->context, check->op, check->index,
-                                             check->options.seed, &sample, &found, &error);
+    weft_status status =
+        weft_sampler_create(check->context, check->op, check->index, check->options.seed,
+                            WEFT_LAYOUT_FED, &sample, &found, &error);
     if (status == WEFT_OK)
         status = gradcheck_sample(check, &sample, second_order, mode, &error);
     weft_sampler_destroy(&sample);
@@ -281,7 +288,7 @@ static weft_status check_modes(const op_check *check, const op_case *c)
 {
     /* Updates happen in train mode only. */
     weft_mode first = check->op->family == WEFT_FAMILY_UPDATE ? WEFT_TRAIN : WEFT_INFER;
-    bool gradients = differentiable(check->op) && c->reals;
+    bool gradients = differentiable(check->op) && c->reals && check->layout == WEFT_LAYOUT_FED;
     for (weft_mode mode = first; mode <= WEFT_TRAIN; mode++) {
         WEFT_TRY(check_programs(check, c, mode));
         if (gradients)
@@ -292,7 +299,7 @@ static weft_status check_modes(const op_check *check, const op_case *c)
     return WEFT_OK;
 }
 
-static weft_status check_case(const op_check *check, bool *found)
+static weft_status check_layout(const op_check *check, bool *found)
 {
     op_case c;
     weft_error error;
@@ -303,6 +310,14 @@ static weft_status check_case(const op_check *check, bool *found)
         status = check_modes(check, &c);
     case_destroy(&c);
     return status;
+}
+
+static weft_status check_case(op_check *check, bool *found)
+{
+    *found = true;
+    for (check->layout = 0; check->layout < WEFT_LAYOUTS && *found; check->layout++)
+        WEFT_TRY(check_layout(check, found));
+    return WEFT_OK;
 }
 
 weft_status weft_check_op(weft_context *context, const weft_op *op,

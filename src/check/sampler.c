@@ -8,6 +8,48 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+/* ---- Layouts ---- */
+
+static bool infer_pass(weft_infer *infer)
+{
+    infer->out_shape[0] = infer->shape[0];
+    return true;
+}
+
+static void pass_gradient(weft_gradient_call *call)
+{
+    call->input_gradient[0] = call->output_gradient[0];
+}
+
+static void pass_f64(const weft_operands *operands)
+{
+    const weft_tensor *x = &operands->input[0], *y = &operands->output[0];
+    for (int64_t i = 0, n = weft_tensor_elements(y); i < n; i++)
+        ((double *)y->data)[weft_tensor_offset(y, i)] =
+            ((const double *)x->data)[weft_tensor_offset(x, i)];
+}
+
+/* Copies, and is nothing that a pass of the compiler would remove. */
+static const weft_op pass_op = {
+    .name = "sample",
+    .family = WEFT_FAMILY_OTHER,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .outputs = 1,
+    .infer = infer_pass,
+    .gradient = pass_gradient,
+    .run_f64 = pass_f64,
+};
+
+static weft_value lay_out(const weft_sampler *sampler, weft_value input)
+{
+    if (sampler->layout == WEFT_LAYOUT_FED)
+        return input;
+    return weft_apply(sampler->graph, &pass_op, NULL, 0, NULL, &input, 1, NULL, 1);
+}
+
+/* ---- Inputs ---- */
+
 /* Adds an input of the case with room for its data; NULL, and the graph in error, where that fails. */
 static weft_sample_input *add_input(weft_sampler *sampler, weft_shape shape, weft_dtype dtype)
 {
@@ -42,7 +84,7 @@ weft_value weft_sampler_input(weft_sampler *sampler, weft_shape shape, weft_samp
     if (!input)
         return weft_null(sampler->graph);
     weft_draw_fill(&sampler->draw, kind, input->data, input->elements);
-    return input->value;
+    return lay_out(sampler, input->value);
 }
 
 weft_value weft_sampler_labels(weft_sampler *sampler, weft_shape shape, int32_t below)
@@ -88,13 +130,15 @@ weft_graph *weft_sampler_graph(weft_sampler *sampler)
 }
 
 weft_status weft_sampler_create(weft_context *context, const weft_op *op, int index, uint64_t seed,
-                                weft_sampler *sampler, bool *found, weft_error *error)
+                                weft_sample_layout layout, weft_sampler *sampler, bool *found,
+                                weft_error *error)
 {
     struct {
         uint64_t name, index, seed;
     } key = {XXH3_64bits(op->name, strlen(op->name)), (uint64_t)index, seed};
     *sampler = (weft_sampler){
         .context = context,
+        .layout = layout,
         .graph = weft_graph_create(context),
         .draw = {.key = XXH3_64bits(&key, sizeof(key))},
     };

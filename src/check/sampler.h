@@ -14,8 +14,16 @@ typedef struct weft_sample_input {
     void *data;
 } weft_sample_input;
 
+/* Where the op under test finds the real inputs. */
+typedef enum weft_sample_layout {
+    WEFT_LAYOUT_FED = 0,   /* in the caller's memory */
+    WEFT_LAYOUT_TRANSIENT, /* in the arena, read by nobody else: may be overwritten */
+    WEFT_LAYOUTS
+} weft_sample_layout;
+
 struct weft_sampler {
     weft_context *context;
+    weft_sample_layout layout;
     weft_graph *graph;
     weft_draw draw;
     weft_sample_input *input;
@@ -27,7 +35,8 @@ struct weft_sampler {
 /* Builds case `index` of the op's samples. *found is false past the last case; otherwise, and on an
  * error, the caller destroys the sampler. */
 weft_status weft_sampler_create(weft_context *context, const weft_op *op, int index, uint64_t seed,
-                                weft_sampler *sampler, bool *found, weft_error *error);
+                                weft_sample_layout layout, weft_sampler *sampler, bool *found,
+                                weft_error *error);
 void weft_sampler_destroy(weft_sampler *sampler);
 
 #endif
