@@ -1,0 +1,107 @@
+/* Average pooling and its gradient. */
+#include "kernels/pool_walk.h"
+
+/* What the window at that position counts along one dimension. */
+SIMD_INLINE float count(const weft_pool_args *args, int dimension, int64_t position)
+{
+    return (float)weft_pool_count(&args->axis[dimension], position, args->count_include_pad);
+}
+
+/* ---- Forward ---- */
+
+typedef struct forward_pixel {
+    box x;
+    float *y;
+    float weight;
+} forward_pixel;
+
+SIMD_INLINE void forward_block(const void *context, int64_t channel, int vectors, int64_t last)
+{
+    const forward_pixel *pixel = context;
+    const box *b = &pixel->x;
+    vfloat sum[BLOCK];
+    for (int v = 0; v < vectors; v++)
+        sum[v] = vsplat(0);
+    for (int64_t d = 0; d < b->count[0]; d++)
+        for (int64_t h = 0; h < b->count[1]; h++) {
+            const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
+            for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2])
+                for (int v = 0; v < vectors; v++)
+                    sum[v] += load_lanes(x + v * LANES, lanes_of(v, vectors, last));
+        }
+    for (int v = 0; v < vectors; v++)
+        store_lanes(pixel->y + channel + v * LANES, sum[v] * pixel->weight,
+                    lanes_of(v, vectors, last));
+}
+
+SIMD_INLINE void visit_forward(const weft_pool_args *args, void *const *operand, int64_t image,
+                               const int64_t position[3], const weft_pool_range range[3])
+{
+    const float *x = (const float *)operand[0] + image * args->fine[0].image;
+    forward_pixel pixel = {
+        .x = box_of(x, &args->fine[0], range),
+        .y = (float *)operand[1] + pixel_offset(&args->coarse, image, position),
+        .weight = 1.0f / (count(args, 0, position[0]) * count(args, 1, position[1]) *
+                          count(args, 2, position[2])),
+    };
+    each_block(args->channels, forward_block, &pixel);
+}
+
+static void forward(const weft_call *call, int64_t piece)
+{
+    each_pixel(call, piece, false, visit_forward);
+}
+
+/* ---- Backward: each element gathers from the windows that it is in ---- */
+
+typedef struct backward_pixel {
+    const weft_pool_args *args;
+    box dy;
+    const weft_pool_range *range; /* positions of those windows */
+    float *dx;
+} backward_pixel;
+
+SIMD_INLINE void backward_block(const void *context, int64_t channel, int vectors, int64_t last)
+{
+    const backward_pixel *pixel = context;
+    const box *b = &pixel->dy;
+    const weft_pool_range *range = pixel->range;
+    vfloat sum[BLOCK];
+    for (int v = 0; v < vectors; v++)
+        sum[v] = vsplat(0);
+    for (int64_t d = 0; d < b->count[0]; d++) {
+        float depth = count(pixel->args, 0, range[0].begin + d);
+        for (int64_t h = 0; h < b->count[1]; h++) {
+            float area = depth * count(pixel->args, 1, range[1].begin + h);
+            const float *dy = b->first + d * b->step[0] + h * b->step[1] + channel;
+            for (int64_t w = 0; w < b->count[2]; w++, dy += b->step[2]) {
+                float weight = 1.0f / (area * count(pixel->args, 2, range[2].begin + w));
+                for (int v = 0; v < vectors; v++)
+                    sum[v] += weight * load_lanes(dy + v * LANES, lanes_of(v, vectors, last));
+            }
+        }
+    }
+    for (int v = 0; v < vectors; v++)
+        store_lanes(pixel->dx + channel + v * LANES, sum[v], lanes_of(v, vectors, last));
+}
+
+SIMD_INLINE void visit_backward(const weft_pool_args *args, void *const *operand, int64_t image,
+                                const int64_t position[3], const weft_pool_range range[3])
+{
+    const float *dy = (const float *)operand[0] + image * args->coarse.image;
+    backward_pixel pixel = {
+        .args = args,
+        .dy = box_of(dy, &args->coarse, range),
+        .range = range,
+        .dx = (float *)operand[2] + pixel_offset(&args->fine[0], image, position),
+    };
+    each_block(args->channels, backward_block, &pixel);
+}
+
+static void backward(const weft_call *call, int64_t piece)
+{
+    each_pixel(call, piece, true, visit_backward);
+}
+
+const weft_pool_average_kernels WEFT_FOR_ISA(weft_pool_average_table) = {.forward = forward,
+                                                                         .backward = backward};

@@ -1,0 +1,246 @@
+/* Max pooling: forward, its gradient, and the gradient of that. The argmax is found again where it is
+ * needed: finding it is as fast as reading its input, which is in memory for other gradients. */
+#include "kernels/pool_walk.h"
+
+#include <math.h>
+
+/* Lanes where v takes the place of the maximum so far: it is larger, or NaN. */
+SIMD_INLINE vint takes(vfloat v, vfloat maximum)
+{
+    return (v > maximum) | (v != v);
+}
+
+/* ---- Forward ---- */
+
+typedef struct forward_pixel {
+    box x;
+    float *y;
+} forward_pixel;
+
+SIMD_INLINE void forward_block(const void *context, int64_t channel, int vectors, int64_t last)
+{
+    const forward_pixel *pixel = context;
+    const box *b = &pixel->x;
+    vfloat best[BLOCK];
+    for (int v = 0; v < vectors; v++)
+        best[v] = vsplat(-INFINITY);
+    for (int64_t d = 0; d < b->count[0]; d++)
+        for (int64_t h = 0; h < b->count[1]; h++) {
+            const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
+            for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2])
+                for (int v = 0; v < vectors; v++) {
+                    vfloat value = load_lanes(x + v * LANES, lanes_of(v, vectors, last));
+                    best[v] = vselect(takes(value, best[v]), value, best[v]);
+                }
+        }
+    for (int v = 0; v < vectors; v++)
+        store_lanes(pixel->y + channel + v * LANES, best[v], lanes_of(v, vectors, last));
+}
+
+SIMD_INLINE void visit_forward(const weft_pool_args *args, void *const *operand, int64_t image,
+                               const int64_t position[3], const weft_pool_range range[3])
+{
+    const float *x = (const float *)operand[0] + image * args->fine[0].image;
+    float *y = (float *)operand[1] + pixel_offset(&args->coarse, image, position);
+    forward_pixel pixel = {.x = box_of(x, &args->fine[0], range), .y = y};
+    each_block(args->channels, forward_block, &pixel);
+}
+
+static void forward(const weft_call *call, int64_t piece)
+{
+    each_pixel(call, piece, false, visit_forward);
+}
+
+/* ---- Argmax ---- */
+
+/* The number, row by row, of each lane's first maximum within the box. */
+SIMD_INLINE void argmax(const box *b, int64_t channel, int vectors, int64_t last, vint *index)
+{
+    vfloat best[BLOCK];
+    for (int v = 0; v < vectors; v++) {
+        best[v] = vsplat(-INFINITY);
+        index[v] = (vint){0};
+    }
+    vint number = {0};
+    for (int64_t d = 0; d < b->count[0]; d++)
+        for (int64_t h = 0; h < b->count[1]; h++) {
+            const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
+            for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2], number += 1)
+                for (int v = 0; v < vectors; v++) {
+                    vfloat value = load_lanes(x + v * LANES, lanes_of(v, vectors, last));
+                    vint mask = takes(value, best[v]);
+                    best[v] = vselect(mask, value, best[v]);
+                    index[v] = (mask & number) | (~mask & index[v]);
+                }
+        }
+}
+
+/* ---- Gather: what another input has where x has its maximum ---- */
+
+typedef struct gather_pixel {
+    box x, values;
+    float *y;
+} gather_pixel;
+
+SIMD_INLINE void gather_block(const void *context, int64_t channel, int vectors, int64_t last)
+{
+    const gather_pixel *pixel = context;
+    const box *b = &pixel->values;
+    vint index[BLOCK];
+    argmax(&pixel->x, channel, vectors, last, index);
+    vfloat found[BLOCK];
+    for (int v = 0; v < vectors; v++)
+        found[v] = vsplat(0);
+    vint number = {0};
+    for (int64_t d = 0; d < b->count[0]; d++)
+        for (int64_t h = 0; h < b->count[1]; h++) {
+            const float *value = b->first + d * b->step[0] + h * b->step[1] + channel;
+            for (int64_t w = 0; w < b->count[2]; w++, value += b->step[2], number += 1)
+                for (int v = 0; v < vectors; v++)
+                    found[v] = vselect(index[v] == number,
+                                       load_lanes(value + v * LANES, lanes_of(v, vectors, last)),
+                                       found[v]);
+        }
+    for (int v = 0; v < vectors; v++)
+        store_lanes(pixel->y + channel + v * LANES, found[v], lanes_of(v, vectors, last));
+}
+
+SIMD_INLINE void visit_gather(const weft_pool_args *args, void *const *operand, int64_t image,
+                              const int64_t position[3], const weft_pool_range range[3])
+{
+    const float *values = (const float *)operand[0] + image * args->fine[0].image;
+    const float *x = (const float *)operand[1] + image * args->fine[1].image;
+    float *y = (float *)operand[2] + pixel_offset(&args->coarse, image, position);
+    gather_pixel pixel = {
+        .x = box_of(x, &args->fine[1], range),
+        .values = box_of(values, &args->fine[0], range),
+        .y = y,
+    };
+    each_block(args->channels, gather_block, &pixel);
+}
+
+static void gather(const weft_call *call, int64_t piece)
+{
+    each_pixel(call, piece, false, visit_gather);
+}
+
+/* ---- Scatter: to where x has its maximum ---- */
+
+/* One window. Of the elements within it only those of the piece are written: `skip` and `inside` say,
+ * for each dimension, how many elements of the window come before the piece, and how many are in it. */
+typedef struct scatter_pixel {
+    box x;
+    const float *dy;
+    float *dx; /* the window's first element, in the piece or not */
+    int64_t step[3], skip[3], inside[3];
+} scatter_pixel;
+
+SIMD_INLINE void scatter_block(const void *context, int64_t channel, int vectors, int64_t last)
+{
+    const scatter_pixel *pixel = context;
+    const int64_t *count = pixel->x.count, *skip = pixel->skip, *inside = pixel->inside;
+    vint index[BLOCK];
+    argmax(&pixel->x, channel, vectors, last, index);
+    vfloat dy[BLOCK];
+    for (int v = 0; v < vectors; v++)
+        dy[v] = load_lanes(pixel->dy + channel + v * LANES, lanes_of(v, vectors, last));
+    for (int64_t d = skip[0]; d < skip[0] + inside[0]; d++)
+        for (int64_t h = skip[1]; h < skip[1] + inside[1]; h++) {
+            vint number = (vint){0} + (int32_t)((d * count[1] + h) * count[2] + skip[2]);
+            float *dx = pixel->dx + d * pixel->step[0] + h * pixel->step[1] +
+                        skip[2] * pixel->step[2] + channel;
+            for (int64_t w = 0; w < inside[2]; w++, dx += pixel->step[2], number += 1)
+                for (int v = 0; v < vectors; v++) {
+                    int64_t lanes = lanes_of(v, vectors, last);
+                    vfloat part = (vfloat)((index[v] == number) & (vint)dy[v]);
+                    store_lanes(dx + v * LANES, load_lanes(dx + v * LANES, lanes) + part, lanes);
+                }
+        }
+}
+
+/* The part of the input that a piece writes. */
+typedef struct scatter_piece {
+    const weft_pool_args *args;
+    const float *dy, *x; /* of one image */
+    float *dx;
+    weft_pool_range inside[3];
+} scatter_piece;
+
+SIMD_INLINE void scatter_window(const scatter_piece *piece, const int64_t position[3],
+                                const weft_pool_range range[3])
+{
+    const weft_pool_args *args = piece->args;
+    scatter_pixel pixel = {
+        .x = box_of(piece->x, &args->fine[0], range),
+        .dy = piece->dy + pixel_offset(&args->coarse, 0, position),
+        .dx = piece->dx,
+    };
+    for (int i = 0; i < 3; i++) {
+        const weft_pool_range *inside = &piece->inside[i];
+        int64_t begin = range[i].begin > inside->begin ? range[i].begin : inside->begin;
+        int64_t end = range[i].end < inside->end ? range[i].end : inside->end;
+        pixel.step[i] = args->fine[1].axis[i];
+        pixel.dx += range[i].begin * pixel.step[i];
+        pixel.skip[i] = begin - range[i].begin;
+        pixel.inside[i] = end - begin;
+    }
+    each_block(args->channels, scatter_block, &pixel);
+}
+
+static void clear(const scatter_piece *piece)
+{
+    const weft_pool_range *inside = piece->inside;
+    const int64_t *step = piece->args->fine[1].axis;
+    size_t bytes = (size_t)piece->args->channels * sizeof(float);
+    for (int64_t d = inside[0].begin; d < inside[0].end; d++)
+        for (int64_t h = inside[1].begin; h < inside[1].end; h++)
+            for (int64_t w = inside[2].begin; w < inside[2].end; w++)
+                memset(piece->dx + d * step[0] + h * step[1] + w * step[2], 0, bytes);
+}
+
+/* Windows are visited in order, so that an element that is the maximum of several adds them up in the
+ * same order wherever pieces begin. */
+static void scatter_image(const scatter_piece *piece)
+{
+    const weft_pool_axis *axis = piece->args->axis;
+    weft_pool_range at[3];
+    for (int i = 0; i < 3; i++)
+        at[i] = weft_pool_positions(&axis[i], piece->inside[i].begin, piece->inside[i].end);
+    clear(piece);
+    int64_t position[3];
+    weft_pool_range range[3];
+    for (position[0] = at[0].begin; position[0] < at[0].end; position[0]++) {
+        range[0] = weft_pool_window(&axis[0], position[0]);
+        for (position[1] = at[1].begin; position[1] < at[1].end; position[1]++) {
+            range[1] = weft_pool_window(&axis[1], position[1]);
+            for (position[2] = at[2].begin; position[2] < at[2].end; position[2]++) {
+                range[2] = weft_pool_window(&axis[2], position[2]);
+                scatter_window(piece, position, range);
+            }
+        }
+    }
+}
+
+static void scatter(const weft_call *call, int64_t index)
+{
+    const weft_pool_args *args = call->args;
+    int64_t rows = args->axis[args->split].input;
+    int64_t splits = (rows + args->piece_rows - 1) / args->piece_rows;
+    int64_t image = index / splits * args->piece_images, end = image + args->piece_images;
+    scatter_piece piece = {.args = args};
+    for (int i = 0; i < 3; i++)
+        piece.inside[i].end = args->axis[i].input;
+    weft_pool_range *split = &piece.inside[args->split];
+    split->begin = index % splits * args->piece_rows;
+    if (split->begin + args->piece_rows < rows)
+        split->end = split->begin + args->piece_rows;
+    for (; image < end && image < args->images; image++) {
+        piece.dy = (const float *)call->operand[0] + image * args->coarse.image;
+        piece.x = (const float *)call->operand[1] + image * args->fine[0].image;
+        piece.dx = (float *)call->operand[2] + image * args->fine[1].image;
+        scatter_image(&piece);
+    }
+}
+
+const weft_pool_max_kernels WEFT_FOR_ISA(weft_pool_max_table) = {
+    .forward = forward, .gather = gather, .scatter = scatter};

@@ -1,0 +1,173 @@
+/* Average pooling. It is linear: its gradient needs the shape of x alone, and the gradient of that is
+ * average pooling again. */
+#include "ops/ops.h"
+#include "ops/pool_geometry.h"
+
+weft_value weft_average_pool(weft_value x, const weft_pool_options *options)
+{
+    return weft_pool_apply(&weft_average_pool_op, x, options);
+}
+
+static void average_pool_gradient(weft_gradient_call *call)
+{
+    weft_value inputs[] = {call->output_gradient[0], call->input[0]};
+    call->input_gradient[0] =
+        weft_apply(call->graph, &weft_average_pool_gradient_op, call->attributes,
+                   sizeof(weft_pool_attributes), NULL, inputs, 2, NULL, 1);
+}
+
+static void gradient_gradient(weft_gradient_call *call)
+{
+    call->input_gradient[0] =
+        weft_apply(call->graph, &weft_average_pool_op, call->attributes,
+                   sizeof(weft_pool_attributes), NULL, call->output_gradient, 1, NULL, 1);
+}
+
+/* ---- Float64 ---- */
+
+static double divisor(const weft_pool_args *args, const int64_t position[3])
+{
+    double product = 1;
+    for (int i = 0; i < 3; i++)
+        product *= (double)weft_pool_count(&args->axis[i], position[i], args->count_include_pad);
+    return product;
+}
+
+static void average_window(const weft_pool_args *args, const weft_operands *operands, int64_t image,
+                           const int64_t position[3], const weft_pool_range range[3])
+{
+    const double *x = operands->input[0].data;
+    double *y =
+        (double *)operands->output[0].data + weft_pool_offset(&args->coarse, image, position);
+    for (int64_t c = 0; c < args->channels; c++) {
+        double sum = 0;
+        for (int64_t d = range[0].begin; d < range[0].end; d++)
+            for (int64_t h = range[1].begin; h < range[1].end; h++)
+                for (int64_t w = range[2].begin; w < range[2].end; w++)
+                    sum += x[weft_pool_offset(&args->fine[0], image, (int64_t[]){d, h, w}) + c];
+        y[c] = sum / divisor(args, position);
+    }
+}
+
+static void average_f64(const weft_operands *operands)
+{
+    const weft_tensor *fine[] = {&operands->input[0]};
+    weft_pool_args args = weft_pool_args_of(operands->attributes, fine, 1, &operands->output[0]);
+    weft_pool_each_window(&args, operands, average_window);
+}
+
+static void spread_window(const weft_pool_args *args, const weft_operands *operands, int64_t image,
+                          const int64_t position[3], const weft_pool_range range[3])
+{
+    const double *dy =
+        (const double *)operands->input[0].data + weft_pool_offset(&args->coarse, image, position);
+    double *dx = operands->output[0].data;
+    for (int64_t c = 0; c < args->channels; c++)
+        for (int64_t d = range[0].begin; d < range[0].end; d++)
+            for (int64_t h = range[1].begin; h < range[1].end; h++)
+                for (int64_t w = range[2].begin; w < range[2].end; w++)
+                    dx[weft_pool_offset(&args->fine[0], image, (int64_t[]){d, h, w}) + c] +=
+                        dy[c] / divisor(args, position);
+}
+
+static void spread_f64(const weft_operands *operands)
+{
+    const weft_tensor *dx = &operands->output[0], *fine[] = {dx};
+    weft_pool_args args = weft_pool_args_of(operands->attributes, fine, 1, &operands->input[0]);
+    for (int64_t i = 0, count = weft_tensor_elements(dx); i < count; i++)
+        ((double *)dx->data)[weft_tensor_offset(dx, i)] = 0;
+    weft_pool_each_window(&args, operands, spread_window);
+}
+
+/* ---- Float32 ---- */
+
+WEFT_ISA_DEFINE(weft_pool_average_kernels, weft_pool_average_table)
+
+static bool bind_average(weft_bind *bind)
+{
+    const weft_tensor *fine[] = {&bind->input[0]};
+    weft_pool_args args = weft_pool_args_of(bind->attributes, fine, 1, &bind->output[0]);
+    return weft_pool_bind_pixels(bind, &args, false, weft_pool_taps(&args),
+                                 weft_pool_average_table()->forward);
+}
+
+static bool bind_gradient(weft_bind *bind)
+{
+    const weft_tensor *fine[] = {&bind->output[0]};
+    weft_pool_args args = weft_pool_args_of(bind->attributes, fine, 1, &bind->input[0]);
+    int64_t windows = 1; /* that an element is in */
+    for (int i = 0; i < 3; i++)
+        windows *= (args.axis[i].window + args.axis[i].stride - 1) / args.axis[i].stride;
+    return weft_pool_bind_pixels(bind, &args, true, windows, weft_pool_average_table()->backward);
+}
+
+static void cost_average(const weft_bind *bind, weft_cost *cost)
+{
+    weft_pool_cost(bind, &bind->output[0], cost);
+}
+
+static void cost_gradient(const weft_bind *bind, weft_cost *cost)
+{
+    weft_pool_cost(bind, &bind->input[0], cost);
+}
+
+/* ---- Samples ---- */
+
+static bool sample_average(weft_sampler *sampler, int index)
+{
+    weft_shape shape;
+    weft_pool_options options;
+    if (!weft_pool_sample(sampler, index, &shape, &options))
+        return false;
+    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
+    weft_sampler_output(sampler, weft_average_pool(x, &options));
+    return true;
+}
+
+static bool sample_gradient(weft_sampler *sampler, int index)
+{
+    weft_shape shape;
+    weft_pool_options options;
+    if (!weft_pool_sample(sampler, index, &shape, &options))
+        return false;
+    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL), dx;
+    weft_value y = weft_average_pool(x, &options);
+    weft_value dy = weft_sampler_input(sampler, weft_shape_get(y), WEFT_SAMPLE_NORMAL);
+    weft_vector_jacobian(&y, &dy, 1, &x, 1, &dx);
+    weft_sampler_output(sampler, dx);
+    return true;
+}
+
+const weft_op weft_average_pool_op = {
+    .name = "average_pool",
+    .family = WEFT_FAMILY_POOLING,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .outputs = 1,
+    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
+    .infer = weft_pool_infer,
+    .gradient = average_pool_gradient,
+    .run_f64 = average_f64,
+    .bind = bind_average,
+    .cost = cost_average,
+    .label = weft_pool_label,
+    .sample = sample_average,
+};
+
+/* Inputs dy and, for its shape, x. */
+const weft_op weft_average_pool_gradient_op = {
+    .name = "average_pool_gradient",
+    .family = WEFT_FAMILY_POOLING,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .outputs = 1,
+    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
+    .shape_only = WEFT_INPUT(1),
+    .infer = weft_pool_infer_gradient,
+    .gradient = gradient_gradient,
+    .run_f64 = spread_f64,
+    .bind = bind_gradient,
+    .cost = cost_gradient,
+    .label = weft_pool_label,
+    .sample = sample_gradient,
+};

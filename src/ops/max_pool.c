@@ -1,0 +1,246 @@
+/* Max pooling. Its gradient scatters to each window's maximum, the gradient of that gathers from there,
+ * and the gradient of gathering is scattering again: closed. Where x has its maxima is piecewise
+ * constant, so x gets no gradient from the latter two. */
+#include "ops/ops.h"
+#include "ops/pool_geometry.h"
+
+#include <math.h>
+
+weft_value weft_max_pool(weft_value x, const weft_pool_options *options)
+{
+    return weft_pool_apply(&weft_max_pool_op, x, options);
+}
+
+static weft_value scatter(weft_gradient_call *call, weft_value dy, weft_value x)
+{
+    return weft_apply(call->graph, &weft_max_pool_gradient_op, call->attributes,
+                      sizeof(weft_pool_attributes), NULL, (weft_value[]){dy, x}, 2, NULL, 1);
+}
+
+static weft_value gather(weft_gradient_call *call, weft_value values, weft_value x)
+{
+    return weft_apply(call->graph, &weft_max_pool_gather_op, call->attributes,
+                      sizeof(weft_pool_attributes), NULL, (weft_value[]){values, x}, 2, NULL, 1);
+}
+
+static void max_pool_gradient(weft_gradient_call *call)
+{
+    call->input_gradient[0] = scatter(call, call->output_gradient[0], call->input[0]);
+}
+
+static void scatter_gradient(weft_gradient_call *call)
+{
+    if (call->wanted[0])
+        call->input_gradient[0] = gather(call, call->output_gradient[0], call->input[1]);
+}
+
+static void gather_gradient(weft_gradient_call *call)
+{
+    if (call->wanted[0])
+        call->input_gradient[0] = scatter(call, call->output_gradient[0], call->input[1]);
+}
+
+static bool infer_gather(weft_infer *infer)
+{
+    char a[120], b[120];
+    if (!weft_shape_equal(infer->shape[0], infer->shape[1]))
+        return weft_infer_fail(infer, "values %s and input %s differ in shape",
+                               weft_shape_text(infer->shape[0], a, sizeof(a)),
+                               weft_shape_text(infer->shape[1], b, sizeof(b)));
+    return weft_infer_real(infer, 1, "input") && weft_pool_infer(infer);
+}
+
+/* ---- Float64 ---- */
+
+/* Writes where in a window the first maximum is. */
+static void argmax(const double *x, const weft_pool_steps *steps, int64_t image,
+                   const weft_pool_range range[3], int64_t channel, int64_t at[3])
+{
+    double best = -INFINITY;
+    for (int i = 0; i < 3; i++)
+        at[i] = range[i].begin;
+    for (int64_t d = range[0].begin; d < range[0].end; d++)
+        for (int64_t h = range[1].begin; h < range[1].end; h++)
+            for (int64_t w = range[2].begin; w < range[2].end; w++) {
+                int64_t here[3] = {d, h, w};
+                double value = x[weft_pool_offset(steps, image, here) + channel];
+                if (value > best || isnan(value)) {
+                    best = value;
+                    at[0] = d, at[1] = h, at[2] = w;
+                }
+            }
+}
+
+/* y = values where x has its maximum; max pooling itself is gathering from x. */
+static void gather_window(const weft_pool_args *args, const weft_operands *operands, int64_t image,
+                          const int64_t position[3], const weft_pool_range range[3])
+{
+    const double *values = operands->input[0].data, *x = operands->input[operands->inputs - 1].data;
+    double *y =
+        (double *)operands->output[0].data + weft_pool_offset(&args->coarse, image, position);
+    for (int64_t c = 0; c < args->channels; c++) {
+        int64_t at[3];
+        argmax(x, &args->fine[1], image, range, c, at);
+        y[c] = values[weft_pool_offset(&args->fine[0], image, at) + c];
+    }
+}
+
+static void gather_f64(const weft_operands *operands)
+{
+    const weft_tensor *fine[] = {&operands->input[0], &operands->input[operands->inputs - 1]};
+    weft_pool_args args = weft_pool_args_of(operands->attributes, fine, 2, &operands->output[0]);
+    weft_pool_each_window(&args, operands, gather_window);
+}
+
+static void scatter_window(const weft_pool_args *args, const weft_operands *operands, int64_t image,
+                           const int64_t position[3], const weft_pool_range range[3])
+{
+    const double *dy =
+        (const double *)operands->input[0].data + weft_pool_offset(&args->coarse, image, position);
+    double *dx = operands->output[0].data;
+    for (int64_t c = 0; c < args->channels; c++) {
+        int64_t at[3];
+        argmax(operands->input[1].data, &args->fine[0], image, range, c, at);
+        dx[weft_pool_offset(&args->fine[1], image, at) + c] += dy[c];
+    }
+}
+
+static void scatter_f64(const weft_operands *operands)
+{
+    const weft_tensor *dx = &operands->output[0], *fine[] = {&operands->input[1], dx};
+    weft_pool_args args = weft_pool_args_of(operands->attributes, fine, 2, &operands->input[0]);
+    for (int64_t i = 0, count = weft_tensor_elements(dx); i < count; i++)
+        ((double *)dx->data)[weft_tensor_offset(dx, i)] = 0;
+    weft_pool_each_window(&args, operands, scatter_window);
+}
+
+/* ---- Float32 ---- */
+
+WEFT_ISA_DEFINE(weft_pool_max_kernels, weft_pool_max_table)
+
+static bool bind_max_pool(weft_bind *bind)
+{
+    const weft_tensor *fine[] = {&bind->input[0]};
+    weft_pool_args args = weft_pool_args_of(bind->attributes, fine, 1, &bind->output[0]);
+    return weft_pool_bind_pixels(bind, &args, false, weft_pool_taps(&args),
+                                 weft_pool_max_table()->forward);
+}
+
+static bool bind_gather(weft_bind *bind)
+{
+    const weft_tensor *fine[] = {&bind->input[0], &bind->input[1]};
+    weft_pool_args args = weft_pool_args_of(bind->attributes, fine, 2, &bind->output[0]);
+    return weft_pool_bind_pixels(bind, &args, false, 2 * weft_pool_taps(&args),
+                                 weft_pool_max_table()->gather);
+}
+
+static bool bind_scatter(weft_bind *bind)
+{
+    const weft_tensor *fine[] = {&bind->input[1], &bind->output[0]};
+    weft_pool_args args = weft_pool_args_of(bind->attributes, fine, 2, &bind->input[0]);
+    return weft_pool_bind_boxes(bind, &args, weft_pool_max_table()->scatter);
+}
+
+static void cost_coarse_output(const weft_bind *bind, weft_cost *cost)
+{
+    weft_pool_cost(bind, &bind->output[0], cost);
+}
+
+static void cost_coarse_input(const weft_bind *bind, weft_cost *cost)
+{
+    weft_pool_cost(bind, &bind->input[0], cost);
+}
+
+/* ---- Samples ---- */
+
+static bool sample_max_pool(weft_sampler *sampler, int index)
+{
+    weft_shape shape;
+    weft_pool_options options;
+    if (!weft_pool_sample(sampler, index, &shape, &options))
+        return false;
+    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
+    weft_sampler_output(sampler, weft_max_pool(x, &options));
+    return true;
+}
+
+/* The other two, by way of max pooling's gradient. */
+static bool sample_scatter(weft_sampler *sampler, int index)
+{
+    weft_shape shape;
+    weft_pool_options options;
+    if (!weft_pool_sample(sampler, index, &shape, &options))
+        return false;
+    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT), dx;
+    weft_value y = weft_max_pool(x, &options);
+    weft_value dy = weft_sampler_input(sampler, weft_shape_get(y), WEFT_SAMPLE_NORMAL);
+    weft_vector_jacobian(&y, &dy, 1, &x, 1, &dx);
+    weft_sampler_output(sampler, dx);
+    return true;
+}
+
+static bool sample_gather(weft_sampler *sampler, int index)
+{
+    weft_shape shape;
+    weft_pool_options options;
+    if (!weft_pool_sample(sampler, index, &shape, &options))
+        return false;
+    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT), dx, ddy;
+    weft_value y = weft_max_pool(x, &options);
+    weft_value dy = weft_sampler_input(sampler, weft_shape_get(y), WEFT_SAMPLE_NORMAL);
+    weft_value values = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
+    weft_vector_jacobian(&y, &dy, 1, &x, 1, &dx);
+    weft_vector_jacobian(&dx, &values, 1, &dy, 1, &ddy);
+    weft_sampler_output(sampler, ddy);
+    return true;
+}
+
+const weft_op weft_max_pool_op = {
+    .name = "max_pool",
+    .family = WEFT_FAMILY_POOLING,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .outputs = 1,
+    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
+    .infer = weft_pool_infer,
+    .gradient = max_pool_gradient,
+    .run_f64 = gather_f64,
+    .bind = bind_max_pool,
+    .cost = cost_coarse_output,
+    .label = weft_pool_label,
+    .sample = sample_max_pool,
+};
+
+/* Inputs dy and x. */
+const weft_op weft_max_pool_gradient_op = {
+    .name = "max_pool_gradient",
+    .family = WEFT_FAMILY_POOLING,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .outputs = 1,
+    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
+    .infer = weft_pool_infer_gradient,
+    .gradient = scatter_gradient,
+    .run_f64 = scatter_f64,
+    .bind = bind_scatter,
+    .cost = cost_coarse_input,
+    .label = weft_pool_label,
+    .sample = sample_scatter,
+};
+
+/* Inputs values and x, of the same shape. */
+const weft_op weft_max_pool_gather_op = {
+    .name = "max_pool_gather",
+    .family = WEFT_FAMILY_POOLING,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .outputs = 1,
+    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
+    .infer = infer_gather,
+    .gradient = gather_gradient,
+    .run_f64 = gather_f64,
+    .bind = bind_gather,
+    .cost = cost_coarse_output,
+    .label = weft_pool_label,
+    .sample = sample_gather,
+};
