@@ -5,11 +5,13 @@
 #include "weft/convolution.h"
 #include "weft/dense.h"
 #include "weft/graph.h"
+#include "weft/layers.h"
 #include "weft/op.h"
 #include "weft/optim.h"
 #include "weft/program.h"
 #include "weft/check.h"
 #include "weft/schedule.h"
 #include "weft/state.h"
+#include "weft/summary.h"
 #include "weft/types.h"
 #endif

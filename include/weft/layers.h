@@ -1,0 +1,79 @@
+/* Layers: an op together with the variables it needs, which the layer creates in a scope of its own.
+ *
+ * A layer named "conv1" has the variables "conv1.weight" and "conv1.bias"; the names are PyTorch's, the
+ * layouts weft's (see include/weft/convolution.h and dense.h). Without a name it is called after its kind,
+ * "conv2d", "conv2d_1", ... Every layer returns the value of its op. */
+#ifndef WEFT_LAYERS_H
+#define WEFT_LAYERS_H
+
+#include "weft/convolution.h"
+#include "weft/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Convolutions ---- */
+
+/* Arrays have one entry for each spatial dimension, outermost first. */
+typedef struct weft_conv_options {
+    const char *name;
+    int filters; /* output channels */
+    int kernel[WEFT_MAX_SPATIAL];
+    int stride[WEFT_MAX_SPATIAL];   /* 0: 1 */
+    int dilation[WEFT_MAX_SPATIAL]; /* 0: 1 */
+    weft_padding padding;
+    int pad_low[WEFT_MAX_SPATIAL]; /* giving them means WEFT_EXPLICIT */
+    int pad_high[WEFT_MAX_SPATIAL];
+    int output_padding[WEFT_MAX_SPATIAL]; /* of transposed ones */
+    int groups;                           /* 0: 1 */
+    bool flip_filter;
+    bool no_bias;
+    weft_initializer initializer;      /* default: Glorot normal, truncated */
+    weft_initializer bias_initializer; /* default: zeros */
+    bool frozen;
+} weft_conv_options;
+
+/* Convolution of x, [N, W, C], [N, H, W, C] or [N, D, H, W, C], with variables
+ *   weight [kernel.., C / groups, filters] and bias [filters]. */
+WEFT_API weft_value weft_conv1d(weft_value x, const weft_conv_options *options);
+WEFT_API weft_value weft_conv2d(weft_value x, const weft_conv_options *options);
+WEFT_API weft_value weft_conv3d(weft_value x, const weft_conv_options *options);
+
+/* Transposed convolution (see weft_transposed_convolution for the extents) with variables
+ *   weight [kernel.., filters / groups, C] and bias [filters]. */
+WEFT_API weft_value weft_conv_transpose1d(weft_value x, const weft_conv_options *options);
+WEFT_API weft_value weft_conv_transpose2d(weft_value x, const weft_conv_options *options);
+WEFT_API weft_value weft_conv_transpose3d(weft_value x, const weft_conv_options *options);
+
+/* ---- Dense ---- */
+
+typedef struct weft_dense_options {
+    const char *name;
+    int units; /* output channels */
+    bool no_bias;
+    weft_initializer initializer;      /* default: Glorot normal, truncated */
+    weft_initializer bias_initializer; /* default: zeros */
+    bool frozen;
+} weft_dense_options;
+
+/* x [.., C] times weight [C, units], plus bias [units]: for every row of x. */
+WEFT_API weft_value weft_dense(weft_value x, const weft_dense_options *options);
+
+#if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)
+#define weft_conv1d(x, ...) (weft_conv1d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
+#define weft_conv2d(x, ...) (weft_conv2d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
+#define weft_conv3d(x, ...) (weft_conv3d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
+#define weft_conv_transpose1d(x, ...)                                                              \
+    (weft_conv_transpose1d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
+#define weft_conv_transpose2d(x, ...)                                                              \
+    (weft_conv_transpose2d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
+#define weft_conv_transpose3d(x, ...)                                                              \
+    (weft_conv_transpose3d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
+#define weft_dense(x, ...) (weft_dense)(WEFT_HERE(x), &(weft_dense_options){__VA_ARGS__})
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

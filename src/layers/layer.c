@@ -1,0 +1,29 @@
+#include "layers/layer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+weft_value weft_layer_fail(weft_graph *graph, const char *kind, const char *format, ...)
+{
+    char message[300];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    const char *scope = weft_scope_get(graph);
+    size_t length = strlen(scope);
+    return weft_graph_fail(graph, WEFT_ERROR_ARGUMENT, "%s \"%.*s\": %s", kind,
+                           (int)(length > 0 ? length - 1 : 0), scope, message);
+}
+
+weft_value weft_layer_bias(weft_graph *graph, bool none, int64_t elements,
+                           weft_initializer initializer, bool frozen)
+{
+    if (none)
+        return weft_null(graph);
+    return weft_variable(graph, &(weft_variable_options){.name = "bias",
+                                                         .shape = weft_shape_of(elements),
+                                                         .initializer = initializer,
+                                                         .frozen = frozen});
+}

@@ -1,0 +1,15 @@
+/* What the layers share. */
+#ifndef WEFT_LAYERS_LAYER_H
+#define WEFT_LAYERS_LAYER_H
+
+#include "weft/graph.h"
+
+/* Records a mistake in the options of the layer whose scope is the current one; the null value. */
+weft_value weft_layer_fail(weft_graph *graph, const char *kind, const char *format, ...)
+    WEFT_PRINTF(3, 4);
+
+/* A variable "bias" of that many elements, or the null value where there is to be none. */
+weft_value weft_layer_bias(weft_graph *graph, bool none, int64_t elements,
+                           weft_initializer initializer, bool frozen);
+
+#endif
