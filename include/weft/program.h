@@ -76,6 +76,9 @@ typedef struct weft_run_options {
     int64_t micro_batches; /* the state's step counts up after the last of them; 0: 1 */
 } weft_run_options;
 
+/* Whether the program reads the input, so that it must be fed. */
+WEFT_API bool weft_program_reads(const weft_program *program, weft_value input);
+
 /* Runs the program. Every input it reads must be fed. options may be NULL. A missing, unknown or
  * wrongly sized feed is an error before anything runs. */
 WEFT_API weft_status weft_run(weft_program *program, const weft_feed *feeds, int count,

@@ -126,22 +126,45 @@ static bool steps_conflict(const weft_program *program, const weft_step *a, cons
     return false;
 }
 
-/* True where the step must wait for one that began after the last barrier. */
-static bool must_wait(const weft_program *program, int first, int step)
+/* True where the step conflicts with one of those from first to end - 1. */
+static bool must_wait(const weft_program *program, int first, int end, int step)
 {
-    for (int s = first; s < step; s++)
+    for (int s = first; s < end; s++)
         if (steps_conflict(program, &program->step[s], &program->step[step]))
             return true;
     return false;
 }
 
-static void mark_chains(weft_program *program, bool stepwise)
+/* Where emitting tasks stands. */
+typedef struct task_cursor {
+    int since; /* first step after the last barrier */
+    int chain; /* step of the first task of the chain that is being built */
+} task_cursor;
+
+/* Appends a task. One of a single piece joins the chain before it, in place of a barrier, where all that
+ * it waits for since the last barrier is in that chain. */
+static void emit_task(weft_program *program, weft_task task, bool first_phase, bool stepwise,
+                      task_cursor *cursor)
+{
+    const weft_task *before = program->tasks ? &program->task[program->tasks - 1] : NULL;
+    bool single = !stepwise && before && before->pieces == 1 && task.pieces == 1;
+    int step = task.step;
+    task.joined =
+        single && (!first_phase || !must_wait(program, cursor->since, cursor->chain, step));
+    task.wait =
+        !task.joined && (stepwise || !first_phase || must_wait(program, cursor->since, step, step));
+    if (!task.joined)
+        cursor->chain = step;
+    if (task.wait)
+        cursor->since = step;
+    program->task[program->tasks++] = task;
+}
+
+static void mark_chains(weft_program *program)
 {
     for (int i = program->tasks - 1; i >= 0; i--) {
-        weft_task *task = &program->task[i];
-        bool joins = !stepwise && i + 1 < program->tasks && task->pieces == 1 &&
-                     program->task[i + 1].pieces == 1;
-        task->chain = joins ? program->task[i + 1].chain + 1 : 1;
+        bool more = i + 1 < program->tasks && program->task[i + 1].joined;
+        program->task[i].chain = more ? program->task[i + 1].chain + 1 : 1;
     }
 }
 
@@ -155,22 +178,20 @@ static weft_status emit_tasks(const weft_ir *ir, weft_program *program)
     if (!program->task || !program->counter)
         return weft_out_of_memory(ir->error, count * sizeof(weft_task));
     bool stepwise = program->poison || program->check_finite || program->profile;
-    int since = 0;
+    task_cursor cursor = {0};
     for (int i = 0; i < ir->steps; i++) {
         const weft_ir_node *node = &ir->node[ir->order[i]];
-        bool wait = stepwise || must_wait(program, since, i);
         for (int p = 0; p < node->phases; p++) {
-            program->task[program->tasks++] = (weft_task){
+            weft_task task = {
                 .run = node->phase[p].run,
                 .call = {.args = node->args, .operand = program->step[i].operand},
                 .pieces = node->phase[p].pieces,
                 .step = i,
-                .wait = p > 0 || wait,
             };
+            emit_task(program, task, p == 0, stepwise, &cursor);
         }
-        since = wait || node->phases > 1 ? i : since;
     }
-    mark_chains(program, stepwise);
+    mark_chains(program);
     return WEFT_OK;
 }
 

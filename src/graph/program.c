@@ -9,12 +9,17 @@
 
 /* ---- Feeds ---- */
 
-static weft_feed_slot *find_feed(weft_program *program, int32_t graph_node)
+static weft_feed_slot *find_feed(const weft_program *program, int32_t graph_node)
 {
     for (int i = 0; i < program->feeds; i++)
         if (program->feed[i].graph_node == graph_node)
             return &program->feed[i];
     return NULL;
+}
+
+bool weft_program_reads(const weft_program *program, weft_value input)
+{
+    return input.graph == program->graph && find_feed(program, input.node);
 }
 
 static weft_status check_feed(weft_program *program, const weft_feed *feed, weft_feed_slot **slot,

@@ -37,8 +37,9 @@ typedef struct weft_task {
     weft_call call;
     int64_t pieces;
     int step;
-    bool wait; /* a barrier stands before it */
-    int chain; /* tasks from here on that one thread runs as a whole: all of one piece */
+    bool wait;   /* a barrier stands before it */
+    bool joined; /* the thread that ran the task before it runs it, without a barrier */
+    int chain;   /* tasks from here on that one thread runs as a whole: all of one piece */
 } weft_task;
 
 /* An input that must be fed, and where its address goes. */
