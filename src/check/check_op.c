@@ -33,6 +33,7 @@ static const char *const mode_name[] = {[WEFT_INFER] = "infer", [WEFT_TRAIN] = "
 static const char *const layout_name[] = {
     [WEFT_LAYOUT_FED] = "fed",
     [WEFT_LAYOUT_TRANSIENT] = "transient",
+    [WEFT_LAYOUT_DYING] = "dying",
 };
 
 /* Puts the case and the part of the check in front of the message. */
@@ -104,7 +105,7 @@ static weft_status case_create(const op_check *check, op_case *c, bool *found, w
     c->reals = collect_reals(&c->sample, c->real);
     for (size_t i = 0; i < outputs; i++)
         c->fetch[c->fetches++] = c->sample.output[i];
-    if (!differentiable(check->op) || !c->reals)
+    if (!differentiable(check->op) || !c->reals || check->layout == WEFT_LAYOUT_DYING)
         return WEFT_OK;
     if (add_gradients(c, c->fetch + inputs + outputs) == WEFT_OK)
         return WEFT_OK;

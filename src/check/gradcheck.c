@@ -135,9 +135,11 @@ static weft_status compile(check *c, const weft_value *fetch, int fetches, weft_
 
 static weft_status run(check *c, weft_program *program, weft_error *error)
 {
+    int count = 0;
     for (size_t i = 0; i < c->inputs; i++)
-        c->feed[i] = (weft_feed){c->input[i].value, c->input[i].data, c->input[i].bytes};
-    return weft_run(program, c->feed, (int)c->inputs, NULL, error);
+        if (weft_program_reads(program, c->input[i].value))
+            c->feed[count++] = (weft_feed){c->input[i].value, c->input[i].data, c->input[i].bytes};
+    return weft_run(program, c->feed, count, NULL, error);
 }
 
 /* y contracted with the seeds: the function whose derivatives are compared. */

@@ -10,8 +10,9 @@
 
 typedef struct fed_case {
     weft_context *context;
-    size_t count;
     weft_feed *feed;
+    size_t room; /* of feed */
+    int count;   /* of inputs that the program reads */
     unsigned char *data;
     size_t bytes;
 } fed_case;
@@ -38,16 +39,16 @@ static size_t round_up(size_t bytes)
     return (bytes + WEFT_ALIGNMENT - 1) / WEFT_ALIGNMENT * WEFT_ALIGNMENT;
 }
 
-static weft_status make_feeds(const weft_sampler *sample, const weft_variant *variant,
-                              fed_case *fed, weft_error *error)
+static weft_status make_feeds(const weft_sampler *sample, const weft_program *program,
+                              const weft_variant *variant, fed_case *fed, weft_error *error)
 {
-    *fed = (fed_case){.context = sample->context, .count = sample->inputs};
+    *fed = (fed_case){.context = sample->context, .room = sample->inputs};
     for (size_t i = 0; i < sample->inputs; i++) {
         const weft_sample_input *input = &sample->input[i];
         fed->bytes +=
             round_up(((size_t)input->elements + 1) * input_element(input, variant->dtype));
     }
-    fed->feed = weft_allocate_array(fed->context, fed->count, sizeof(*fed->feed));
+    fed->feed = weft_allocate_array(fed->context, fed->room, sizeof(*fed->feed));
     fed->data = weft_allocate(fed->context, fed->bytes);
     if (!fed->feed || !fed->data)
         return weft_out_of_memory(error, fed->bytes);
@@ -56,9 +57,11 @@ static weft_status make_feeds(const weft_sampler *sample, const weft_variant *va
         const weft_sample_input *input = &sample->input[i];
         size_t element = input_element(input, variant->dtype);
         size_t bytes = (size_t)input->elements * element;
+        if (!weft_program_reads(program, input->value))
+            continue;
         unsigned char *data = fed->data + offset + (variant->odd_addresses ? element : 0);
         write_input(input, variant->dtype, data);
-        fed->feed[i] = (weft_feed){input->value, data, bytes};
+        fed->feed[fed->count++] = (weft_feed){input->value, data, bytes};
         offset += round_up(bytes + element);
     }
     return WEFT_OK;
@@ -66,7 +69,7 @@ static weft_status make_feeds(const weft_sampler *sample, const weft_variant *va
 
 static void release_feeds(fed_case *fed)
 {
-    weft_release_array(fed->context, fed->feed, fed->count, sizeof(*fed->feed));
+    weft_release_array(fed->context, fed->feed, fed->room, sizeof(*fed->feed));
     weft_release(fed->context, fed->data, fed->bytes);
 }
 
@@ -117,9 +120,9 @@ static weft_status run_twice(const weft_sampler *sample, weft_program *program,
                              const weft_variant *variant, weft_error *error)
 {
     fed_case fed;
-    weft_status status = make_feeds(sample, variant, &fed, error);
+    weft_status status = make_feeds(sample, program, variant, &fed, error);
     for (int i = 0; i < 2 && status == WEFT_OK; i++)
-        status = weft_run(program, fed.feed, (int)fed.count, NULL, error);
+        status = weft_run(program, fed.feed, fed.count, NULL, error);
     release_feeds(&fed);
     return status;
 }

@@ -17,7 +17,8 @@ typedef struct weft_sample_input {
 /* Where the op under test finds the real inputs. */
 typedef enum weft_sample_layout {
     WEFT_LAYOUT_FED = 0,   /* in the caller's memory */
-    WEFT_LAYOUT_TRANSIENT, /* in the arena, read by nobody else: may be overwritten */
+    WEFT_LAYOUT_TRANSIENT, /* in the arena */
+    WEFT_LAYOUT_DYING,     /* in the arena, and no gradients read them: may be overwritten */
     WEFT_LAYOUTS
 } weft_sample_layout;
 
