@@ -2,6 +2,7 @@
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
 #include "weft/context.h"
+#include "weft/dot.h"
 #include "weft/convolution.h"
 #include "weft/dense.h"
 #include "weft/graph.h"
