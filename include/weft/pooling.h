@@ -16,13 +16,15 @@ typedef struct weft_pool_options {
     int window[3];    /* extents, 1 or more */
     int stride[3];    /* 0: the window's extent */
     weft_padding padding;
-    int pad_low[3], pad_high[3]; /* with WEFT_EXPLICIT: before and after, less than the window */
-    bool
-        ceil_mode; /* rounds the output's extent up instead of down, so that windows may hang over the
-                     * end; those that would start in the high padding or beyond are dropped (PyTorch,
-                     * ONNX). WEFT_SAME has the same extents in both modes */
-    bool count_include_pad; /* average only: the divisor counts padding too, but not what ceil_mode
-                             * hangs over beyond it. Default: elements of the input alone */
+    /* Before and after the input, less than the window; giving them means WEFT_EXPLICIT. */
+    int pad_low[3], pad_high[3];
+    /* Rounds the output's extent up instead of down, so that windows may hang over the end; those that
+     * would start in the high padding or beyond are dropped (PyTorch, ONNX). WEFT_SAME has the same
+     * extents in both modes. */
+    bool ceil_mode;
+    /* Average only: the divisor counts padding too, but not what ceil_mode hangs over beyond it.
+     * Default: elements of the input alone. */
+    bool count_include_pad;
 } weft_pool_options;
 
 /* The largest element of each window and channel: [N, spatial..., C] to [N, positions..., C]. Padding is

@@ -3,6 +3,11 @@
 #include "ops/ops.h"
 
 static const weft_op *const ops[] = {
+    &weft_max_pool_op,
+    &weft_max_pool_gradient_op,
+    &weft_max_pool_gather_op,
+    &weft_average_pool_op,
+    &weft_average_pool_gradient_op,
     NULL, /* the end */
 };
 

@@ -12,15 +12,16 @@ weft_value weft_pool_apply(const weft_op *op, weft_value x, const weft_pool_opti
     const weft_pool_options none = {0};
     if (!options)
         options = &none;
+    bool pads = false;
     for (int i = 0; i < 3; i++) {
         attributes.window[i] = options->window[i];
         attributes.stride[i] = options->stride[i] ? options->stride[i] : options->window[i];
-        if (options->padding == WEFT_EXPLICIT) {
-            attributes.pad_low[i] = options->pad_low[i];
-            attributes.pad_high[i] = options->pad_high[i];
-        }
+        attributes.pad_low[i] = options->pad_low[i];
+        attributes.pad_high[i] = options->pad_high[i];
+        pads = pads || options->pad_low[i] != 0 || options->pad_high[i] != 0;
     }
-    attributes.padding = options->padding;
+    bool unsaid = pads && options->padding == WEFT_VALID;
+    attributes.padding = (int32_t)(unsaid ? WEFT_EXPLICIT : options->padding);
     attributes.ceil_mode = options->ceil_mode;
     attributes.count_include_pad = options->count_include_pad;
     return weft_apply(x.graph, op, &attributes, sizeof(attributes), options->name, &x, 1, NULL, 1);
@@ -79,8 +80,11 @@ static bool check_attributes(const weft_infer *infer, weft_shape fine)
         if (a->window[i] < 0 || a->stride[i] < 0)
             return weft_infer_fail(infer, "window %d and stride %d must be positive", a->window[i],
                                    a->stride[i]);
-        if (a->window[i] && (a->pad_low[i] < 0 || a->pad_low[i] >= a->window[i] ||
-                             a->pad_high[i] < 0 || a->pad_high[i] >= a->window[i]))
+        bool pads = a->pad_low[i] != 0 || a->pad_high[i] != 0;
+        if (pads && a->padding != WEFT_EXPLICIT)
+            return weft_infer_fail(infer, "pad_low and pad_high go with WEFT_EXPLICIT only");
+        if (pads && (a->pad_low[i] < 0 || a->pad_low[i] >= a->window[i] || a->pad_high[i] < 0 ||
+                     a->pad_high[i] >= a->window[i]))
             return weft_infer_fail(infer, "padding %d, %d must be less than the window, %d",
                                    a->pad_low[i], a->pad_high[i], a->window[i]);
     }

@@ -13,7 +13,7 @@ static const struct {
     {2, {3, 3}, {1, 1}, WEFT_SAME, {0}, {0}, false, false},
     {2, {3, 2}, {2, 3}, WEFT_SAME, {0}, {0}, false, true},
     {2, {2, 3}, {3, 1}, WEFT_FULL, {0}, {0}, false, true},
-    {2, {3, 3}, {2, 2}, WEFT_EXPLICIT, {1, 1}, {1, 1}, false, true},
+    {2, {3, 3}, {2, 2}, WEFT_VALID, {1, 1}, {1, 1}, false, true},
     {2, {3, 4}, {2, 1}, WEFT_EXPLICIT, {0, 3}, {2, 1}, false, false},
     {2, {3, 3}, {2, 2}, WEFT_VALID, {0}, {0}, true, false},
     {2, {2, 3}, {2, 2}, WEFT_EXPLICIT, {1, 1}, {1, 2}, true, true},

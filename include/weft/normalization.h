@@ -1,0 +1,61 @@
+/* Batch normalization: Ioffe, Szegedy 2015, "Batch normalization: accelerating deep network training by
+ * reducing internal covariate shift". The layer that creates its variables is in weft/layers.h. */
+#ifndef WEFT_NORMALIZATION_H
+#define WEFT_NORMALIZATION_H
+
+#include "weft/graph.h"
+#include "weft/op.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weft_batch_normalization_options {
+    const char *name;       /* NULL: the op's */
+    weft_value gamma, beta; /* [C]; null: 1 and 0 */
+    double epsilon;         /* added to the variance; 0: 1e-3 (Keras; PyTorch has 1e-5) */
+    weft_mode_choice mode;  /* whose statistics: by the program's mode, or pinned */
+    double decay;           /* weight of the old running value in an update; 0: 0.99 (Keras) */
+    bool no_updates;        /* leaves the running statistics as they are */
+    /* The running variance takes the batch's times n / (n - 1) for n samples a channel, as PyTorch does.
+     * Default: as it is, as Keras does. */
+    bool unbiased_variance;
+} weft_batch_normalization_options;
+
+/* gamma * (x - mean) / sqrt(variance + epsilon) + beta for each channel of x [N, ..., C]. In train mode
+ * mean and (biased) variance are those of x over all but the last dimension, and gradients flow through
+ * them; else they are running_mean and running_variance [C].
+ *
+ * Running statistics that are variables are updated in train programs, run = decay * run + (1 - decay) *
+ * batch's, unless the node is pinned to infer mode (a frozen batch normalization) or no_updates is set.
+ * Shapes other than [C] are an error. options may be NULL. */
+WEFT_API weft_value weft_batch_normalization(weft_value x, weft_value running_mean,
+                                             weft_value running_variance,
+                                             const weft_batch_normalization_options *options);
+
+typedef struct weft_moving_average_options {
+    const char *name; /* NULL: the op's */
+    double decay;     /* weight of the old value, in [0, 1) */
+    /* Null, or a value of which only the shape is read: new_value is a variance over n = (elements of
+     * samples) / (elements of new_value) samples, and is taken times n / (n - 1) where n is 2 or more. */
+    weft_value samples;
+} weft_moving_average_options;
+
+/* Updates a variable in train programs: variable = decay * variable + (1 - decay) * new_value, which has
+ * its shape. Returns the variable's new value. options may not be NULL. */
+WEFT_API weft_value weft_moving_average(weft_value variable, weft_value new_value,
+                                        const weft_moving_average_options *options);
+
+#if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)
+#define weft_batch_normalization(x, running_mean, running_variance, ...)                           \
+    (weft_batch_normalization)(WEFT_HERE(x), (running_mean), (running_variance),                   \
+                               &(weft_batch_normalization_options){__VA_ARGS__})
+#define weft_moving_average(variable, new_value, ...)                                              \
+    (weft_moving_average)(WEFT_HERE(variable), (new_value),                                        \
+                          &(weft_moving_average_options){__VA_ARGS__})
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif
