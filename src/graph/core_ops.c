@@ -2,6 +2,8 @@
 
 #include "base/memory.h"
 #include "graph/node.h"
+#include "kernels/copy.h"
+#include "kernels/map.h"
 
 #include <string.h>
 
@@ -141,12 +143,46 @@ static void fill_f64(const weft_operands *operands)
         ((double *)y->data)[weft_tensor_offset(y, i)] = fill;
 }
 
-static void fill_f32(const weft_operands *operands)
+static bool bind_fill(weft_bind *bind)
 {
-    const weft_tensor *y = &operands->output[0];
-    float fill = (float)*(const double *)operands->attributes;
-    for (int64_t i = 0, n = weft_tensor_elements(y); i < n; i++)
-        ((float *)y->data)[i] = fill;
+    const weft_tensor *y = &bind->output[0];
+    weft_copy_args *args = weft_bind_args(bind, weft_copy_args_bytes(1));
+    if (!args)
+        return false;
+    args->element_bytes = 4;
+    args->fill = (float)*(const double *)bind->attributes;
+    weft_copy_box box = {.from = WEFT_COPY_FILL, .to = bind->inputs, .rank = y->rank};
+    memcpy(box.extent, y->extent, sizeof(box.extent));
+    memcpy(box.to_stride, y->stride, sizeof(box.to_stride));
+    weft_copy_add(args, &box);
+    weft_bind_phase(bind, weft_copy_table()->copy, args->pieces);
+    return true;
+}
+
+/* An elementwise function of all inputs. */
+static bool bind_map(weft_bind *bind, weft_map_function function)
+{
+    if (bind->output[0].dtype != WEFT_FLOAT32)
+        return false;
+    weft_map_args *args = weft_bind_args(bind, sizeof(*args));
+    if (!args)
+        return false;
+    int64_t pieces = weft_rows_plan(&args->rows, bind->input, bind->inputs, &bind->output[0]);
+    args->row = weft_map_kernel_table()->row[function];
+    for (int i = 0; i <= bind->inputs; i++)
+        args->slot[i] = i;
+    weft_bind_phase(bind, weft_map_piece, pieces);
+    return true;
+}
+
+static bool bind_accumulate(weft_bind *bind)
+{
+    return bind_map(bind, WEFT_MAP_ADD);
+}
+
+static bool bind_copy(weft_bind *bind)
+{
+    return bind_map(bind, WEFT_MAP_COPY);
 }
 
 const weft_op weft_fill_op = {
@@ -155,11 +191,11 @@ const weft_op weft_fill_op = {
     .min_inputs = 1,
     .max_inputs = 1,
     .outputs = 1,
-    .flags = WEFT_OP_NO_GRADIENT,
+    .flags = WEFT_OP_NO_GRADIENT | WEFT_OP_STRIDED_OUTPUTS,
     .shape_only = WEFT_INPUT(0),
     .infer = infer_fill,
     .run_f64 = fill_f64,
-    .run_f32 = fill_f32,
+    .bind = bind_fill,
 };
 
 weft_value weft_fill_like(weft_value like, double fill)
@@ -198,10 +234,12 @@ const weft_op weft_accumulate_op = {
     .min_inputs = 2,
     .max_inputs = 2,
     .outputs = 1,
+    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
     .in_place = WEFT_INPUT(0) | WEFT_INPUT(1),
     .infer = infer_accumulate,
     .gradient = accumulate_gradient,
     .run_f64 = accumulate_f64,
+    .bind = bind_accumulate,
 };
 
 weft_value weft_accumulate(weft_value a, weft_value b)
@@ -238,6 +276,7 @@ const weft_op weft_stop_gradient_op = {
     .infer = infer_same,
     .run_f64 = copy_elements,
     .run_f32 = copy_elements,
+    .bind = bind_copy,
     .view = view_same,
 };
 
@@ -256,4 +295,5 @@ const weft_op weft_copy_op = {
     .infer = infer_same,
     .run_f64 = copy_elements,
     .run_f32 = copy_elements,
+    .bind = bind_copy,
 };

@@ -6,9 +6,8 @@
 
 #include "base/pool.h"
 #include "graph/state.h"
+#include "kernels/plan.h"
 #include "weft/program.h"
-
-enum { WEFT_MAX_PHASES = 8 };
 
 /* Where a storage's bytes are. */
 typedef enum weft_place {
@@ -40,11 +39,6 @@ typedef struct weft_ir_value {
     bool needed; /* scratch of prune */
 } weft_ir_value;
 
-typedef struct weft_phase {
-    weft_piece_fn *run;
-    int64_t pieces;
-} weft_phase;
-
 typedef struct weft_ir_node {
     const weft_op *op;
     const void *attributes;
@@ -56,7 +50,7 @@ typedef struct weft_ir_node {
     bool gone;           /* dead, merged, folded or an alias: nothing to execute */
     bool alias;          /* gone because its outputs and inputs share storage (views, concat) */
     /* What select chose: */
-    weft_phase phase[WEFT_MAX_PHASES];
+    weft_phase phase[WEFT_PLAN_PHASES];
     int phases;
     void *args;
     int64_t workspace_bytes;

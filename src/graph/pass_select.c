@@ -22,7 +22,7 @@ void *weft_bind_args(weft_bind *bind, size_t bytes)
 void weft_bind_phase(weft_bind *bind, weft_piece_fn *run, int64_t pieces)
 {
     weft_ir_node *node = ((binding *)bind->internal)->node;
-    if (node->phases < WEFT_MAX_PHASES)
+    if (node->phases < WEFT_PLAN_PHASES)
         node->phase[node->phases] = (weft_phase){run, pieces};
     node->phases++;
 }
@@ -37,7 +37,7 @@ static weft_status select_kernel(weft_ir *ir, weft_ir_node *node, weft_bind *bin
     binding b = {.ir = ir, .node = node};
     bind->internal = &b;
     if (ir->real == WEFT_FLOAT32 && node->op->bind && node->op->bind(bind)) {
-        if (node->phases >= 1 && node->phases <= WEFT_MAX_PHASES)
+        if (node->phases >= 1 && node->phases <= WEFT_PLAN_PHASES)
             return WEFT_OK;
         return weft_error_set(ir->error, WEFT_ERROR_INTERNAL, "%s \"%s\": bound to %d phases",
                               node->op->name, node->name, node->phases);
