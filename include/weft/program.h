@@ -121,7 +121,8 @@ WEFT_API bool weft_program_step(const weft_program *program, int index, weft_ste
 WEFT_API void weft_program_print(const weft_program *program, FILE *file);
 
 /* Checks the plan once more by an independent program: no two values that live at once overlap,
- * every read comes after its write, no variable is read after its update. */
+ * every read comes after its write, no variable is read after its update, and no two steps that may run at
+ * the same time touch the same bytes. */
 WEFT_API weft_status weft_program_verify(const weft_program *program, weft_error *error);
 
 #ifdef __cplusplus

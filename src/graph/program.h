@@ -103,6 +103,9 @@ weft_status weft_emit(const weft_ir *ir, weft_program *program);
 /* execute.c: runs all tasks. On WEFT_ERROR_NUMERIC, *bad_step is the step that made a NaN or infinity. */
 weft_status weft_execute(weft_program *program, const weft_run_info *info, int *bad_step);
 
+/* verify_barriers.c: part of weft_program_verify. */
+weft_status weft_verify_barriers(const weft_program *program, weft_error *error);
+
 /* The address of a value's first element; NULL for feeds. */
 static inline void *weft_plan_address(const weft_program *program, const weft_plan_value *value)
 {

@@ -170,5 +170,5 @@ weft_status weft_program_verify(const weft_program *program, weft_error *error)
         s.tag && s.new_value ? replay(&s) : weft_out_of_memory(error, s.cells * sizeof(uint32_t));
     weft_release_array(program->context, s.tag, s.cells, sizeof(uint32_t));
     weft_release_array(program->context, s.new_value, (size_t)storages, sizeof(int));
-    return status;
+    return status == WEFT_OK ? weft_verify_barriers(program, error) : status;
 }

@@ -1,0 +1,94 @@
+/* Checks, without trusting what put them there, that barriers stand wherever they must: two tasks that no
+ * barrier separates may run at the same time, and then neither may write what the other touches. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "graph/program.h"
+
+#include <stdint.h>
+
+/* The stretch between two barriers that a task runs in, and the chain that it is part of. */
+typedef struct slot {
+    int stretch, chain;
+} slot;
+
+typedef struct bytes {
+    uintptr_t from, to;
+    bool written;
+} bytes;
+
+static bool has(uint32_t mask, int input)
+{
+    return input < 32 && mask & WEFT_INPUT(input);
+}
+
+/* What operand k of the step covers, or its workspace for the one past the last; nothing for feeds, which
+ * no step writes. */
+static bytes covered(const weft_program *program, const weft_step *step, int k)
+{
+    uintptr_t arena = (uintptr_t)program->arena;
+    if (k == step->inputs + step->outputs) {
+        uintptr_t from = arena + (uintptr_t)step->workspace_offset;
+        return (bytes){from, from + (uintptr_t)step->workspace_bytes, true};
+    }
+    const weft_plan_value *value = &program->value[step->value[k]];
+    bool input = k < step->inputs;
+    uintptr_t base = value->place == WEFT_PLACE_ARENA ? arena : (uintptr_t)value->tensor.data;
+    if (!base || (input && has(step->op->shape_only, k)))
+        return (bytes){0};
+    int64_t elements = 1;
+    for (int d = 0; d < value->tensor.rank; d++)
+        elements += (value->tensor.extent[d] - 1) * value->tensor.stride[d];
+    uintptr_t from = base + (uintptr_t)value->offset;
+    return (bytes){from, from + (uintptr_t)elements * weft_dtype_bytes(value->tensor.dtype),
+                   !input || has(step->op->writes, k)};
+}
+
+static bool collide(const weft_program *program, const weft_step *a, const weft_step *b)
+{
+    for (int i = 0; i <= a->inputs + a->outputs; i++)
+        for (int k = 0; k <= b->inputs + b->outputs; k++) {
+            bytes x = covered(program, a, i), y = covered(program, b, k);
+            if ((x.written || y.written) && x.from < y.to && y.from < x.to)
+                return true;
+        }
+    return false;
+}
+
+static void find_slots(const weft_program *program, slot *slots)
+{
+    slot now = {0};
+    for (int i = 0; i < program->tasks; i++) {
+        now.stretch += program->task[i].wait;
+        now.chain += !program->task[i].joined;
+        slots[i] = now;
+    }
+}
+
+static weft_status check_task(const weft_program *program, const slot *slots, int index,
+                              weft_error *error)
+{
+    const weft_step *step = &program->step[program->task[index].step];
+    for (int i = index - 1; i >= 0 && slots[i].stretch == slots[index].stretch; i--) {
+        const weft_step *other = &program->step[program->task[i].step];
+        if (slots[i].chain != slots[index].chain &&
+            (other == step || collide(program, other, step)))
+            return weft_error_set(error, WEFT_ERROR_INTERNAL,
+                                  "plan: %s \"%s\" does not wait for %s \"%s\"", step->op->name,
+                                  step->name, other->op->name, other->name);
+    }
+    return WEFT_OK;
+}
+
+weft_status weft_verify_barriers(const weft_program *program, weft_error *error)
+{
+    size_t count = (size_t)program->tasks;
+    slot *slots = weft_allocate_array(program->context, count, sizeof(*slots));
+    if (!slots)
+        return weft_out_of_memory(error, count * sizeof(*slots));
+    find_slots(program, slots);
+    weft_status status = WEFT_OK;
+    for (int i = 0; i < program->tasks && status == WEFT_OK; i++)
+        status = check_task(program, slots, i, error);
+    weft_release_array(program->context, slots, count, sizeof(*slots));
+    return status;
+}
