@@ -5,6 +5,7 @@
 #include "weft/dot.h"
 #include "weft/convolution.h"
 #include "weft/dense.h"
+#include "weft/data.h"
 #include "weft/graph.h"
 #include "weft/layers.h"
 #include "weft/normalization.h"
