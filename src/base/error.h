@@ -15,7 +15,8 @@
 /* The message for a failed allocation. */
 static inline weft_status weft_out_of_memory(weft_error *error, size_t bytes)
 {
-    return weft_error_set(error, WEFT_ERROR_MEMORY, "out of memory: %zu bytes", bytes);
+    weft_error_set(error, WEFT_ERROR_MEMORY, "out of memory: %zu bytes", bytes);
+    return WEFT_ERROR_MEMORY;
 }
 
 #endif

@@ -60,7 +60,8 @@ static void add_cell(weft_canvas *canvas, weft_random *random, uint8_t *mask, fl
 static void add_cluster(weft_canvas *canvas, weft_random *random, uint8_t *mask)
 {
     float size = (float)canvas->size, radius = size * weft_random_uniform(random, 0.04f, 0.09f);
-    float x = weft_random_uniform(random, 0, size), y = weft_random_uniform(random, 0, size);
+    float x = weft_random_uniform(random, 0.1f * size, 0.9f * size);
+    float y = weft_random_uniform(random, 0.1f * size, 0.9f * size);
     for (int64_t left = 1 + weft_random_below(random, LARGEST_CLUSTER); left > 0; left--) {
         add_cell(canvas, random, mask, x, y, radius);
         float angle = weft_random_uniform(random, 0, 6.2831853f);
@@ -95,7 +96,7 @@ static void draw_cells(weft_canvas *canvas, weft_random *random, weft_dataset *d
     uint8_t *mask = dataset->masks + sample * canvas->size * canvas->size;
     for (int64_t blurs = weft_random_below(random, 6); blurs > 0; blurs--)
         add_blur(canvas, random);
-    for (int64_t clusters = 1 + weft_random_below(random, CLUSTERS); clusters > 0; clusters--)
+    for (int64_t clusters = 2 + weft_random_below(random, CLUSTERS); clusters > 0; clusters--)
         add_cluster(canvas, random, mask);
     for (int64_t specks = weft_random_below(random, 12); specks > 0; specks--)
         add_speck(canvas, random);

@@ -173,8 +173,9 @@ static void paint_shape(weft_canvas *canvas, weft_random *random, int label, col
         for (int64_t column = 0; column < canvas->size; column++) {
             int hits = 0;
             for (int point = 0; point < GRID * GRID; point++) {
-                float dx = (float)column + (float)(point % GRID - 1) / GRID - x;
-                float dy = (float)row + (float)(point / GRID - 1) / GRID - y;
+                int across = point % GRID - 1, down = point / GRID - 1;
+                float dx = (float)column + (float)across / GRID - x;
+                float dy = (float)row + (float)down / GRID - y;
                 float u = (cosine * dx + sine * dy) * stretch;
                 float v = (cosine * dy - sine * dx) / stretch;
                 hits += classes[label].inside(u, v);
