@@ -8,6 +8,12 @@ static const weft_op *const ops[] = {
     &weft_max_pool_gather_op,
     &weft_average_pool_op,
     &weft_average_pool_gradient_op,
+    &weft_sgd_update_op,
+    &weft_momentum_update_op,
+    &weft_adam_update_op,
+    &weft_accumulate_gradient_op,
+    &weft_count_updates_op,
+    &weft_global_norm_op,
     NULL, /* the end */
 };
 

@@ -1,0 +1,452 @@
+/* Optimizers against PyTorch's formulas, written out here in double. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weft/weft.h"
+
+enum { VARIABLES = 3, STEPS = 5, LARGE = 70001 };
+
+/* A scalar, a filter and a vector of more than one piece with an odd tail. */
+static const int64_t element_count[VARIABLES] = {1, 3 * 5, LARGE};
+
+typedef struct rig {
+    weft_context *context;
+    weft_graph *graph;
+    weft_state *state;
+    weft_program *program;
+    weft_optimizer optimizer;
+    weft_value variable[VARIABLES], gradient[VARIABLES];
+    weft_dtype dtype;
+    void *feed[VARIABLES];
+    /* What should come out. */
+    double *w[VARIABLES], *m[VARIABLES], *v[VARIABLES], *g[VARIABLES];
+    double norm;
+    int updates;
+} rig;
+
+static weft_shape shape_of(int i)
+{
+    return i == 0   ? (weft_shape){.rank = 0}
+           : i == 1 ? weft_shape_of(3, 5)
+                    : weft_shape_of(element_count[2]);
+}
+
+static size_t feed_bytes(const rig *r, int i)
+{
+    return (size_t)element_count[i] * weft_dtype_bytes(r->dtype);
+}
+
+/* Gradients are inputs, so that any may be fed. */
+static void rig_begin(rig *r, const weft_optimizer_options *options, weft_dtype dtype, int threads)
+{
+    weft_error error = {0};
+    *r = (rig){.dtype = dtype};
+    r->context = weft_context_create(&(weft_context_options){.threads = threads});
+    r->graph = weft_graph_create(r->context);
+    for (int i = 0; i < VARIABLES; i++) {
+        r->variable[i] = weft_variable(r->graph, .name = "w", .shape = shape_of(i),
+                                       .initializer = {.kind = WEFT_INIT_UNIFORM, .a = -1, .b = 1});
+        r->gradient[i] = weft_input(r->graph, .shape = shape_of(i));
+        size_t count = (size_t)element_count[i];
+        r->w[i] = calloc(count, sizeof(double));
+        r->m[i] = calloc(count, sizeof(double));
+        r->v[i] = calloc(count, sizeof(double));
+        r->g[i] = calloc(count, sizeof(double));
+        r->feed[i] = calloc(count, sizeof(double));
+    }
+    cr_assert_eq(
+        weft_apply_gradients(r->graph, r->variable, r->gradient, VARIABLES, options, &r->optimizer),
+        WEFT_OK, "%s", weft_graph_error(r->graph)->message);
+    weft_state_options in = {.dtype = dtype, .seed = 3};
+    cr_assert_eq(weft_state_create(r->graph, &in, &r->state, &error), WEFT_OK, "%s", error.message);
+    weft_compile_options compile = {.mode = WEFT_TRAIN, .threads = threads};
+    if (!weft_is_null(r->optimizer.gradient_norm)) {
+        compile.fetch = &r->optimizer.gradient_norm;
+        compile.fetches = 1;
+    }
+    cr_assert_eq(weft_compile(r->graph, r->state, &compile, &r->program, &error), WEFT_OK, "%s",
+                 error.message);
+    cr_assert_eq(weft_program_verify(r->program, &error), WEFT_OK, "%s", error.message);
+    for (int i = 0; i < VARIABLES; i++)
+        cr_assert_eq(weft_state_read(r->state, r->variable[i], r->w[i], element_count[i], &error),
+                     WEFT_OK);
+}
+
+static void rig_end(rig *r)
+{
+    weft_program_destroy(r->program);
+    weft_state_destroy(r->state);
+    weft_graph_destroy(r->graph);
+    weft_context_destroy(r->context);
+    for (int i = 0; i < VARIABLES; i++) {
+        free(r->w[i]);
+        free(r->m[i]);
+        free(r->v[i]);
+        free(r->g[i]);
+        free(r->feed[i]);
+    }
+}
+
+/* Numbers that float32 holds exactly. */
+static double drawn(int step, int64_t index)
+{
+    uint32_t x = (uint32_t)(index * 2654435761u) ^ (uint32_t)(step * 40503 + 977);
+    x = (x ^ x >> 15) * 0x2c1b3c6du;
+    x = (x ^ x >> 12) * 0x297a2d39u;
+    return (double)(int32_t)(x >> 8) * 0x1p-23 - 1;
+}
+
+static void feed_gradients(rig *r, int step)
+{
+    for (int i = 0; i < VARIABLES; i++)
+        for (int64_t k = 0; k < element_count[i]; k++) {
+            double g = drawn(step, k + 7 * i);
+            if (r->dtype == WEFT_FLOAT32)
+                ((float *)r->feed[i])[k] = (float)g;
+            else
+                ((double *)r->feed[i])[k] = g;
+        }
+}
+
+static void run(rig *r, const weft_run_options *options)
+{
+    weft_error error = {0};
+    weft_feed feed[VARIABLES];
+    for (int i = 0; i < VARIABLES; i++)
+        feed[i] = (weft_feed){r->gradient[i], r->feed[i], feed_bytes(r, i)};
+    cr_assert_eq(weft_run(r->program, feed, VARIABLES, options, &error), WEFT_OK, "%s",
+                 error.message);
+}
+
+/* ---- The formulas ---- */
+
+/* torch/optim/sgd.py, _single_tensor_sgd, with dampening 0. */
+static void torch_sgd(const weft_optimizer_options *o, double lr, double wd, double g, double *w,
+                      double *buffer, int t)
+{
+    if (o->decoupled)
+        *w *= 1 - lr * wd;
+    else
+        g += wd * *w;
+    if (o->momentum != 0) {
+        *buffer = t == 1 ? g : o->momentum * *buffer + g;
+        g = o->nesterov ? g + o->momentum * *buffer : *buffer;
+    }
+    *w -= lr * g;
+}
+
+/* torch/optim/adam.py, _single_tensor_adam. */
+static void torch_adam(const weft_optimizer_options *o, double lr, double wd, double g, double *w,
+                       double *m, double *v, int t)
+{
+    double b1 = o->beta1 != 0 ? o->beta1 : 0.9, b2 = o->beta2 != 0 ? o->beta2 : 0.999;
+    double epsilon = o->epsilon != 0 ? o->epsilon : 1e-8;
+    if (o->decoupled)
+        *w *= 1 - lr * wd;
+    else
+        g += wd * *w;
+    *m += (g - *m) * (1 - b1);
+    *v = *v * b2 + g * g * (1 - b2);
+    double denominator = sqrt(*v) / sqrt(1 - pow(b2, t)) + epsilon;
+    *w -= lr / (1 - pow(b1, t)) * (*m / denominator);
+}
+
+static void expect_update(rig *r, const weft_optimizer_options *o, double lr)
+{
+    double sum = 0;
+    for (int i = 0; i < VARIABLES; i++)
+        for (int64_t k = 0; k < element_count[i]; k++)
+            sum += r->g[i][k] * r->g[i][k];
+    r->norm = sqrt(sum);
+    double clip = o->clip_norm > 0 ? fmin(1, o->clip_norm / (r->norm + 1e-6)) : 1;
+    r->updates++;
+    for (int i = 0; i < VARIABLES; i++) {
+        double wd = o->decay_filters_only && i != 1 ? 0 : o->weight_decay;
+        for (int64_t k = 0; k < element_count[i]; k++)
+            if (o->kind == WEFT_ADAM)
+                torch_adam(o, lr, wd, clip * r->g[i][k], &r->w[i][k], &r->m[i][k], &r->v[i][k],
+                           r->updates);
+            else
+                torch_sgd(o, lr, wd, clip * r->g[i][k], &r->w[i][k], &r->m[i][k], r->updates);
+    }
+}
+
+static void compare(rig *r, double tolerance, const char *where)
+{
+    double *got = malloc(LARGE * sizeof(double));
+    for (int i = 0; i < VARIABLES; i++) {
+        double worst = 0;
+        cr_assert_eq(weft_state_read(r->state, r->variable[i], got, element_count[i], NULL),
+                     WEFT_OK);
+        for (int64_t k = 0; k < element_count[i]; k++)
+            worst = fmax(worst, fabs(got[k] - r->w[i][k]));
+        cr_expect_leq(worst, tolerance, "%s: variable %d differs by %g", where, i, worst);
+    }
+    free(got);
+}
+
+/* ---- Every option, five steps, the learning rate changed on the way ---- */
+
+static const weft_optimizer_options cases[] = {
+    {.learning_rate = 0.5},
+    {.learning_rate = 0.5, .weight_decay = 0.1},
+    {.learning_rate = 0.5, .weight_decay = 0.1, .decoupled = true},
+    {.learning_rate = 0.25, .clip_norm = 3},
+    {.learning_rate = 0.25, .clip_norm = 1e6},
+    {.learning_rate = 0.1, .momentum = 0.9},
+    {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.2},
+    {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.2, .decoupled = true},
+    {.learning_rate = 0.1, .momentum = 0.75, .nesterov = true, .weight_decay = 0.2},
+    {.learning_rate = 0.1, .momentum = 0.75, .nesterov = true, .clip_norm = 2},
+    {.learning_rate = 0.1, .momentum = 0.5, .weight_decay = 0.5, .decay_filters_only = true},
+    {.kind = WEFT_ADAM},
+    {.kind = WEFT_ADAM, .learning_rate = 0.1, .weight_decay = 0.3},
+    {.kind = WEFT_ADAM, .learning_rate = 0.1, .weight_decay = 0.3, .decoupled = true},
+    {.kind = WEFT_ADAM, .learning_rate = 0.1, .beta1 = 0.5, .beta2 = 0.75, .epsilon = 0.125},
+    {.kind = WEFT_ADAM, .learning_rate = 0.1, .clip_norm = 3, .weight_decay = 0.1},
+    {.kind = WEFT_ADAM, .beta1 = 1e-30},
+};
+enum { CASES = sizeof(cases) / sizeof(cases[0]) };
+
+static void five_steps(int number, weft_dtype dtype, double tolerance)
+{
+    const weft_optimizer_options *o = &cases[number];
+    rig r;
+    char where[80];
+    rig_begin(&r, o, dtype, 1);
+    double lr = weft_optimizer_learning_rate(&r.optimizer, r.state);
+    cr_expect_float_eq(lr, o->learning_rate != 0 ? o->learning_rate : 0.001, 1e-8);
+    for (int step = 1; step <= STEPS; step++) {
+        if (step == 4) {
+            lr *= 0.125;
+            cr_assert_eq(weft_optimizer_set_learning_rate(&r.optimizer, r.state, lr, NULL),
+                         WEFT_OK);
+        }
+        feed_gradients(&r, step);
+        for (int i = 0; i < VARIABLES; i++)
+            for (int64_t k = 0; k < element_count[i]; k++)
+                r.g[i][k] = drawn(step, k + 7 * i);
+        run(&r, NULL);
+        expect_update(&r, o, lr);
+        snprintf(where, sizeof(where), "case %d, %s, step %d", number, weft_dtype_name(dtype),
+                 step);
+        compare(&r, tolerance, where);
+        if (o->clip_norm > 0)
+            cr_expect_float_eq(weft_fetch_scalar(r.program, r.optimizer.gradient_norm) / r.norm, 1,
+                               dtype == WEFT_FLOAT32 ? 1e-6 : 1e-13, "%s", where);
+    }
+    if (o->kind == WEFT_ADAM) {
+        double counted = 0;
+        cr_assert_eq(weft_state_read(r.state, r.optimizer.step, &counted, 1, NULL), WEFT_OK);
+        cr_expect_eq(counted, STEPS);
+    } else {
+        cr_expect(weft_is_null(r.optimizer.step));
+    }
+    rig_end(&r);
+}
+
+Test(optim, five_steps_in_double)
+{
+    for (int i = 0; i < CASES; i++)
+        five_steps(i, WEFT_FLOAT64, 1e-13);
+}
+
+Test(optim, five_steps_in_single)
+{
+    for (int i = 0; i < CASES; i++)
+        five_steps(i, WEFT_FLOAT32, 4e-6);
+}
+
+/* ---- Micro-batches ---- */
+
+static void micro_batches(weft_optimizer_options options, weft_dtype dtype, double tolerance)
+{
+    enum { K = 4 };
+    rig r;
+    options.micro_batches = K;
+    rig_begin(&r, &options, dtype, 1);
+    double lr = weft_optimizer_learning_rate(&r.optimizer, r.state);
+    for (int update = 0; update < 3; update++) {
+        for (int i = 0; i < VARIABLES; i++)
+            memset(r.g[i], 0, (size_t)element_count[i] * sizeof(double));
+        for (int micro = 0; micro < K; micro++) {
+            feed_gradients(&r, K * update + micro);
+            for (int i = 0; i < VARIABLES; i++)
+                for (int64_t k = 0; k < element_count[i]; k++)
+                    r.g[i][k] += drawn(K * update + micro, k + 7 * i) / K;
+            compare(&r, tolerance, "before the last micro-batch");
+            run(&r, &(weft_run_options){.micro_batch = micro, .micro_batches = K});
+        }
+        expect_update(&r, &options, lr);
+        compare(&r, tolerance, "after the last micro-batch");
+        cr_expect_eq(weft_state_step(r.state), update + 1);
+    }
+    if (options.kind == WEFT_ADAM) {
+        double counted = 0;
+        cr_assert_eq(weft_state_read(r.state, r.optimizer.step, &counted, 1, NULL), WEFT_OK);
+        cr_expect_eq(counted, 3);
+    }
+    rig_end(&r);
+}
+
+Test(optim, micro_batches_make_one_update)
+{
+    static const weft_optimizer_options kinds[] = {
+        {.learning_rate = 0.5, .weight_decay = 0.1},
+        {.learning_rate = 0.1, .momentum = 0.9, .clip_norm = 1},
+        {.kind = WEFT_ADAM, .learning_rate = 0.1},
+    };
+    for (int i = 0; i < 3; i++) {
+        micro_batches(kinds[i], WEFT_FLOAT64, 1e-13);
+        micro_batches(kinds[i], WEFT_FLOAT32, 4e-6);
+    }
+}
+
+/* ---- Threads ---- */
+
+static uint64_t hash_after(const weft_optimizer_options *options, int threads)
+{
+    rig r;
+    rig_begin(&r, options, WEFT_FLOAT32, threads);
+    for (int step = 0; step < 3; step++) {
+        feed_gradients(&r, step);
+        run(&r, NULL);
+    }
+    uint64_t hash = weft_state_hash(r.state);
+    rig_end(&r);
+    return hash;
+}
+
+Test(optim, bits_do_not_depend_on_threads)
+{
+    static const int chosen[] = {0, 9, 15};
+    for (int i = 0; i < 3; i++) {
+        uint64_t one = hash_after(&cases[chosen[i]], 1);
+        cr_expect_eq(hash_after(&cases[chosen[i]], 2), one, "case %d", i);
+        cr_expect_eq(hash_after(&cases[chosen[i]], 3), one);
+    }
+}
+
+/* ---- Numbers and names ---- */
+
+Test(optim, worked_numbers)
+{
+    /* First step: SGD moves by lr g, Adam by lr, whatever g is. */
+    struct {
+        weft_optimizer_options options;
+        double expected;
+    } const worked[] = {
+        {{.learning_rate = 0.1}, 1 - 0.1 * 2},
+        {{.learning_rate = 0.1, .weight_decay = 0.5}, 1 - 0.1 * (2 + 0.5)},
+        {{.learning_rate = 0.1, .momentum = 0.5}, 1 - 0.1 * 2},
+        {{.learning_rate = 0.1, .momentum = 0.5, .nesterov = true}, 1 - 0.1 * (2 + 0.5 * 2)},
+        {{.learning_rate = 0.1, .clip_norm = 1}, 1 - 0.1 * 2 * (1 / (2 + 1e-6))},
+        {{.kind = WEFT_ADAM, .learning_rate = 0.1, .epsilon = 1e-30}, 1 - 0.1},
+        {{.kind = WEFT_ADAM, .learning_rate = 0.1, .epsilon = 2}, 1 - 0.1 * 2 / (2 + 2)},
+    };
+    for (size_t i = 0; i < sizeof(worked) / sizeof(worked[0]); i++) {
+        weft_context *context = weft_context_create(NULL);
+        weft_graph *graph = weft_graph_create(context);
+        weft_value w = weft_variable(graph, .name = "w", .initializer = {WEFT_INIT_ONES});
+        weft_value g = weft_input(graph, .name = "g");
+        cr_assert_eq(weft_apply_gradients(graph, &w, &g, 1, &worked[i].options, NULL), WEFT_OK);
+        weft_state *state;
+        weft_program *program;
+        cr_assert_eq(
+            weft_state_create(graph, &(weft_state_options){.dtype = WEFT_FLOAT64}, &state, NULL),
+            WEFT_OK);
+        cr_assert_eq(
+            weft_compile(graph, state, &(weft_compile_options){.mode = WEFT_TRAIN}, &program, NULL),
+            WEFT_OK);
+        double gradient = 2, result = 0;
+        cr_assert_eq(weft_run(program, &(weft_feed){g, &gradient, sizeof(gradient)}, 1, NULL, NULL),
+                     WEFT_OK);
+        cr_assert_eq(weft_state_read(state, w, &result, 1, NULL), WEFT_OK);
+        cr_expect_float_eq(result, worked[i].expected, 1e-15, "case %zu: %.17g", i, result);
+        weft_program_destroy(program);
+        weft_state_destroy(state);
+        weft_graph_destroy(graph);
+        weft_context_destroy(context);
+    }
+}
+
+Test(optim, names_of_variables)
+{
+    weft_context *context = weft_context_create(NULL);
+    weft_graph *graph = weft_graph_create(context);
+    weft_scope_push(graph, "layer1");
+    weft_value w = weft_variable(graph, .name = "weight", .shape = weft_shape_of(2, 3));
+    weft_scope_pop(graph);
+    weft_value g = weft_input(graph, .shape = weft_shape_of(2, 3));
+    weft_optimizer_options adam = {.kind = WEFT_ADAM, .micro_batches = 2, .clip_norm = 1};
+    weft_optimizer_options sgd = {.momentum = 0.9, .name = "slow"};
+    weft_optimizer first, second;
+    cr_assert_eq(weft_apply_gradients(graph, &w, &g, 1, &adam, &first), WEFT_OK);
+    cr_assert_eq(weft_apply_gradients(graph, &w, &g, 1, &sgd, &second), WEFT_OK);
+    static const char *const names[] = {"adam.learning_rate",
+                                        "adam.step",
+                                        "adam.layer1.weight.accumulated",
+                                        "adam.layer1.weight.m",
+                                        "adam.layer1.weight.v",
+                                        "slow.learning_rate",
+                                        "slow.layer1.weight.momentum"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        weft_value found = weft_find(graph, names[i]);
+        cr_expect(weft_is_variable(found), "%s", names[i]);
+        cr_expect(!weft_is_trainable(found), "%s", names[i]);
+    }
+    cr_expect_str_eq(weft_name_get(first.gradient_norm), "adam.gradient_norm");
+    cr_expect_str_eq(weft_name_get(second.learning_rate), "slow.learning_rate");
+    cr_expect_eq(first.micro_batches, 2);
+    weft_graph_destroy(graph);
+    weft_context_destroy(context);
+}
+
+/* ---- Mistakes ---- */
+
+Test(optim, mistakes_are_named)
+{
+    static const struct {
+        weft_optimizer_options options;
+        const char *says;
+    } wrong[] = {
+        {{.kind = (weft_optimizer_kind)7}, "kind"},
+        {{.learning_rate = -1}, "learning_rate"},
+        {{.learning_rate = NAN}, "learning_rate"},
+        {{.momentum = 1}, "momentum"},
+        {{.nesterov = true}, "nesterov needs a momentum"},
+        {{.kind = WEFT_ADAM, .momentum = 0.9}, "options of SGD"},
+        {{.kind = WEFT_ADAM, .beta2 = 1}, "beta2"},
+        {{.kind = WEFT_ADAM, .epsilon = -1}, "epsilon"},
+        {{.weight_decay = -1}, "weight_decay"},
+        {{.clip_norm = INFINITY}, "clip_norm"},
+        {{.micro_batches = -1}, "micro_batches"},
+    };
+    weft_context *context = weft_context_create(NULL);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        weft_graph *graph = weft_graph_create(context);
+        weft_value w = weft_variable(graph, .shape = weft_shape_of(2));
+        weft_value g = weft_input(graph, .shape = weft_shape_of(2));
+        weft_optimizer out;
+        cr_expect_eq(weft_apply_gradients(graph, &w, &g, 1, &wrong[i].options, &out),
+                     WEFT_ERROR_ARGUMENT, "%zu", i);
+        cr_expect(strstr(weft_graph_error(graph)->message, wrong[i].says), "%s",
+                  weft_graph_error(graph)->message);
+        cr_expect(strstr(weft_graph_error(graph)->message, "test_optim.c:"), "%s",
+                  weft_graph_error(graph)->message);
+        cr_expect(weft_is_null(out.learning_rate));
+        weft_graph_destroy(graph);
+    }
+    weft_graph *graph = weft_graph_create(context);
+    weft_value w = weft_variable(graph, .shape = weft_shape_of(2));
+    weft_value g = weft_input(graph, .shape = weft_shape_of(3));
+    cr_expect_eq(weft_apply_gradients(graph, &w, &g, 1, NULL, NULL), WEFT_ERROR_SHAPE);
+    weft_graph_destroy(graph);
+    graph = weft_graph_create(context);
+    g = weft_input(graph, .shape = weft_shape_of(3));
+    cr_expect_eq(weft_apply_gradients(graph, &g, &g, 1, NULL, NULL), WEFT_ERROR_ARGUMENT);
+    weft_graph_destroy(graph);
+    weft_context_destroy(context);
+}
