@@ -1,0 +1,69 @@
+#include "kernels/convolution.h"
+
+#include "kernels/convolution_candidates.h"
+
+#include <string.h>
+
+static const weft_convolution_candidate *const candidates[] = {
+    &weft_convolution_depthwise_candidate,
+    &weft_convolution_direct_candidate,
+    &weft_convolution_outer_candidate,
+};
+
+/* Where a filter has one tap and nothing else moves the pixels, a row of them may be as long as memory
+ * allows: W takes in H, then D, then the batch, while both arrays go on without a gap. What is left is a
+ * matrix product. */
+static weft_convolution_problem collapse(const weft_convolution_problem *problem)
+{
+    weft_convolution_problem p = *problem;
+    for (int i = 0; i < 3; i++)
+        if (p.kernel[i] != 1 || p.stride[i] != 1 || p.pad[i] != 0 || p.in[i] != p.out[i])
+            return p;
+    for (int i = 2; i >= 0; i--) { /* stride[i] is of the dimension before in[i] */
+        int64_t *extent = i ? &p.in[i - 1] : &p.batch;
+        if (*extent > 1 &&
+            (p.x_stride[i] != p.in[2] * p.x_stride[3] || p.y_stride[i] != p.in[2] * p.y_stride[3]))
+            break;
+        p.in[2] *= *extent;
+        *extent = 1;
+    }
+    memcpy(p.out, p.in, sizeof p.out);
+    return p;
+}
+
+void weft_convolution_plan(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                           const weft_slots *slots, weft_kernel_plan *plan)
+{
+    int inputs = pass != WEFT_CONVOLUTION_FILTER_GRADIENT && problem->bias ? 3 : 2;
+    weft_slots plain = {.input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1};
+    weft_convolution_problem simple = collapse(problem);
+    bool found = false;
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        if (!candidates[i]->applicable(&simple, pass))
+            continue;
+        weft_kernel_plan candidate;
+        memset(&candidate, 0, sizeof candidate);
+        candidate.algorithm = candidates[i]->name;
+        candidates[i]->plan(&simple, pass, slots ? slots : &plain, &candidate);
+        if (!found || candidate.cycles < plan->cycles)
+            *plan = candidate;
+        found = true;
+    }
+}
+
+void weft_convolution_dense(const int64_t extent[3], int64_t channels, int64_t stride[4])
+{
+    stride[3] = channels;
+    stride[2] = stride[3] * extent[2];
+    stride[1] = stride[2] * extent[1];
+    stride[0] = stride[1] * extent[0];
+}
+
+double weft_convolution_multiply_adds(const weft_convolution_problem *problem)
+{
+    double n =
+        (double)(problem->batch * problem->in_channels / problem->groups * problem->out_channels);
+    for (int i = 0; i < 3; i++)
+        n *= (double)(problem->out[i] * problem->kernel[i]);
+    return n;
+}

@@ -1,0 +1,20 @@
+/* The algorithms that weft_convolution_plan chooses among. Each is a file of its own. */
+#ifndef WEFT_KERNELS_CONVOLUTION_CANDIDATES_H
+#define WEFT_KERNELS_CONVOLUTION_CANDIDATES_H
+
+#include "kernels/convolution.h"
+
+typedef struct weft_convolution_candidate {
+    const char *name;
+    bool (*applicable)(const weft_convolution_problem *problem, weft_convolution_pass pass);
+    /* Fills in cycles (of one core, by model), workspace, phases and args. */
+    void (*plan)(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                 const weft_slots *slots, weft_kernel_plan *plan);
+} weft_convolution_candidate;
+
+extern const weft_convolution_candidate
+    weft_convolution_direct_candidate; /* forward and input gradient */
+extern const weft_convolution_candidate weft_convolution_outer_candidate;     /* filter gradient */
+extern const weft_convolution_candidate weft_convolution_depthwise_candidate; /* all passes */
+
+#endif

@@ -1,0 +1,70 @@
+#include "kernels/convolution_depthwise.h"
+
+#include "kernels/convolution_candidates.h"
+#include "kernels/integer.h"
+
+#include <math.h>
+#include <string.h>
+
+WEFT_ISA_DEFINE(weft_depthwise_kernels, weft_convolution_depthwise)
+
+static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)
+{
+    (void)pass;
+    return problem->in_channels == problem->groups && problem->out_channels == problem->groups;
+}
+
+static void plan(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                 const weft_slots *slots, weft_kernel_plan *result)
+{
+    bool gradient = pass == WEFT_CONVOLUTION_INPUT_GRADIENT;
+    bool filter = pass == WEFT_CONVOLUTION_FILTER_GRADIENT;
+    weft_depthwise args = {.slots = *slots,
+                           .gradient = gradient,
+                           .flip = problem->flip_filter,
+                           .bias = problem->bias && !filter,
+                           .batch = problem->batch,
+                           .channels = problem->groups};
+    memcpy(args.a_stride, gradient ? problem->y_stride : problem->x_stride, sizeof args.a_stride);
+    memcpy(args.c_stride, gradient ? problem->x_stride : problem->y_stride, sizeof args.c_stride);
+    double taps = 1;
+    int64_t phases = 1;
+    for (int i = 0; i < 3; i++) {
+        args.dimension[i] = (weft_dimension){.in = gradient ? problem->out[i] : problem->in[i],
+                                             .out = gradient ? problem->in[i] : problem->out[i],
+                                             .kernel = problem->kernel[i],
+                                             .stride = problem->stride[i],
+                                             .dilation = problem->dilation[i],
+                                             .pad = problem->pad[i]};
+        args.phases[i] = gradient ? problem->stride[i] : 1;
+        phases *= args.phases[i];
+        taps *= (double)problem->kernel[i];
+    }
+
+    const weft_dimension *dimension = args.dimension;
+    int64_t rows = problem->batch * weft_ceiling(dimension[0].out, args.phases[0]) *
+                   weft_ceiling(dimension[1].out, args.phases[1]);
+    double work = weft_convolution_multiply_adds(problem);
+    args.channel_blocks = weft_ceiling(problem->groups, 256);
+    args.channel_block = weft_ceiling(weft_ceiling(problem->groups, args.channel_blocks), 16) * 16;
+    args.channel_blocks = weft_ceiling(problem->groups, args.channel_block);
+    int64_t others = args.channel_blocks * phases;
+    int64_t wanted = weft_ceiling((int64_t)ceil(work / 400e3), others);
+    args.ranges = weft_least(weft_most(wanted, 1), filter ? weft_least(rows, 32) : rows);
+
+    const weft_depthwise_kernels *kernels = weft_convolution_depthwise();
+    result->cycles = work / 8;
+    result->phases = 1;
+    result->phase[0] = (weft_phase){filter ? kernels->filter : kernels->run, others * args.ranges};
+    if (filter) {
+        double size = taps * (double)problem->groups;
+        result->workspace = (size_t)size * (size_t)args.ranges * 4;
+        args.merge_pieces = (int64_t)ceil(size * (double)args.ranges / 65536);
+        result->phase[result->phases++] = (weft_phase){kernels->merge, args.merge_pieces};
+    }
+    _Static_assert(sizeof args <= sizeof result->args, "the plan has room for its arguments");
+    memcpy(result->args, &args, sizeof args);
+}
+
+const weft_convolution_candidate weft_convolution_depthwise_candidate = {"depthwise", applicable,
+                                                                         plan};

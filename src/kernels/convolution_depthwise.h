@@ -1,0 +1,31 @@
+/* Depthwise convolution, one filter a channel: vectors run over channels, and all is bound by loads.
+ * "a" is the array that is read (x; dy for the input gradient), "c" the one that is written; for the
+ * filter gradient a is x, b is dy, and c is dw. */
+#ifndef WEFT_KERNELS_CONVOLUTION_DEPTHWISE_H
+#define WEFT_KERNELS_CONVOLUTION_DEPTHWISE_H
+
+#include "kernels/convolution_taps.h"
+#include "kernels/isa.h"
+#include "kernels/plan.h"
+
+typedef struct weft_depthwise {
+    weft_slots slots;
+    bool gradient, flip, bias;
+    int64_t batch, channels;
+    weft_dimension dimension[3];      /* filter gradient: in is of x, out of dy */
+    int64_t a_stride[4], c_stride[4]; /* filter gradient: c_stride is of dy */
+    int64_t phases[3];
+    int64_t channel_block, channel_blocks;
+    int64_t ranges; /* of rows; filter gradient: each sums into its own copy of dw */
+    int64_t merge_pieces;
+} weft_depthwise;
+
+typedef struct weft_depthwise_kernels {
+    weft_piece_fn *run;    /* forward and input gradient */
+    weft_piece_fn *filter; /* filter gradient, into the workspace */
+    weft_piece_fn *merge;
+} weft_depthwise_kernels;
+
+WEFT_ISA_DECLARE(weft_depthwise_kernels, weft_convolution_depthwise);
+
+#endif

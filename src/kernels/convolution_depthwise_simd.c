@@ -1,0 +1,238 @@
+#include "kernels/convolution_depthwise.h"
+
+#include "kernels/integer.h"
+#include "kernels/simd.h"
+
+enum { D, H, W };
+
+/* Taps low..high-1 of one position are inside. */
+typedef struct interval {
+    int64_t low, high;
+} interval;
+
+SIMD_INLINE int64_t floor_divide(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
+/* The t in 0..count-1 with 0 <= at + t * step < extent. */
+static interval inside(int64_t at, int64_t step, int64_t count, int64_t extent)
+{
+    if (count == 0)
+        return (interval){0, 0};
+    interval t = {at < 0 ? weft_ceiling(-at, step) : 0,
+                  weft_least(count, floor_divide(extent - 1 - at, step) + 1)};
+    return t.low < t.high ? t : (interval){0, 0};
+}
+
+/* What the rows of one piece share, and, in depth and height, the taps of one row. */
+typedef struct row_state {
+    const weft_depthwise *d;
+    const weft_taps *taps;
+    const float *a, *b, *bias;
+    interval depth, height;
+} row_state;
+
+/* `pixels` neighbours and up to LANES channels, with the taps of width in `width`. */
+SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interval width,
+                            int64_t channel, int64_t lanes, const int pixels)
+{
+    const weft_depthwise *d = s->d;
+    const weft_taps *t = s->taps;
+    vfloat sum[8], start = s->bias ? vload_first(s->bias + channel, lanes) : (vfloat){0};
+#pragma GCC unroll 8
+    for (int i = 0; i < pixels; i++)
+        sum[i] = start;
+    int64_t pixel = t[W].in_step * d->a_stride[3];
+    for (int64_t td = s->depth.low; td < s->depth.high; td++)
+        for (int64_t th = s->height.low; th < s->height.high; th++) {
+            int64_t fd = t[D].filter + td * t[D].filter_step;
+            int64_t fh = t[H].filter + th * t[H].filter_step;
+            const float *b =
+                s->b + channel +
+                (fd * d->dimension[H].kernel + fh) * d->dimension[W].kernel * d->channels;
+            const float *a = s->a + channel + td * t[D].offset_step * d->a_stride[1] +
+                             th * t[H].offset_step * d->a_stride[2] +
+                             (column * t[W].in_step + t[W].offset) * d->a_stride[3];
+            for (int64_t tw = width.low; tw < width.high; tw++) {
+                vfloat w =
+                    vload_first(b + (t[W].filter + tw * t[W].filter_step) * d->channels, lanes);
+                const float *at = a + tw * t[W].offset_step * d->a_stride[3];
+#pragma GCC unroll 8
+                for (int i = 0; i < pixels; i++)
+                    sum[i] += w * vload_first(at + i * pixel, lanes);
+            }
+        }
+    int64_t step = t[W].step * d->c_stride[3];
+#pragma GCC unroll 8
+    for (int i = 0; i < pixels; i++)
+        vstore_first(c + channel + i * step, sum[i], lanes);
+}
+
+/* All channels of the block for a few pixels; whole vectors are told apart so that they need no mask. */
+SIMD_INLINE void run_channels(const row_state *s, float *c, int64_t column, interval width,
+                              int64_t channels, const int pixels)
+{
+    int64_t channel = 0;
+    for (; channel + LANES <= channels; channel += LANES)
+        run_pixels(s, c, column, width, channel, LANES, pixels);
+    if (channel < channels)
+        run_pixels(s, c, column, width, channel, channels - channel, pixels);
+}
+
+/* One row: single pixels at the borders, eight or two at a time where every tap is inside. */
+static void run_row(const row_state *s, float *c, int64_t channels)
+{
+    const weft_depthwise *d = s->d;
+    const weft_taps *t = &s->taps[W];
+    int64_t step = t->step * d->c_stride[3];
+    for (int64_t w = 0; w < t->positions;) {
+        interval width =
+            inside(w * t->in_step + t->offset, t->offset_step, t->count, d->dimension[W].in);
+        int64_t whole = 0; /* pixels from here on that have every tap */
+        if (width.high - width.low == t->count && t->count > 0) {
+            int64_t reach = d->dimension[W].in - 1 - t->offset - (t->count - 1) * t->offset_step;
+            whole = weft_least(t->positions, reach / t->in_step + 1) - w;
+        }
+        if (whole >= 8) {
+            run_channels(s, c + w * step, w, width, channels, 8);
+            w += 8;
+        } else if (whole >= 2) {
+            run_channels(s, c + w * step, w, width, channels, 2);
+            w += 2;
+        } else {
+            run_channels(s, c + w * step, w, width, channels, 1);
+            w += 1;
+        }
+    }
+}
+
+static void run(const weft_call *call, int64_t piece)
+{
+    const weft_depthwise *d = call->args;
+    int64_t range = piece % d->ranges, rest = piece / d->ranges;
+    int64_t channel = rest % d->channel_blocks * d->channel_block, phase = rest / d->channel_blocks;
+    int64_t channels = weft_least(d->channel_block, d->channels - channel);
+    weft_taps t[3];
+    for (int i = W; i >= D; phase /= d->phases[i], i--)
+        t[i] = d->gradient ? weft_taps_gradient(&d->dimension[i], d->flip, phase % d->phases[i])
+                           : weft_taps_forward(&d->dimension[i], d->flip);
+    row_state s = {.d = d, .taps = t};
+    const float *a = (const float *)call->operand[d->slots.input[0]] + channel;
+    s.b = (const float *)call->operand[d->slots.input[1]] + channel;
+    s.bias = d->bias ? (const float *)call->operand[d->slots.input[2]] + channel : NULL;
+    float *c = (float *)call->operand[d->slots.output] + channel;
+
+    int64_t rows = d->batch * t[D].positions * t[H].positions;
+    for (int64_t row = rows * range / d->ranges; row < rows * (range + 1) / d->ranges; row++) {
+        int64_t h = row % t[H].positions, z = row / t[H].positions % t[D].positions;
+        int64_t n = row / t[H].positions / t[D].positions;
+        int64_t depth = z * t[D].in_step + t[D].offset, height = h * t[H].in_step + t[H].offset;
+        s.depth = inside(depth, t[D].offset_step, t[D].count, d->dimension[D].in);
+        s.height = inside(height, t[H].offset_step, t[H].count, d->dimension[H].in);
+        s.a = a + n * d->a_stride[0] + depth * d->a_stride[1] + height * d->a_stride[2];
+        run_row(&s,
+                c + n * d->c_stride[0] + (t[D].first + z * t[D].step) * d->c_stride[1] +
+                    (t[H].first + h * t[H].step) * d->c_stride[2] + t[W].first * d->c_stride[3],
+                channels);
+    }
+}
+
+/* The sum over a row of a * b, for up to LANES channels, in four chains. */
+SIMD_INLINE vfloat dot_row(const float *a, int64_t a_step, const float *b, int64_t b_step,
+                           int64_t pixels, int64_t lanes)
+{
+    vfloat sum[4] = {{0}};
+    int64_t i = 0;
+    for (; i + 4 <= pixels; i += 4)
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+            sum[j] +=
+                vload_first(a + (i + j) * a_step, lanes) * vload_first(b + (i + j) * b_step, lanes);
+    for (; i < pixels; i++)
+        sum[0] += vload_first(a + i * a_step, lanes) * vload_first(b + i * b_step, lanes);
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/* Adds to copy[tap][channel] what one row of dy gives. */
+SIMD_INLINE void filter_channels(const row_state *s, float *copy, int64_t channel, int64_t lanes)
+{
+    const weft_depthwise *d = s->d;
+    const weft_taps *t = s->taps;
+    for (int64_t td = s->depth.low; td < s->depth.high; td++)
+        for (int64_t th = s->height.low; th < s->height.high; th++) {
+            int64_t fd = t[D].filter + td * t[D].filter_step;
+            int64_t fh = t[H].filter + th * t[H].filter_step;
+            const float *row = s->a + channel + td * t[D].offset_step * d->a_stride[1] +
+                               th * t[H].offset_step * d->a_stride[2];
+            for (int64_t tw = 0; tw < t[W].count; tw++) {
+                int64_t at = t[W].offset + tw * t[W].offset_step;
+                interval w = inside(at, t[W].in_step, t[W].positions, d->dimension[W].in);
+                int64_t fw = t[W].filter + tw * t[W].filter_step;
+                float *to = copy + channel +
+                            ((fd * d->dimension[H].kernel + fh) * d->dimension[W].kernel + fw) *
+                                d->channels;
+                vfloat sum =
+                    dot_row(row + (at + w.low * t[W].in_step) * d->a_stride[3],
+                            t[W].in_step * d->a_stride[3], s->b + channel + w.low * d->c_stride[3],
+                            d->c_stride[3], w.high - w.low, lanes);
+                vstore_first(to, vload_first(to, lanes) + sum, lanes);
+            }
+        }
+}
+
+static void filter(const weft_call *call, int64_t piece)
+{
+    const weft_depthwise *d = call->args;
+    int64_t range = piece % d->ranges;
+    int64_t channel = piece / d->ranges * d->channel_block;
+    int64_t channels = weft_least(d->channel_block, d->channels - channel);
+    weft_taps t[3];
+    for (int i = D; i <= W; i++)
+        t[i] = weft_taps_forward(&d->dimension[i], d->flip);
+    row_state s = {.d = d, .taps = t};
+    const float *a = (const float *)call->operand[d->slots.input[0]] + channel;
+    const float *b = (const float *)call->operand[d->slots.input[1]] + channel;
+    int64_t taps = t[D].count * t[H].count * t[W].count;
+    float *copy = (float *)call->operand[d->slots.workspace] + range * taps * d->channels + channel;
+    for (int64_t tap = 0; tap < taps; tap++)
+        for (int64_t i = 0; i < channels; i++)
+            copy[tap * d->channels + i] = 0;
+
+    int64_t rows = d->batch * t[D].positions * t[H].positions;
+    for (int64_t row = rows * range / d->ranges; row < rows * (range + 1) / d->ranges; row++) {
+        int64_t h = row % t[H].positions, z = row / t[H].positions % t[D].positions;
+        int64_t n = row / t[H].positions / t[D].positions;
+        int64_t depth = z * t[D].in_step + t[D].offset, height = h * t[H].in_step + t[H].offset;
+        s.depth = inside(depth, t[D].offset_step, t[D].count, d->dimension[D].in);
+        s.height = inside(height, t[H].offset_step, t[H].count, d->dimension[H].in);
+        s.a = a + n * d->a_stride[0] + depth * d->a_stride[1] + height * d->a_stride[2];
+        s.b = b + n * d->c_stride[0] + z * d->c_stride[1] + h * d->c_stride[2];
+        int64_t i = 0;
+        for (; i + LANES <= channels; i += LANES)
+            filter_channels(&s, copy, i, LANES);
+        if (i < channels)
+            filter_channels(&s, copy, i, channels - i);
+    }
+}
+
+/* Adds the copies of dw, in order. */
+static void merge(const weft_call *call, int64_t piece)
+{
+    const weft_depthwise *d = call->args;
+    const float *copies = call->operand[d->slots.workspace];
+    float *c = call->operand[d->slots.output];
+    int64_t size =
+        d->channels * d->dimension[D].kernel * d->dimension[H].kernel * d->dimension[W].kernel;
+    int64_t end = size * (piece + 1) / d->merge_pieces;
+    for (int64_t i = size * piece / d->merge_pieces; i < end; i += LANES) {
+        int64_t n = weft_least(LANES, end - i);
+        vfloat sum = {0};
+        for (int64_t range = 0; range < d->ranges; range++)
+            sum += vload_first(copies + range * size + i, n);
+        vstore_first(c + i, sum, n);
+    }
+}
+
+const weft_depthwise_kernels WEFT_FOR_ISA(weft_convolution_depthwise) = {
+    .run = run, .filter = filter, .merge = merge};

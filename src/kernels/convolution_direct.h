@@ -1,0 +1,56 @@
+/* Direct convolution by register tiles of pixels x output channels: what the planner tells the pieces.
+ * It also serves matrix product, a convolution with one tap over one row of pixels.
+ *
+ * "a" is the array that is read (x, or dy for the input gradient), "b" the filter, "c" the array that is
+ * written; "channels" are those summed over, "filters" those of c, both of one group. A piece computes
+ * a range of tiles for one block of filters. It packs the part of the filter that it needs into a panel,
+ * chunk by chunk of the reduction, on the stack, where it stays in the second-level cache, and reads a
+ * in place, or through a small panel where a border, or a stride that maps all pixels of a tile to the
+ * same cache sets, forbids that. There is no workspace. */
+#ifndef WEFT_KERNELS_CONVOLUTION_DIRECT_H
+#define WEFT_KERNELS_CONVOLUTION_DIRECT_H
+
+#include "kernels/convolution_taps.h"
+#include "kernels/matmul_tile.h"
+#include "kernels/plan.h"
+
+typedef struct weft_direct {
+    weft_slots slots;
+    bool gradient; /* taps of the input gradient, one phase a remainder of the stride */
+    bool flip, bias;
+    int64_t batch, groups, channels, filters;
+    weft_dimension dimension[3];
+    int64_t a_stride[4], a_group; /* a_group, b_group, c_group: from one group to the next */
+    int64_t c_stride[4], c_group, bias_group;
+    int64_t b_tap, b_channel, b_filter, b_group; /* b_channel or b_filter is 1 */
+
+    /* Blocking, chosen by weft_direct_block. */
+    int64_t phases[3];    /* of each dimension */
+    int64_t images;       /* 1, or 2: a tile takes the same row of two images */
+    int64_t tile;         /* most pixels of one image in a tile */
+    int64_t vectors;      /* most vectors of a tile */
+    int64_t filter_block; /* filters of a piece */
+    int64_t filter_blocks;
+    int64_t channel_block; /* channels of a chunk of the reduction */
+    int64_t tap_row_block; /* rows of taps of a chunk */
+    int64_t tap_block;     /* taps of a row in a chunk */
+    int64_t ranges;        /* of tiles */
+    bool in_place;         /* tiles away from borders read a in place */
+} weft_direct;
+
+enum {
+    WEFT_DIRECT_FILTER_PANEL = 48 * 1024, /* floats on the stack */
+    WEFT_DIRECT_INPUT_PANEL = 16 * 1024,
+    WEFT_DIRECT_RUNS = 256
+};
+
+typedef struct weft_direct_kernels {
+    weft_piece_fn *run;
+} weft_direct_kernels;
+
+WEFT_ISA_DECLARE(weft_direct_kernels, weft_convolution_direct);
+
+/* Chooses the blocking of what is otherwise filled in; writes phases, args and cycles of the plan. */
+void weft_direct_plan(weft_direct *direct, weft_kernel_plan *plan);
+
+#endif

@@ -1,0 +1,291 @@
+#include "kernels/convolution_direct.h"
+
+#include "kernels/integer.h"
+#include "kernels/matmul_pack.h"
+
+extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
+
+enum { D, H, W };
+
+/* A chunk of the reduction: rows of taps (by their index d * taps of H + h), taps of a row, channels. */
+typedef struct chunk {
+    int64_t row, rows, tap, taps, channel, channels;
+    bool first;
+} chunk;
+
+/* What one piece works on. */
+typedef struct piece_state {
+    const weft_direct *d;
+    const float *a, *b, *bias; /* of the group and the first filter */
+    float *c;
+    weft_taps taps[3];
+    int64_t filters; /* of this piece */
+    int64_t tiles;   /* of a row of pixels */
+    int64_t vectors; /* in all, of this piece */
+    float *panel;    /* packed filter */
+    float *input;    /* copied pixels */
+    weft_tile_run *run;
+} piece_state;
+
+/* Vectors are dealt evenly to as few tiles as can be. */
+SIMD_INLINE int64_t vectors_before(const piece_state *s, int64_t tile, int64_t tiles)
+{
+    return s->vectors * tile / tiles;
+}
+
+SIMD_INLINE int64_t vector_tiles(const piece_state *s)
+{
+    return (s->vectors + s->d->vectors - 1) / s->d->vectors;
+}
+
+/* The panel holds, for each tile of vectors, a row for each tap and channel of the chunk. */
+static void pack_filter(const piece_state *s, const chunk *k)
+{
+    const weft_direct *d = s->d;
+    const weft_taps *t = s->taps;
+    int64_t tiles = vector_tiles(s), rows = k->rows * k->taps * k->channels;
+    for (int64_t tile = 0; tile < tiles; tile++) {
+        int64_t v0 = vectors_before(s, tile, tiles), v1 = vectors_before(s, tile + 1, tiles);
+        int64_t first = v0 * LANES, width = (v1 - v0) * LANES;
+        int64_t columns = s->filters - first < width ? s->filters - first : width;
+        float *to = s->panel + rows * first;
+        for (int64_t row = k->row; row < k->row + k->rows; row++)
+            for (int64_t tap = k->tap; tap < k->tap + k->taps; tap++, to += k->channels * width) {
+                int64_t fd = t[D].filter + row / t[H].count * t[D].filter_step;
+                int64_t fh = t[H].filter + row % t[H].count * t[H].filter_step;
+                int64_t fw = t[W].filter + tap * t[W].filter_step;
+                int64_t index = (fd * d->dimension[H].kernel + fh) * d->dimension[W].kernel + fw;
+                const float *from =
+                    s->b + index * d->b_tap + k->channel * d->b_channel + first * d->b_filter;
+                if (d->b_filter == 1)
+                    pack_rows(to, width, from, d->b_channel, k->channels, columns);
+                else
+                    pack_columns(to, width, from, d->b_filter, k->channels, columns);
+            }
+    }
+}
+
+/* Where a tile is: an image (or two), a row, and pixels of it. */
+typedef struct place {
+    int64_t image, images, depth, height, column, pixels;
+} place;
+
+/* Appends a run, or lengthens the last one where both sides go on. */
+SIMD_INLINE int64_t add_run(weft_tile_run *run, int64_t runs, weft_tile_run next)
+{
+    weft_tile_run *last = run + runs - 1;
+    if (runs && last->a + last->length == next.a && last->b + last->length == next.b) {
+        last->length += next.length;
+        return runs;
+    }
+    run[runs] = next;
+    return runs + 1;
+}
+
+/* Offset in a of the row that a row of taps reads; false where it is outside. */
+SIMD_INLINE bool input_row(const piece_state *s, const place *p, int64_t row, int64_t *offset)
+{
+    const weft_taps *t = s->taps;
+    int64_t depth = p->depth * t[D].in_step + t[D].offset + row / t[H].count * t[D].offset_step;
+    int64_t height = p->height * t[H].in_step + t[H].offset + row % t[H].count * t[H].offset_step;
+    if (depth < 0 || depth >= s->d->dimension[D].in || height < 0 ||
+        height >= s->d->dimension[H].in)
+        return false;
+    *offset = depth * s->d->a_stride[1] + height * s->d->a_stride[2];
+    return true;
+}
+
+/* A pixel stride that is a multiple of 2 KiB puts many pixels into few cache sets. */
+SIMD_INLINE int64_t spread(int64_t pixel_step, int64_t in_step)
+{
+    return pixel_step * in_step % 512 == 0 ? pixel_step + LANES : pixel_step;
+}
+
+/* The tile reads a itself. */
+SIMD_INLINE int64_t runs_in_place(const piece_state *s, const chunk *k, const place *p,
+                                  weft_tile *tile)
+{
+    const weft_taps *t = &s->taps[W];
+    int64_t pixel = s->d->a_stride[3], runs = 0;
+    int64_t column = p->column * t->in_step + t->offset + k->tap * t->offset_step;
+    for (int64_t row = 0; row < k->rows; row++) {
+        int64_t offset;
+        if (!input_row(s, p, k->row + row, &offset))
+            continue;
+        for (int64_t tap = 0; tap < k->taps; tap++)
+            runs = add_run(s->run, runs,
+                           (weft_tile_run){.a = offset + (column + tap * t->offset_step) * pixel,
+                                           .b = (row * k->taps + tap) * k->channels,
+                                           .length = k->channels});
+    }
+    tile->a = s->a + p->image * s->d->a_stride[0] + k->channel;
+    tile->a_step = t->in_step * pixel;
+    tile->a_half = p->images == 2 ? s->d->a_stride[0] : (p->pixels + 1) / 2 * tile->a_step;
+    return runs;
+}
+
+/* The tile reads a copy: for each row of taps the span of pixels that the tile sees. */
+static int64_t runs_of_span(const piece_state *s, const chunk *k, const place *p, int64_t span,
+                            weft_tile *tile)
+{
+    const weft_taps *t = &s->taps[W];
+    int64_t pixel = spread(k->channels, t->in_step), runs = 0;
+    int64_t column = p->column * t->in_step + t->offset + k->tap * t->offset_step;
+    float *to = s->input;
+    for (int64_t row = 0; row < k->rows; row++) {
+        int64_t offset;
+        if (!input_row(s, p, k->row + row, &offset))
+            continue;
+        for (int64_t image = 0; image < p->images; image++)
+            copy_pixels(to + image * k->rows * span * pixel, pixel,
+                        s->a + (p->image + image) * s->d->a_stride[0] + offset + k->channel,
+                        s->d->dimension[W].in, s->d->a_stride[3], column, 1, span, k->channels);
+        for (int64_t tap = 0; tap < k->taps; tap++)
+            runs = add_run(s->run, runs,
+                           (weft_tile_run){.a = to - s->input + tap * t->offset_step * pixel,
+                                           .b = (row * k->taps + tap) * k->channels,
+                                           .length = k->channels});
+        to += span * pixel;
+    }
+    tile->a = s->input;
+    tile->a_step = t->in_step * pixel;
+    tile->a_half = p->images == 2 ? k->rows * span * pixel : (p->pixels + 1) / 2 * tile->a_step;
+    return runs;
+}
+
+/* The tile reads a copy: for each pixel what each tap sees, one after the other. */
+static int64_t runs_of_patches(const piece_state *s, const chunk *k, const place *p,
+                               weft_tile *tile)
+{
+    const weft_taps *t = &s->taps[W];
+    int64_t pixel = spread(k->rows * k->taps * k->channels, 1), runs = 0, filled = 0;
+    int64_t column = p->column * t->in_step + t->offset + k->tap * t->offset_step;
+    for (int64_t row = 0; row < k->rows; row++) {
+        int64_t offset;
+        if (!input_row(s, p, k->row + row, &offset))
+            continue;
+        for (int64_t tap = 0; tap < k->taps; tap++, filled += k->channels) {
+            for (int64_t image = 0; image < p->images; image++)
+                copy_pixels(s->input + image * p->pixels * pixel + filled, pixel,
+                            s->a + (p->image + image) * s->d->a_stride[0] + offset + k->channel,
+                            s->d->dimension[W].in, s->d->a_stride[3], column + tap * t->offset_step,
+                            t->in_step, p->pixels, k->channels);
+            runs = add_run(s->run, runs,
+                           (weft_tile_run){.a = filled,
+                                           .b = (row * k->taps + tap) * k->channels,
+                                           .length = k->channels});
+        }
+    }
+    tile->a = s->input;
+    tile->a_step = pixel;
+    tile->a_half = (p->images == 2 ? p->pixels : (p->pixels + 1) / 2) * pixel;
+    return runs;
+}
+
+/* All filters of the piece, for the pixels of one place and one chunk of the reduction. */
+static void run_place(const piece_state *s, const chunk *k, const place *p)
+{
+    const weft_direct *d = s->d;
+    const weft_taps *t = &s->taps[W];
+    int64_t low = p->column * t->in_step + t->offset + k->tap * t->offset_step;
+    int64_t span = (p->pixels - 1) * t->in_step + (k->taps - 1) * t->offset_step + 1;
+    weft_tile tile = {.run = s->run, .accumulate = !k->first};
+    if (d->in_place && low >= 0 && low + span <= d->dimension[W].in)
+        tile.runs = runs_in_place(s, k, p, &tile);
+    else if (span <= p->pixels * k->taps)
+        tile.runs = runs_of_span(s, k, p, span, &tile);
+    else
+        tile.runs = runs_of_patches(s, k, p, &tile);
+    if (!tile.runs && !k->first)
+        return;
+
+    float *c = s->c + p->image * d->c_stride[0] +
+               (s->taps[D].first + p->depth * s->taps[D].step) * d->c_stride[1] +
+               (s->taps[H].first + p->height * s->taps[H].step) * d->c_stride[2] +
+               (t->first + p->column * t->step) * d->c_stride[3];
+    tile.c_step = t->step * d->c_stride[3];
+    tile.c_half = p->images == 2 ? d->c_stride[0] : (p->pixels + 1) / 2 * tile.c_step;
+    int64_t tiles = vector_tiles(s), panel_rows = k->rows * k->taps * k->channels;
+    for (int64_t i = 0; i < tiles; i++) {
+        int64_t v0 = vectors_before(s, i, tiles), v1 = vectors_before(s, i + 1, tiles);
+        tile.b = s->panel + panel_rows * v0 * LANES;
+        tile.c = c + v0 * LANES;
+        tile.bias = s->bias ? s->bias + v0 * LANES : NULL;
+        tile.last = v1 < s->vectors ? LANES : s->filters - (v1 - 1) * LANES;
+        WEFT_FOR_ISA(weft_matmul_tiles).rows[v1 - v0][p->pixels * p->images](&tile);
+    }
+}
+
+/* One chunk for tiles first..end-1, which are numbered by image, depth, height, tile of the row. */
+static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64_t end)
+{
+    const weft_direct *d = s->d;
+    const weft_taps *t = s->taps;
+    pack_filter(s, k);
+    for (int64_t index = first; index < end; index++) {
+        int64_t column = index % s->tiles, row = index / s->tiles;
+        int64_t height = row % t[H].positions, depth = row / t[H].positions % t[D].positions;
+        int64_t image = row / t[H].positions / t[D].positions * d->images;
+        place p = {.image = image,
+                   .images = d->batch - image < d->images ? d->batch - image : d->images,
+                   .depth = depth,
+                   .height = height,
+                   .column = t[W].positions * column / s->tiles};
+        p.pixels = t[W].positions * (column + 1) / s->tiles - p.column;
+        run_place(s, k, &p);
+    }
+}
+
+static void run(const weft_call *call, int64_t piece)
+{
+    _Alignas(64) float panel[WEFT_DIRECT_FILTER_PANEL];
+    _Alignas(64) float input[WEFT_DIRECT_INPUT_PANEL + WEFT_DIRECT_INPUT_PANEL / 16 + 512];
+    weft_tile_run runs[WEFT_DIRECT_RUNS];
+    const weft_direct *d = call->args;
+    int64_t range = piece % d->ranges, rest = piece / d->ranges;
+    int64_t block = rest % d->filter_blocks;
+    rest /= d->filter_blocks;
+    int64_t group = rest % d->groups, phase = rest / d->groups;
+
+    int64_t filter = block * d->filter_block;
+    piece_state s = {.d = d, .panel = panel, .input = input, .run = runs};
+    s.a = (const float *)call->operand[d->slots.input[0]] + group * d->a_group;
+    s.b =
+        (const float *)call->operand[d->slots.input[1]] + group * d->b_group + filter * d->b_filter;
+    s.c = (float *)call->operand[d->slots.output] + group * d->c_group + filter;
+    if (d->bias)
+        s.bias = (const float *)call->operand[d->slots.input[2]] + group * d->bias_group + filter;
+    s.filters = weft_least(d->filter_block, d->filters - filter);
+    s.vectors = (s.filters + LANES - 1) / LANES;
+    for (int i = W; i >= D; phase /= d->phases[i], i--)
+        s.taps[i] = d->gradient
+                        ? weft_taps_gradient(&d->dimension[i], d->flip, phase % d->phases[i])
+                        : weft_taps_forward(&d->dimension[i], d->flip);
+    const weft_taps *t = s.taps;
+    s.tiles = (t[W].positions + d->tile - 1) / d->tile;
+    int64_t total =
+        (d->batch + d->images - 1) / d->images * t[D].positions * t[H].positions * s.tiles;
+    int64_t first = total * range / d->ranges, end = total * (range + 1) / d->ranges;
+    if (first == end)
+        return;
+
+    chunk k = {.first = true};
+    int64_t rows = t[D].count * t[H].count;
+    if (rows == 0 || t[W].count == 0) { /* no tap reaches these positions */
+        run_chunk(&s, &k, first, end);
+        return;
+    }
+    for (k.row = 0; k.row < rows; k.row += k.rows) {
+        k.rows = weft_least(d->tap_row_block, rows - k.row);
+        for (k.tap = 0; k.tap < t[W].count; k.tap += k.taps) {
+            k.taps = weft_least(d->tap_block, t[W].count - k.tap);
+            for (k.channel = 0; k.channel < d->channels; k.channel += k.channels) {
+                k.channels = weft_least(d->channel_block, d->channels - k.channel);
+                run_chunk(&s, &k, first, end);
+                k.first = false;
+            }
+        }
+    }
+}
+
+const weft_direct_kernels WEFT_FOR_ISA(weft_convolution_direct) = {.run = run};

@@ -1,0 +1,149 @@
+#include "kernels/matmul_tile.h"
+
+#include "kernels/simd.h"
+
+/* Everything is inlined with constant rows and vectors, so that acc lives in registers. */
+SIMD_INLINE void tile_begin(const weft_tile *t, int rows, int vectors,
+                            vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
+{
+    int half = (rows + 1) / 2;
+    if (t->accumulate) {
+        const float *c0 = t->c, *c1 = t->c + t->c_half;
+#pragma GCC unroll 14
+        for (int i = 0; i < rows; i++) {
+            const float *c = i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step;
+#pragma GCC unroll 4
+            for (int v = 0; v + 1 < vectors; v++)
+                acc[i][v] = vload(c + v * LANES);
+            acc[i][vectors - 1] = vload_first(c + (vectors - 1) * LANES, t->last);
+        }
+        return;
+    }
+    vfloat start[WEFT_TILE_VECTORS] = {0};
+    if (t->bias) {
+#pragma GCC unroll 4
+        for (int v = 0; v + 1 < vectors; v++)
+            start[v] = vload(t->bias + v * LANES);
+        start[vectors - 1] = vload_first(t->bias + (vectors - 1) * LANES, t->last);
+    }
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            acc[i][v] = start[v];
+}
+
+SIMD_INLINE void tile_end(const weft_tile *t, int rows, int vectors,
+                          vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
+{
+    int half = (rows + 1) / 2;
+    float *c0 = t->c, *c1 = t->c + t->c_half;
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++) {
+        float *c = i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step;
+#pragma GCC unroll 4
+        for (int v = 0; v + 1 < vectors; v++)
+            vstore(c + v * LANES, acc[i][v]);
+        if (t->last == LANES)
+            vstore(c + (vectors - 1) * LANES, acc[i][vectors - 1]);
+        else
+            vstore_first(c + (vectors - 1) * LANES, acc[i][vectors - 1], t->last);
+    }
+}
+
+SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
+{
+    vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS];
+    tile_begin(t, rows, vectors, acc);
+    const int half = (rows + 1) / 2;
+    const int64_t step = t->a_step;
+    for (int64_t r = 0; r < t->runs; r++) {
+        const float *a0 = t->a + t->run[r].a, *a1 = a0 + t->a_half;
+        const float *b = t->b + t->run[r].b * vectors * LANES;
+        for (int64_t k = t->run[r].length; k > 0; k--) {
+            vfloat row[WEFT_TILE_VECTORS];
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++)
+                row[v] = vload(b + v * LANES);
+#pragma GCC unroll 14
+            for (int i = 0; i < rows; i++) {
+                vfloat s = vsplat(i < half ? a0[i * step] : a1[(i - half) * step]);
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++)
+                    acc[i][v] += s * row[v];
+            }
+            a0++;
+            a1++;
+            b += vectors * LANES;
+        }
+    }
+    tile_end(t, rows, vectors, acc);
+}
+
+SIMD_INLINE void tile_outer(const weft_tile *t, int rows, int vectors)
+{
+    vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS];
+    tile_begin(t, rows, vectors, acc);
+    const int64_t step = t->a_step;
+    for (int64_t r = 0; r < t->runs; r++) {
+        const float *a = t->a + t->run[r].a, *b = t->b + t->run[r].b * vectors * LANES;
+        for (int64_t k = t->run[r].length; k > 0; k--) {
+            vfloat row[WEFT_TILE_VECTORS];
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++)
+                row[v] = vload(b + v * LANES);
+#pragma GCC unroll 14
+            for (int i = 0; i < rows; i++) {
+                vfloat s = vsplat(a[i]);
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++)
+                    acc[i][v] += s * row[v];
+            }
+            a += step;
+            b += vectors * LANES;
+        }
+    }
+    tile_end(t, rows, vectors, acc);
+}
+
+#define TILE(rows, vectors)                                                                        \
+    static void rows_##rows##_##vectors(const weft_tile *t)                                        \
+    {                                                                                              \
+        tile_rows(t, rows, vectors);                                                               \
+    }                                                                                              \
+    static void outer_##rows##_##vectors(const weft_tile *t)                                       \
+    {                                                                                              \
+        tile_outer(t, rows, vectors);                                                              \
+    }
+#define ROWS_ENTRY(rows, vectors) [vectors][rows] = rows_##rows##_##vectors,
+#define OUTER_ENTRY(rows, vectors) [vectors][rows] = outer_##rows##_##vectors,
+
+#define UP_TO_4(X, v) X(1, v) X(2, v) X(3, v) X(4, v)
+#define UP_TO_6(X, v) UP_TO_4(X, v) X(5, v) X(6, v)
+#define UP_TO_9(X, v) UP_TO_6(X, v) X(7, v) X(8, v) X(9, v)
+#define UP_TO_12(X, v) UP_TO_9(X, v) X(10, v) X(11, v) X(12, v)
+#define UP_TO_14(X, v) UP_TO_12(X, v) X(13, v) X(14, v)
+
+/* As many accumulators as leave registers for a row of b and one scalar: 32 registers or 16. */
+#if defined(WEFT_ISA_avx512)
+#define ALL_TILES(X) UP_TO_14(X, 1) UP_TO_14(X, 2) UP_TO_9(X, 3) UP_TO_6(X, 4)
+#define MAX_ROWS                                                                                   \
+    {                                                                                              \
+        0, 14, 14, 9, 6                                                                            \
+    }
+#else
+#define ALL_TILES(X) UP_TO_12(X, 1) UP_TO_6(X, 2) UP_TO_4(X, 3)
+#define MAX_ROWS                                                                                   \
+    {                                                                                              \
+        0, 12, 6, 4, 0                                                                             \
+    }
+#endif
+
+ALL_TILES(TILE)
+
+const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles) = {
+    .lanes = LANES,
+    .max_rows = MAX_ROWS,
+    .rows = {ALL_TILES(ROWS_ENTRY)},
+    .outer = {ALL_TILES(OUTER_ENTRY)},
+};

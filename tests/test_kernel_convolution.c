@@ -1,0 +1,365 @@
+/* Convolution kernels against sums in double: all passes, random attributes with odd tails, strided
+ * operands, every instruction set of this machine. What is not part of an operand holds NaN where it is
+ * read and a sentinel where it is written. */
+#include "kernels/convolution.h"
+#include "kernels/isa.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const float untouched = -12345.5f;
+
+static uint64_t seed;
+
+static uint32_t draw(void)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(seed >> 33);
+}
+
+static int64_t between(int64_t low, int64_t high)
+{
+    return low + draw() % (high - low + 1);
+}
+
+static float draw_value(void)
+{
+    return (float)draw() * 0x1p-30f - 1;
+}
+
+/* An array of pixels: N, D, H, W and channels, with its strides, between guard zones. */
+typedef struct image {
+    int64_t batch, extent[3], channels, stride[4];
+    float *memory, *data;
+    int64_t size;
+} image;
+
+enum { GUARD = 64 };
+
+static image make_image(int64_t batch, const int64_t extent[3], int64_t channels, bool strided)
+{
+    image m = {.batch = batch, .channels = channels};
+    memcpy(m.extent, extent, sizeof m.extent);
+    m.stride[3] = channels + (strided ? between(0, 9) : 0);
+    m.stride[2] = m.stride[3] * (extent[2] + (strided ? between(0, 2) : 0));
+    m.stride[1] = m.stride[2] * (extent[1] + (strided ? between(0, 2) : 0));
+    m.stride[0] = m.stride[1] * extent[0];
+    m.size = m.stride[0] * batch + 2 * GUARD;
+    m.memory = malloc((size_t)m.size * sizeof(float));
+    m.data = m.memory + GUARD;
+    return m;
+}
+
+static int64_t at(const image *m, int64_t n, const int64_t p[3])
+{
+    return n * m->stride[0] + p[0] * m->stride[1] + p[1] * m->stride[2] + p[2] * m->stride[3];
+}
+
+/* Calls with every pixel. */
+static bool next_pixel(const image *m, int64_t *n, int64_t p[3])
+{
+    for (int i = 2; i >= 0; i--) {
+        if (++p[i] < m->extent[i])
+            return true;
+        p[i] = 0;
+    }
+    return ++*n < m->batch;
+}
+
+static void fill_image(image *m, bool values)
+{
+    for (int64_t i = 0; i < m->size; i++)
+        m->memory[i] = values ? NAN : untouched;
+    int64_t n = 0, p[3] = {0};
+    do
+        for (int64_t c = 0; c < m->channels; c++)
+            m->data[at(m, n, p) + c] = values ? draw_value() : NAN;
+    while (next_pixel(m, &n, p));
+}
+
+/* Calls `visit` for each product of the sum: offsets into x, y and w. */
+typedef void visit_fn(void *state, int64_t x, int64_t y, int64_t w);
+
+static void visit_products(const weft_convolution_problem *q, const image *x, const image *y,
+                           visit_fn *visit, void *state)
+{
+    int64_t in = q->in_channels / q->groups, out = q->out_channels / q->groups;
+    int64_t n = 0, o[3] = {0};
+    do
+        for (int64_t kd = 0; kd < q->kernel[0]; kd++)
+            for (int64_t kh = 0; kh < q->kernel[1]; kh++)
+                for (int64_t kw = 0; kw < q->kernel[2]; kw++) {
+                    int64_t k[3] = {kd, kh, kw}, i[3], tap = 0;
+                    bool inside = true;
+                    for (int a = 0; a < 3; a++) {
+                        i[a] = o[a] * q->stride[a] + k[a] * q->dilation[a] - q->pad[a];
+                        inside = inside && i[a] >= 0 && i[a] < q->in[a];
+                        tap =
+                            tap * q->kernel[a] + (q->flip_filter ? q->kernel[a] - 1 - k[a] : k[a]);
+                    }
+                    if (!inside)
+                        continue;
+                    for (int64_t co = 0; co < q->out_channels; co++)
+                        for (int64_t ci = 0; ci < in; ci++)
+                            visit(state, at(x, n, i) + co / out * in + ci, at(y, n, o) + co,
+                                  (tap * in + ci) * q->out_channels + co);
+                }
+    while (next_pixel(y, &n, o));
+}
+
+/* One array is the unknown; its sums and the sums of magnitudes, which bound the rounding error. */
+typedef struct reference {
+    weft_convolution_pass pass;
+    const float *x, *y, *w;
+    double *sum, *magnitude;
+} reference;
+
+static void visit_reference(void *state, int64_t x, int64_t y, int64_t w)
+{
+    reference *r = state;
+    double product;
+    int64_t to;
+    if (r->pass == WEFT_CONVOLUTION_FORWARD)
+        product = (double)r->x[x] * r->w[w], to = y;
+    else if (r->pass == WEFT_CONVOLUTION_INPUT_GRADIENT)
+        product = (double)r->y[y] * r->w[w], to = x;
+    else
+        product = (double)r->x[x] * r->y[y], to = w;
+    r->sum[to] += product;
+    r->magnitude[to] += fabs(product);
+}
+
+static void run_plan(const weft_kernel_plan *plan, void *const *operand)
+{
+    weft_call call = {.args = plan->args, .operand = operand};
+    for (int phase = 0; phase < plan->phases; phase++)
+        for (int64_t piece = 0; piece < plan->phase[phase].pieces; piece++)
+            plan->phase[phase].run(&call, piece);
+}
+
+static void describe(const weft_convolution_problem *q, int pass, const char *algorithm, char *text,
+                     size_t size)
+{
+    snprintf(text, size,
+             "pass %d by %s: n %d g %d ci %d co %d in %dx%dx%d out %dx%dx%d k %dx%dx%d s %dx%dx%d "
+             "d %dx%dx%d p %dx%dx%d flip %d bias %d",
+             pass, algorithm, (int)q->batch, (int)q->groups, (int)q->in_channels,
+             (int)q->out_channels, (int)q->in[0], (int)q->in[1], (int)q->in[2], (int)q->out[0],
+             (int)q->out[1], (int)q->out[2], (int)q->kernel[0], (int)q->kernel[1],
+             (int)q->kernel[2], (int)q->stride[0], (int)q->stride[1], (int)q->stride[2],
+             (int)q->dilation[0], (int)q->dilation[1], (int)q->dilation[2], (int)q->pad[0],
+             (int)q->pad[1], (int)q->pad[2], q->flip_filter, q->bias);
+}
+
+static void check_pass(weft_convolution_problem *q, weft_convolution_pass pass, image *x, image *y,
+                       image *w)
+{
+    image *images[3] = {y, x, w}, *to = images[pass];
+    fill_image(x, pass != WEFT_CONVOLUTION_INPUT_GRADIENT);
+    fill_image(y, pass != WEFT_CONVOLUTION_FORWARD);
+    fill_image(w, pass != WEFT_CONVOLUTION_FILTER_GRADIENT);
+    bool bias = q->bias && pass != WEFT_CONVOLUTION_FILTER_GRADIENT;
+    float *b = malloc((size_t)to->channels * sizeof *b);
+    for (int64_t c = 0; c < to->channels; c++)
+        b[c] = draw_value();
+
+    weft_kernel_plan plan;
+    weft_convolution_plan(q, pass, NULL, &plan);
+    char text[400];
+    describe(q, pass, plan.algorithm, text, sizeof text);
+    unsigned char *workspace = aligned_alloc(64, (plan.workspace + 127) / 64 * 64);
+    memset(workspace, 0xff, plan.workspace + 1); /* NaN, and a byte to see an overrun by */
+    void *operand[5] = {pass == WEFT_CONVOLUTION_INPUT_GRADIENT ? y->data : x->data,
+                        pass == WEFT_CONVOLUTION_FILTER_GRADIENT ? y->data : w->data, b};
+    operand[2 + bias] = to->data;
+    operand[3 + bias] = workspace;
+    run_plan(&plan, operand);
+    cr_assert(workspace[plan.workspace] == 0xff, "%s: workspace overrun", text);
+
+    double *sum = calloc((size_t)to->size, sizeof *sum);
+    double *magnitude = calloc((size_t)to->size, sizeof *magnitude);
+    reference r = {
+        .pass = pass, .x = x->data, .y = y->data, .w = w->data, .sum = sum, .magnitude = magnitude};
+    visit_products(q, x, y, visit_reference, &r);
+    int64_t n = 0, p[3] = {0};
+    do
+        for (int64_t c = 0; c < to->channels; c++) {
+            int64_t i = at(to, n, p) + c;
+            double want = sum[i] + (bias ? b[c] : 0);
+            cr_assert(fabs(to->data[i] - want) <= 4e-6 * (magnitude[i] + 1),
+                      "%s: [%d,%d,%d,%d,%d] is %.9g, want %.9g", text, (int)n, (int)p[0], (int)p[1],
+                      (int)p[2], (int)c, to->data[i], want);
+            to->data[i] = untouched;
+        }
+    while (next_pixel(to, &n, p));
+    for (int64_t i = 0; i < to->size; i++)
+        cr_assert(to->memory[i] == untouched, "%s: wrote outside of its output", text);
+    free(b);
+    free(workspace);
+    free(sum);
+    free(magnitude);
+}
+
+static void check_problem(weft_convolution_problem *q, bool strided)
+{
+    int64_t in = q->in_channels / q->groups;
+    image x = make_image(q->batch, q->in, q->in_channels, strided);
+    image y = make_image(q->batch, q->out, q->out_channels, strided);
+    image w = make_image(q->kernel[0], (int64_t[]){q->kernel[1], q->kernel[2], in}, q->out_channels,
+                         false);
+    memcpy(q->x_stride, x.stride, sizeof q->x_stride);
+    memcpy(q->y_stride, y.stride, sizeof q->y_stride);
+    for (int pass = 0; pass < 3; pass++)
+        check_pass(q, (weft_convolution_pass)pass, &x, &y, &w);
+    free(x.memory);
+    free(y.memory);
+    free(w.memory);
+}
+
+/* Extents of y that padding of at most `high` at the high end gives; at least 1. */
+static void set_output(weft_convolution_problem *q, int dimension, int64_t high)
+{
+    int i = dimension;
+    int64_t reach = (q->kernel[i] - 1) * q->dilation[i] + 1;
+    int64_t room = q->in[i] + q->pad[i] + high - reach;
+    q->out[i] = room < 0 ? 1 : room / q->stride[i] + 1;
+}
+
+static void draw_channels(weft_convolution_problem *q)
+{
+    static const int64_t groups[] = {1, 1, 1, 1, 2, 3, 8};
+    q->groups = groups[between(0, 6)];
+    int kind = (int)between(0, 3);
+    int64_t most = q->groups > 1 ? 9 : kind == 0 ? 3 : kind == 1 ? 20 : 70;
+    q->in_channels = q->groups * between(1, most);
+    q->out_channels = q->groups * between(1, most);
+    if (between(0, 7) == 0) { /* depthwise */
+        q->groups = q->in_channels = between(1, 70);
+        q->out_channels = q->groups * between(1, 2);
+    }
+}
+
+static void check_random(uint64_t first_seed, int count)
+{
+    for (int i = 0; i < count; i++) {
+        seed = first_seed + (uint64_t)i;
+        draw();
+        weft_convolution_problem q = {.batch = between(1, 3)};
+        draw_channels(&q);
+        int dimensions = (int)between(1, 3);
+        for (int d = 0; d < 3; d++) {
+            bool used = d >= 3 - dimensions;
+            q.kernel[d] = used ? between(1, dimensions == 3 ? 3 : 5) : 1;
+            q.stride[d] = used ? between(1, 3) : 1;
+            q.dilation[d] = used ? between(1, 3) : 1;
+            q.pad[d] = used ? between(0, 3) : 0;
+            q.in[d] = used ? between(1, dimensions == 1 ? 90 : dimensions == 2 ? 20 : 7) : 1;
+            if (used && between(0, 1))
+                q.stride[d] = q.dilation[d] = 1;
+            set_output(&q, d, used ? between(0, 3) : 0);
+        }
+        q.flip_filter = between(0, 1);
+        q.bias = between(0, 1);
+        check_problem(&q, between(0, 1));
+    }
+}
+
+/* A test runs in a process of its own, so the variable is read when it is set already. */
+static void use(const char *instruction_set)
+{
+    setenv("WEFT_ISA", instruction_set, 1);
+}
+
+Test(convolution, random_problems_baseline)
+{
+    use("baseline");
+    check_random(1000, 150);
+}
+
+Test(convolution, random_problems_avx2)
+{
+    use("avx2");
+    check_random(2000, 150);
+}
+
+Test(convolution, random_problems_best)
+{
+    check_random(3000, 300);
+}
+
+typedef struct worked {
+    int64_t batch, groups, in_channels, out_channels, height, width, kernel, stride, pad, dilation;
+} worked;
+
+/* What planners treat in their own ways: pointwise, stems, short rows of several images, power-of-two
+ * strides, reductions longer than a chunk, splits of the pixels, long kernels. */
+static const worked shapes[] = {
+    {2, 1, 64, 96, 9, 11, 1, 1, 0, 1},   {2, 1, 33, 17, 8, 8, 1, 2, 0, 1},
+    {1, 1, 3, 32, 21, 23, 7, 2, 3, 1},   {3, 1, 40, 48, 7, 7, 3, 1, 1, 1},
+    {4, 1, 24, 32, 4, 4, 3, 1, 1, 1},    {3, 1, 32, 16, 2, 2, 3, 1, 1, 1},
+    {1, 1, 1024, 32, 3, 14, 1, 1, 0, 1}, {1, 1, 300, 130, 5, 6, 3, 1, 1, 1},
+    {4, 1, 5, 6, 40, 41, 3, 1, 1, 1},    {1, 1, 2, 3, 6, 400, 1, 1, 0, 1},
+    {1, 1, 4, 5, 1, 700, 9, 1, 4, 1},    {2, 1, 16, 16, 12, 12, 3, 1, 4, 4},
+    {2, 40, 40, 40, 9, 9, 3, 2, 1, 1},   {1, 1, 1, 1, 5, 5, 3, 1, 1, 1},
+    {1, 1, 17, 18, 33, 33, 4, 4, 0, 1},  {1, 1, 12, 20, 30, 30, 11, 1, 5, 1},
+    {2, 1, 130, 140, 6, 6, 2, 2, 0, 1},  {1, 1, 6, 7, 3, 3, 3, 1, 2, 1},
+    {2, 4, 16, 24, 10, 10, 1, 1, 0, 1},  {1, 1, 8, 8, 2, 2, 1, 3, 0, 1},
+};
+
+static void check_shapes(void)
+{
+    seed = 77;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const worked *s = &shapes[i];
+        weft_convolution_problem q = {.batch = s->batch,
+                                      .groups = s->groups,
+                                      .in_channels = s->in_channels,
+                                      .out_channels = s->out_channels,
+                                      .in = {1, s->height, s->width},
+                                      .kernel = {1, s->height == 1 ? 1 : s->kernel, s->kernel},
+                                      .stride = {1, s->stride, s->stride},
+                                      .dilation = {1, s->dilation, s->dilation},
+                                      .pad = {0, s->height == 1 ? 0 : s->pad, s->pad},
+                                      .bias = i % 2};
+        for (int d = 0; d < 3; d++)
+            set_output(&q, d, q.pad[d]);
+        check_problem(&q, false);
+        check_problem(&q, true);
+    }
+}
+
+Test(convolution, special_shapes_baseline)
+{
+    use("baseline");
+    check_shapes();
+}
+
+Test(convolution, special_shapes_avx2)
+{
+    use("avx2");
+    check_shapes();
+}
+
+Test(convolution, special_shapes_best)
+{
+    check_shapes();
+}
+
+Test(convolution, negative_padding_crops)
+{
+    seed = 5;
+    weft_convolution_problem q = {.batch = 2,
+                                  .groups = 1,
+                                  .in_channels = 5,
+                                  .out_channels = 19,
+                                  .in = {1, 12, 13},
+                                  .out = {1, 4, 3},
+                                  .kernel = {1, 3, 2},
+                                  .stride = {1, 2, 2},
+                                  .dilation = {1, 1, 1},
+                                  .pad = {0, -2, -3}};
+    check_problem(&q, true);
+}
