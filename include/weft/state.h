@@ -23,6 +23,7 @@ WEFT_API weft_status weft_state_create(weft_graph *graph, const weft_state_optio
 /* Programs compiled on it must be gone. NULL is allowed. */
 WEFT_API void weft_state_destroy(weft_state *state);
 
+WEFT_API weft_graph *weft_state_graph(const weft_state *state);
 WEFT_API weft_dtype weft_state_dtype(const weft_state *state);
 WEFT_API uint64_t weft_state_seed(const weft_state *state);
 WEFT_API int64_t weft_state_bytes(const weft_state *state);

@@ -15,6 +15,7 @@
 #include "weft/padding.h"
 #include "weft/pooling.h"
 #include "weft/program.h"
+#include "weft/safetensors.h"
 #include "weft/schedule.h"
 #include "weft/state.h"
 #include "weft/summary.h"

@@ -98,6 +98,11 @@ void weft_state_destroy(weft_state *state)
     weft_release(context, state, sizeof(*state));
 }
 
+weft_graph *weft_state_graph(const weft_state *state)
+{
+    return state->graph;
+}
+
 weft_dtype weft_state_dtype(const weft_state *state)
 {
     return state->dtype;

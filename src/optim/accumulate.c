@@ -125,8 +125,10 @@ static bool count_sample(weft_sampler *sampler, int index)
 {
     if (index >= 2)
         return false;
-    weft_value step =
-        weft_variable(weft_sampler_graph(sampler), &(weft_variable_options){.dtype = WEFT_INT32});
+    weft_value step = weft_variable(
+        weft_sampler_graph(sampler),
+        &(weft_variable_options){.dtype = WEFT_INT32,
+                                 .initializer = {.kind = WEFT_INIT_CONSTANT, .a = 6}});
     weft_sampler_output(sampler, weft_count_updates(step, 1 + index));
     return true;
 }
