@@ -168,6 +168,16 @@ static void mark_chains(weft_program *program)
     }
 }
 
+/* A thread more than the most pieces of any task would only wait at barriers. */
+static void use_no_idle_threads(weft_program *program)
+{
+    int64_t most = 1;
+    for (int i = 0; i < program->tasks; i++)
+        most = program->task[i].pieces > most ? program->task[i].pieces : most;
+    if (program->threads > most)
+        program->threads = (int)most;
+}
+
 static weft_status emit_tasks(const weft_ir *ir, weft_program *program)
 {
     size_t count = 0;
