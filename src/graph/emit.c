@@ -202,6 +202,7 @@ static weft_status emit_tasks(const weft_ir *ir, weft_program *program)
         }
     }
     mark_chains(program);
+    use_no_idle_threads(program);
     return WEFT_OK;
 }
 
