@@ -9,9 +9,9 @@
 /* One box: element (i0, i1, ...) of `from` goes to the element of the same place in `to`. */
 typedef struct weft_copy_box {
     int from, to; /* operands of the call; from WEFT_COPY_FILL writes the fill value */
-    int rank;
-    int64_t extent[WEFT_MAX_RANK];
-    int64_t from_stride[WEFT_MAX_RANK], to_stride[WEFT_MAX_RANK]; /* in elements */
+    int rank;     /* may be one more than that of a tensor */
+    int64_t extent[WEFT_MAX_RANK + 1];
+    int64_t from_stride[WEFT_MAX_RANK + 1], to_stride[WEFT_MAX_RANK + 1]; /* in elements */
     int64_t from_offset, to_offset;
 } weft_copy_box;
 

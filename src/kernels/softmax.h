@@ -21,8 +21,8 @@ typedef struct weft_softmax_kernels {
     weft_piece_fn *softmax_gradient;              /* y, dy -> dx */
     weft_piece_fn *sparse_cross_entropy;          /* x, labels -> loss a row */
     weft_piece_fn *sparse_cross_entropy_gradient; /* x, labels, dloss a row -> dx */
-    weft_piece_fn *dense_cross_entropy;           /* x, targets -> loss a row */
-    weft_piece_fn *dense_cross_entropy_gradient;  /* x, targets, dloss a row -> dx */
+    weft_piece_fn *cross_entropy;                 /* x, targets -> loss a row */
+    weft_piece_fn *cross_entropy_gradient;        /* x, targets, dloss a row -> dx */
 } weft_softmax_kernels;
 
 WEFT_ISA_DECLARE(weft_softmax_kernels, weft_softmax_table);

@@ -194,7 +194,7 @@ static void sparse_gradient_block(block *b, void *const *operand, int64_t row)
 }
 
 /* loss = sum of t (log(sum of exp(x)) - x) */
-static void dense_block(block *b, void *const *operand, int64_t row)
+static void distribution_block(block *b, void *const *operand, int64_t row)
 {
     int64_t classes = b->classes;
     const float *x = (const float *)operand[0] + row * classes;
@@ -212,7 +212,7 @@ static void dense_block(block *b, void *const *operand, int64_t row)
 }
 
 /* dx = (softmax(x) sum of t - t) dloss */
-static void dense_gradient_block(block *b, void *const *operand, int64_t row)
+static void distribution_gradient_block(block *b, void *const *operand, int64_t row)
 {
     int64_t classes = b->classes;
     const float *x = (const float *)operand[0] + row * classes;
@@ -252,14 +252,14 @@ static void sparse_cross_entropy_gradient(const weft_call *call, int64_t piece)
     each_block(call, piece, sparse_gradient_block);
 }
 
-static void dense_cross_entropy(const weft_call *call, int64_t piece)
+static void cross_entropy(const weft_call *call, int64_t piece)
 {
-    each_block(call, piece, dense_block);
+    each_block(call, piece, distribution_block);
 }
 
-static void dense_cross_entropy_gradient(const weft_call *call, int64_t piece)
+static void cross_entropy_gradient(const weft_call *call, int64_t piece)
 {
-    each_block(call, piece, dense_gradient_block);
+    each_block(call, piece, distribution_gradient_block);
 }
 
 const weft_softmax_kernels WEFT_FOR_ISA(weft_softmax_table) = {
@@ -267,6 +267,6 @@ const weft_softmax_kernels WEFT_FOR_ISA(weft_softmax_table) = {
     .softmax_gradient = softmax_gradient,
     .sparse_cross_entropy = sparse_cross_entropy,
     .sparse_cross_entropy_gradient = sparse_cross_entropy_gradient,
-    .dense_cross_entropy = dense_cross_entropy,
-    .dense_cross_entropy_gradient = dense_cross_entropy_gradient,
+    .cross_entropy = cross_entropy,
+    .cross_entropy_gradient = cross_entropy_gradient,
 };
