@@ -184,8 +184,6 @@ static void check_reduce(const weft_reduce_kernels *kernels, const weft_reduce_p
                          int64_t from_elements, int64_t to_elements, uint64_t seed)
 {
     weft_reduce_plan plan = weft_reduce_make(p);
-    plan.args.output = 1;
-    plan.args.workspace = 2;
     float *x = random_floats(&seed, from_elements), *y = malloc((size_t)to_elements * sizeof(*y));
     double *want = malloc((size_t)to_elements * sizeof(*want));
     float *workspace = malloc(plan.workspace_bytes + 1);
@@ -297,7 +295,6 @@ Test(reduce, maximum_keeps_nan)
                                      .from_stride = {1},
                                      .reduced = {true}};
             weft_reduce_plan plan = weft_reduce_make(&p);
-            plan.args.output = 1;
             run(reduce_levels[level]->reduce[WEFT_REDUCE_MAX], &plan.args, (void *[]){x, &y},
                 plan.pieces);
             cr_assert(isnan(y), "NaN at %d was lost", at);

@@ -73,6 +73,7 @@ weft_reduce_plan weft_reduce_make(const weft_reduce_problem *given)
 {
     weft_reduce_problem problem = merged(given);
     weft_reduce_plan plan = {.args = {.kind = problem.kind,
+                                      .output = 1,
                                       .scale = problem.scale,
                                       .kept = {.count = 1},
                                       .rows = {.count = 1},

@@ -29,13 +29,14 @@ typedef struct weft_reduce_walk {
     int64_t extent[WEFT_MAX_RANK], from[WEFT_MAX_RANK], to[WEFT_MAX_RANK];
 } weft_reduce_walk;
 
-/* The arguments of the kernels. Where `run` is 0 the last kept dimension is contiguous: for each of the `kept` places, `columns`
+/* The arguments of the kernels. Operands: 0 input, `output`, and the workspace after it.
+ * Where `run` is 0 the last kept dimension is contiguous: for each of the `kept` places, `columns`
  * elements lie side by side in input and output, and rows are added to them. Else the last dimension
  * is reduced: columns is 1, and each row is a run of that many contiguous elements. */
 typedef struct weft_reduce_args {
     weft_reduce_kind kind;
+    int output; /* set to 1 when planned: nodes with more inputs change it */
     float scale;
-    int input, output, workspace; /* operands of the call */
     weft_reduce_walk kept, rows;
     int64_t columns, column_block;
     int64_t run;
