@@ -108,7 +108,7 @@ Test(map_rows, extreme_values)
         kernels_of(level)->row[WEFT_MAP_RELU](&row);
         cr_assert(isnan(out[0]), "ReLU must not hide NaN");
         cr_assert(isinf(out[1]) && out[2] == 0 && out[3] == 200 && out[4] == 0 && out[5] == 0);
-        kernels_of(level)->row[WEFT_MAP_RELU_GRAD](&row);
+        kernels_of(level)->row[WEFT_MAP_RELU_GRADIENT](&row);
         cr_assert_eq(out[5], 0, "the gradient of ReLU at 0 is 0");
         kernels_of(level)->row[WEFT_MAP_SIGMOID](&row);
         cr_assert(isnan(out[0]) && out[1] == 1 && out[2] == 0 && out[3] == 1 && out[4] == 0 &&
@@ -130,19 +130,6 @@ static weft_tensor dense(int rank, const int64_t *extent)
     return tensor;
 }
 
-/* The element of `tensor` that is broadcast to the row-major index of `output`. */
-static int64_t broadcast_offset(const weft_tensor *tensor, const weft_tensor *output, int64_t index)
-{
-    int64_t offset = 0;
-    for (int d = output->rank - 1; d >= 0; d--) {
-        int own = d - (output->rank - tensor->rank);
-        if (own >= 0 && tensor->extent[own] > 1)
-            offset += index % output->extent[d] * tensor->stride[own];
-        index /= output->extent[d];
-    }
-    return offset;
-}
-
 /* out = x - y over the given tensors, against plain indexing. */
 static void check_rows(weft_tensor x, weft_tensor y, weft_tensor out, int64_t room)
 {
@@ -160,10 +147,12 @@ static void check_rows(weft_tensor x, weft_tensor y, weft_tensor out, int64_t ro
     for (int64_t piece = pieces - 1; piece >= 0; piece--)
         weft_map_piece(&call, piece);
     int64_t elements = weft_tensor_elements(&out);
+    weft_tensor wide_x = weft_tensor_broadcast(&x, &out);
+    weft_tensor wide_y = weft_tensor_broadcast(&y, &out);
     for (int64_t i = 0; i < elements; i++) {
         float *got = &data[2][weft_tensor_offset(&out, i)];
         float want =
-            data[0][broadcast_offset(&x, &out, i)] - data[1][broadcast_offset(&y, &out, i)];
+            data[0][weft_tensor_offset(&wide_x, i)] - data[1][weft_tensor_offset(&wide_y, i)];
         cr_assert_eq(*got, want, "element %lld: %g, want %g", (long long)i, *got, want);
         *got = untouched;
     }
@@ -175,6 +164,17 @@ static void check_rows(weft_tensor x, weft_tensor y, weft_tensor out, int64_t ro
 
 #define DENSE(...)                                                                                 \
     dense((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
+
+Test(rows, repeated_strides)
+{
+    weft_tensor x = DENSE(3, 1, 7), like = DENSE(2, 3, 5, 7);
+    weft_tensor wide = weft_tensor_broadcast(&x, &like);
+    const int64_t want[] = {0, 7, 0, 1};
+    for (int d = 0; d < 4; d++) {
+        cr_assert_eq(wide.stride[d], want[d]);
+        cr_assert_eq(wide.extent[d], like.extent[d]);
+    }
+}
 
 Test(rows, broadcasts)
 {

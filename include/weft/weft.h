@@ -1,12 +1,14 @@
 /* weft: computation graphs with reverse-mode differentiation for convolutional networks. */
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
+#include "weft/activation.h"
+#include "weft/arithmetic.h"
 #include "weft/check.h"
 #include "weft/context.h"
-#include "weft/dot.h"
 #include "weft/convolution.h"
 #include "weft/data.h"
 #include "weft/dense.h"
+#include "weft/dot.h"
 #include "weft/graph.h"
 #include "weft/layers.h"
 #include "weft/normalization.h"
@@ -15,6 +17,7 @@
 #include "weft/padding.h"
 #include "weft/pooling.h"
 #include "weft/program.h"
+#include "weft/random.h"
 #include "weft/safetensors.h"
 #include "weft/schedule.h"
 #include "weft/state.h"

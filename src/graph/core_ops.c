@@ -159,30 +159,14 @@ static bool bind_fill(weft_bind *bind)
     return true;
 }
 
-/* An elementwise function of all inputs. */
-static bool bind_map(weft_bind *bind, weft_map_function function)
-{
-    if (bind->output[0].dtype != WEFT_FLOAT32)
-        return false;
-    weft_map_args *args = weft_bind_args(bind, sizeof(*args));
-    if (!args)
-        return false;
-    int64_t pieces = weft_rows_plan(&args->rows, bind->input, bind->inputs, &bind->output[0]);
-    args->row = weft_map_kernel_table()->row[function];
-    for (int i = 0; i <= bind->inputs; i++)
-        args->slot[i] = i;
-    weft_bind_phase(bind, weft_map_piece, pieces);
-    return true;
-}
-
 static bool bind_accumulate(weft_bind *bind)
 {
-    return bind_map(bind, WEFT_MAP_ADD);
+    return weft_map_bind(bind, WEFT_MAP_ADD, 0, 0);
 }
 
 static bool bind_copy(weft_bind *bind)
 {
-    return bind_map(bind, WEFT_MAP_COPY);
+    return bind->output[0].dtype == WEFT_FLOAT32 && weft_map_bind(bind, WEFT_MAP_COPY, 0, 0);
 }
 
 const weft_op weft_fill_op = {

@@ -23,15 +23,15 @@
     X(EXP, exp, 1, 1)                                                                              \
     X(LOG, log, 1, 1)                                                                              \
     X(RELU, relu, 1, 1)                                                                            \
-    X(RELU_GRAD, relu_grad, 2, 1)                                                                  \
+    X(RELU_GRADIENT, relu_gradient, 2, 1)                                                          \
     X(LEAKY_RELU, leaky_relu, 1, 1)                                                                \
-    X(LEAKY_RELU_GRAD, leaky_relu_grad, 2, 1)                                                      \
+    X(LEAKY_RELU_GRADIENT, leaky_relu_gradient, 2, 1)                                              \
     X(SIGMOID, sigmoid, 1, 3)                                                                      \
-    X(SIGMOID_GRAD, sigmoid_grad, 2, 3)                                                            \
+    X(SIGMOID_GRADIENT, sigmoid_gradient, 2, 3)                                                    \
     X(TANH, tanh, 1, 1)                                                                            \
-    X(TANH_GRAD, tanh_grad, 2, 3)                                                                  \
+    X(TANH_GRADIENT, tanh_gradient, 2, 3)                                                          \
     X(SWISH, swish, 1, 3)                                                                          \
-    X(SWISH_GRAD, swish_grad, 2, 8)
+    X(SWISH_GRADIENT, swish_gradient, 2, 8)
 /* and from other element types: */
 #define WEFT_MAP_TABLE(X)                                                                          \
     WEFT_MAP_FLOAT_TABLE(X)                                                                        \
@@ -91,8 +91,11 @@ typedef struct weft_rows {
     int64_t piece_parts;   /* parts of all rows, in order: how many make a piece */
 } weft_rows;
 
-/* Plans walking over output and inputs, which are broadcast to its shape (trailing dimensions aligned,
- * extents equal or 1). Returns the number of pieces. */
+/* The tensor repeated to the extents of `like` (trailing dimensions aligned, extents equal or 1): its
+ * stride is 0 along what is repeated. */
+weft_tensor weft_tensor_broadcast(const weft_tensor *tensor, const weft_tensor *like);
+
+/* Plans walking over output and inputs, which are broadcast to its shape. Returns the number of pieces. */
 int64_t weft_rows_plan(weft_rows *rows, const weft_tensor *input, int inputs,
                        const weft_tensor *output);
 
@@ -119,5 +122,8 @@ typedef struct weft_map_args {
 } weft_map_args;
 
 weft_piece_fn weft_map_piece;
+
+/* Binds a node that computes the function of its first inputs in one phase. */
+bool weft_map_bind(weft_bind *bind, weft_map_function function, float a, float b);
 
 #endif

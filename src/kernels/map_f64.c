@@ -82,7 +82,7 @@ static double map_relu(operands in)
 }
 
 /* Gradients: x is the gradient of the output, y the output, or the input where that is said. */
-static double map_relu_grad(operands in)
+static double map_relu_gradient(operands in)
 {
     return in.y > 0 ? in.x : 0;
 }
@@ -93,7 +93,7 @@ static double map_leaky_relu(operands in)
 }
 
 /* y is output or input, which have the same sign for slopes above 0. */
-static double map_leaky_relu_grad(operands in)
+static double map_leaky_relu_gradient(operands in)
 {
     return in.y > 0 ? in.x : in.a * in.x;
 }
@@ -103,7 +103,7 @@ static double map_sigmoid(operands in)
     return logistic(in.x);
 }
 
-static double map_sigmoid_grad(operands in)
+static double map_sigmoid_gradient(operands in)
 {
     return in.x * in.y * (1 - in.y);
 }
@@ -113,7 +113,7 @@ static double map_tanh(operands in)
     return tanh(in.x);
 }
 
-static double map_tanh_grad(operands in)
+static double map_tanh_gradient(operands in)
 {
     return in.x * (1 - in.y * in.y);
 }
@@ -124,7 +124,7 @@ static double map_swish(operands in)
 }
 
 /* y is the input. */
-static double map_swish_grad(operands in)
+static double map_swish_gradient(operands in)
 {
     double s = logistic(in.y);
     return in.x * s * (1 + in.y * (1 - s));

@@ -84,7 +84,7 @@ SIMD_INLINE vfloat map_relu(operands in)
     return vselect(in.x <= 0, vsplat(0), in.x);
 }
 
-SIMD_INLINE vfloat map_relu_grad(operands in)
+SIMD_INLINE vfloat map_relu_gradient(operands in)
 {
     return vselect(in.y > 0, in.x, vsplat(0));
 }
@@ -94,7 +94,7 @@ SIMD_INLINE vfloat map_leaky_relu(operands in)
     return vselect(in.x <= 0, in.a * in.x, in.x);
 }
 
-SIMD_INLINE vfloat map_leaky_relu_grad(operands in)
+SIMD_INLINE vfloat map_leaky_relu_gradient(operands in)
 {
     return vselect(in.y > 0, in.x, in.a * in.x);
 }
@@ -104,7 +104,7 @@ SIMD_INLINE vfloat map_sigmoid(operands in)
     return logistic(in.x);
 }
 
-SIMD_INLINE vfloat map_sigmoid_grad(operands in)
+SIMD_INLINE vfloat map_sigmoid_gradient(operands in)
 {
     return in.x * in.y * (1 - in.y);
 }
@@ -114,7 +114,7 @@ SIMD_INLINE vfloat map_tanh(operands in)
     return vtanh(in.x);
 }
 
-SIMD_INLINE vfloat map_tanh_grad(operands in)
+SIMD_INLINE vfloat map_tanh_gradient(operands in)
 {
     return in.x * (1 - in.y * in.y);
 }
@@ -124,7 +124,7 @@ SIMD_INLINE vfloat map_swish(operands in)
     return in.x * logistic(in.x);
 }
 
-SIMD_INLINE vfloat map_swish_grad(operands in)
+SIMD_INLINE vfloat map_swish_gradient(operands in)
 {
     vfloat s = logistic(in.y);
     return in.x * s * (1 + in.y * (1 - s));

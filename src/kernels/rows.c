@@ -4,13 +4,16 @@
 /* About 20 to 60 microseconds of streaming a piece; whole vectors and cache lines. */
 enum { PIECE_ELEMENTS = 16384, PART_MULTIPLE = 64 };
 
-/* Stride in bytes of `tensor` along dimension d of `output`, to which it is broadcast. */
-static int64_t stride_along(const weft_tensor *tensor, const weft_tensor *output, int d)
+weft_tensor weft_tensor_broadcast(const weft_tensor *tensor, const weft_tensor *like)
 {
-    int own = d - (output->rank - tensor->rank);
-    if (own < 0 || tensor->extent[own] == 1)
-        return 0;
-    return tensor->stride[own] * (int64_t)weft_dtype_bytes(tensor->dtype);
+    weft_tensor wide = *like;
+    wide.dtype = tensor->dtype;
+    wide.data = tensor->data;
+    for (int d = 0; d < like->rank; d++) {
+        int own = d - (like->rank - tensor->rank);
+        wide.stride[d] = own < 0 || tensor->extent[own] == 1 ? 0 : tensor->stride[own];
+    }
+    return wide;
 }
 
 /* True where the last dimension and one outside it with these strides are one. */
@@ -24,14 +27,15 @@ static bool merges(const weft_rows *rows, const int64_t *outer, int last)
 
 /* Collects dimensions from the innermost outwards, merging those that are one run in every operand.
  * Here dimension 0 is the innermost. */
-static void collect(weft_rows *rows, const weft_tensor *const *tensor, const weft_tensor *output)
+static void collect(weft_rows *rows, const weft_tensor *tensor)
 {
+    const weft_tensor *output = &tensor[rows->operands - 1];
     for (int d = output->rank - 1; d >= 0; d--) {
         if (output->extent[d] == 1)
             continue;
         int64_t stride[WEFT_MAP_INPUTS + 1];
         for (int i = 0; i < rows->operands; i++)
-            stride[i] = stride_along(tensor[i], output, d);
+            stride[i] = tensor[i].stride[d] * (int64_t)weft_dtype_bytes(tensor[i].dtype);
         if (rows->rank > 0 && merges(rows, stride, rows->rank - 1)) {
             rows->extent[rows->rank - 1] *= output->extent[d];
             continue;
@@ -44,10 +48,10 @@ static void collect(weft_rows *rows, const weft_tensor *const *tensor, const wef
 }
 
 /* A row is contiguous in the output, and contiguous or a single element in each input. */
-static bool innermost_is_row(const weft_rows *rows, const weft_tensor *const *tensor)
+static bool innermost_is_row(const weft_rows *rows, const weft_tensor *tensor)
 {
     for (int i = 0; rows->rank > 0 && i < rows->operands; i++) {
-        bool contiguous = rows->stride[i][0] == (int64_t)weft_dtype_bytes(tensor[i]->dtype);
+        bool contiguous = rows->stride[i][0] == (int64_t)weft_dtype_bytes(tensor[i].dtype);
         bool one = i < rows->operands - 1 && rows->stride[i][0] == 0;
         if (!contiguous && !one)
             return false;
@@ -56,7 +60,7 @@ static bool innermost_is_row(const weft_rows *rows, const weft_tensor *const *te
 }
 
 /* Makes rows of one element, for tensors of one element and for pixels that lie apart. */
-static void add_row_of_one(weft_rows *rows, const weft_tensor *const *tensor)
+static void add_row_of_one(weft_rows *rows, const weft_tensor *tensor)
 {
     for (int d = rows->rank; d > 0; d--) {
         rows->extent[d] = rows->extent[d - 1];
@@ -65,7 +69,7 @@ static void add_row_of_one(weft_rows *rows, const weft_tensor *const *tensor)
     }
     rows->extent[0] = 1;
     for (int i = 0; i < rows->operands; i++)
-        rows->stride[i][0] = (int64_t)weft_dtype_bytes(tensor[i]->dtype);
+        rows->stride[i][0] = (int64_t)weft_dtype_bytes(tensor[i].dtype);
     rows->rank++;
 }
 
@@ -90,12 +94,12 @@ static int64_t cut(weft_rows *rows)
 int64_t weft_rows_plan(weft_rows *rows, const weft_tensor *input, int inputs,
                        const weft_tensor *output)
 {
-    const weft_tensor *tensor[WEFT_MAP_INPUTS + 1];
+    weft_tensor tensor[WEFT_MAP_INPUTS + 1];
     *rows = (weft_rows){.operands = inputs + 1};
     for (int i = 0; i < inputs; i++)
-        tensor[i] = &input[i];
-    tensor[inputs] = output;
-    collect(rows, tensor, output);
+        tensor[i] = weft_tensor_broadcast(&input[i], output);
+    tensor[inputs] = *output;
+    collect(rows, tensor);
     if (!innermost_is_row(rows, tensor))
         add_row_of_one(rows, tensor);
     for (int i = 0; i < inputs; i++)

@@ -14,6 +14,28 @@ bool weft_infer_like_input(weft_infer *infer)
     return weft_infer_real(infer, 0, "input");
 }
 
+bool weft_tensor_is(const weft_tensor *tensor, double value)
+{
+    if (!tensor->data || (tensor->dtype != WEFT_FLOAT32 && tensor->dtype != WEFT_FLOAT64))
+        return false;
+    for (int64_t i = 0, n = weft_tensor_elements(tensor); i < n; i++) {
+        int64_t at = weft_tensor_offset(tensor, i);
+        double element = tensor->dtype == WEFT_FLOAT32 ? (double)((const float *)tensor->data)[at]
+                                                       : ((const double *)tensor->data)[at];
+        if (element != value)
+            return false;
+    }
+    return true;
+}
+
+bool weft_tensor_same_extents(const weft_tensor *a, const weft_tensor *b)
+{
+    for (int d = 0; a->rank == b->rank && d < a->rank; d++)
+        if (a->extent[d] != b->extent[d])
+            return false;
+    return a->rank == b->rank;
+}
+
 int64_t weft_bind_elements(const weft_bind *bind)
 {
     return weft_tensor_elements(&bind->output[0]);

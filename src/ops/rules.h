@@ -9,6 +9,11 @@ bool weft_infer_like_input(weft_infer *infer);
 /* False, with a message, unless input `input` is real; what names it: "input", "filter". */
 bool weft_infer_real(const weft_infer *infer, int input, const char *what);
 
+/* True where data is known while compiling and each element is `value`: for identities. */
+bool weft_tensor_is(const weft_tensor *tensor, double value);
+/* True where the extents are the same. */
+bool weft_tensor_same_extents(const weft_tensor *a, const weft_tensor *b);
+
 /* Elements of output 0. */
 int64_t weft_bind_elements(const weft_bind *bind);
 /* Bytes of all operands, each once; inputs that are shape_only not counted. */

@@ -1,0 +1,114 @@
+#include "ops/map.h"
+
+#include "ops/rules.h"
+
+#include <string.h>
+
+weft_value weft_map_apply(const weft_op *op, weft_map_function function, double a, double b,
+                          const char *name, const weft_value *input)
+{
+    weft_map_attributes attributes;
+    memset(&attributes, 0, sizeof(attributes));
+    attributes.function = function;
+    attributes.a = a;
+    attributes.b = b;
+    return weft_apply(input[0].graph, op, &attributes, sizeof(attributes), name, input,
+                      weft_map_functions[function].inputs, NULL, 1);
+}
+
+bool weft_map_infer_equal(weft_infer *infer)
+{
+    char a[120], b[120];
+    for (int i = 0; i < infer->inputs; i++) {
+        if (!weft_infer_real(infer, i, "operand"))
+            return false;
+        if (!weft_shape_equal(infer->shape[i], infer->shape[0]))
+            return weft_infer_fail(infer, "operands %s and %s differ in shape",
+                                   weft_shape_text(infer->shape[0], a, sizeof(a)),
+                                   weft_shape_text(infer->shape[i], b, sizeof(b)));
+    }
+    infer->out_shape[0] = infer->shape[0];
+    return true;
+}
+
+/* The extent of dimension d, counted from the last (0); 1 where the shape has none. */
+static int64_t extent_from_last(const weft_shape *shape, int d)
+{
+    return d < shape->rank ? shape->extent[shape->rank - 1 - d] : 1;
+}
+
+bool weft_map_infer_broadcast(weft_infer *infer)
+{
+    const weft_shape *x = &infer->shape[0], *y = &infer->shape[1];
+    if (!weft_infer_real(infer, 0, "first operand") || !weft_infer_real(infer, 1, "second operand"))
+        return false;
+    weft_shape wide = {.rank = x->rank > y->rank ? x->rank : y->rank};
+    for (int d = 0; d < wide.rank; d++) {
+        int64_t a = extent_from_last(x, d), b = extent_from_last(y, d);
+        if (a != b && a != 1 && b != 1) {
+            char left[120], right[120];
+            return weft_infer_fail(infer, "operands %s and %s do not broadcast",
+                                   weft_shape_text(*x, left, sizeof(left)),
+                                   weft_shape_text(*y, right, sizeof(right)));
+        }
+        wide.extent[wide.rank - 1 - d] = a == 1 ? b : a;
+    }
+    infer->out_shape[0] = wide;
+    return true;
+}
+
+static double element(const weft_tensor *tensor, int64_t index)
+{
+    int64_t at = weft_tensor_offset(tensor, index);
+    switch (tensor->dtype) {
+    case WEFT_INT32:
+        return ((const int32_t *)tensor->data)[at];
+    case WEFT_UINT8:
+        return ((const uint8_t *)tensor->data)[at];
+    default:
+        return ((const double *)tensor->data)[at];
+    }
+}
+
+void weft_map_run_f64(const weft_operands *operands)
+{
+    const weft_map_attributes *attributes = operands->attributes;
+    const weft_map_traits *traits = &weft_map_functions[attributes->function];
+    const weft_tensor *out = &operands->output[0];
+    weft_tensor in[WEFT_MAP_INPUTS];
+    for (int i = 0; i < WEFT_MAP_INPUTS; i++)
+        in[i] = weft_tensor_broadcast(&operands->input[i < traits->inputs ? i : 0], out);
+    for (int64_t i = 0, n = weft_tensor_elements(out); i < n; i++)
+        ((double *)out->data)[weft_tensor_offset(out, i)] =
+            traits->f64((weft_map_f64_in){.x = element(&in[0], i),
+                                          .y = element(&in[1], i),
+                                          .a = attributes->a,
+                                          .b = attributes->b});
+}
+
+bool weft_map_bind_op(weft_bind *bind)
+{
+    const weft_map_attributes *attributes = bind->attributes;
+    return weft_map_bind(bind, (weft_map_function)attributes->function, (float)attributes->a,
+                         (float)attributes->b);
+}
+
+void weft_map_cost(const weft_bind *bind, weft_cost *cost)
+{
+    const weft_map_attributes *attributes = bind->attributes;
+    cost->flops = weft_map_functions[attributes->function].flops * (double)weft_bind_elements(bind);
+    cost->bytes = weft_bind_bytes(bind);
+}
+
+bool weft_map_sample_unary(weft_sampler *sampler, int index, weft_value (*build)(weft_value),
+                           weft_sample_kind kind)
+{
+    static const int ranks[] = {0, 1, 4};
+    if (index >= (int)(sizeof(ranks) / sizeof(ranks[0])))
+        return false;
+    weft_shape shape = {.rank = ranks[index]};
+    for (int d = 0; d < shape.rank; d++)
+        shape.extent[d] = weft_sampler_integer(sampler, 1, shape.rank == 1 ? 70 : 6);
+    weft_sampler_output(sampler, build(weft_sampler_input(sampler, shape, kind)));
+    return true;
+}

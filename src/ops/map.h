@@ -1,0 +1,37 @@
+/* Elementwise ops share everything but a formula: their attributes say which one of kernels/map.h they
+ * compute. An op's file has its builder, gradient rule and samples. */
+#ifndef WEFT_OPS_MAP_H
+#define WEFT_OPS_MAP_H
+
+#include "kernels/map.h"
+#include "weft/op.h"
+
+typedef struct weft_map_attributes {
+    int32_t function; /* weft_map_function */
+    int32_t unused;
+    double a, b;
+} weft_map_attributes;
+
+/* Applies the op to as many inputs as the function has. name may be NULL. */
+weft_value weft_map_apply(const weft_op *op, weft_map_function function, double a, double b,
+                          const char *name, const weft_value *input);
+
+/* Shape rules: all inputs have one shape; inputs are broadcast to the output's. All are real. */
+bool weft_map_infer_equal(weft_infer *infer);
+bool weft_map_infer_broadcast(weft_infer *infer);
+
+void weft_map_run_f64(const weft_operands *operands);
+bool weft_map_bind_op(weft_bind *bind);
+void weft_map_cost(const weft_bind *bind, weft_cost *cost);
+
+/* What all elementwise ops of real operands have in their descriptors. */
+#define WEFT_MAP_OP(arity)                                                                         \
+    .min_inputs = (arity), .max_inputs = (arity), .outputs = 1,                                    \
+    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS, .in_place = (1u << (arity)) - 1,    \
+    .run_f64 = weft_map_run_f64, .bind = weft_map_bind_op, .cost = weft_map_cost
+
+/* A case for op tests: build applied to one input of three random shapes; false past the last. */
+bool weft_map_sample_unary(weft_sampler *sampler, int index, weft_value (*build)(weft_value),
+                           weft_sample_kind kind);
+
+#endif
