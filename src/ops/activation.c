@@ -19,14 +19,20 @@ static weft_value grad(const weft_op *op, weft_map_function function, double a, 
     return weft_map_apply(op, function, a, 0, NULL, (weft_value[]){dy, y});
 }
 
-/* A case of a gradient op: two operands of one shape. */
+/* So many elements that not all are negative, whose ReLU would show nothing. */
+static weft_shape sample_shape(weft_sampler *sampler)
+{
+    return (weft_shape){
+        2, {weft_sampler_integer(sampler, 1, 5), weft_sampler_integer(sampler, 25, 70)}};
+}
+
+/* Two cases of a gradient op: two operands of one shape. */
 static bool sample_grad(weft_sampler *sampler, int index, const weft_op *op,
                         weft_map_function function, double a)
 {
     if (index >= 2)
         return false;
-    weft_shape shape = {
-        2, {weft_sampler_integer(sampler, 1, 5), weft_sampler_integer(sampler, 1, 40)}};
+    weft_shape shape = sample_shape(sampler);
     weft_value dy = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
     weft_value y = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
     weft_sampler_output(sampler, grad(op, function, a, dy, y));
@@ -61,7 +67,11 @@ static void relu_gradient(weft_gradient_call *call)
 
 static bool relu_sample(weft_sampler *sampler, int index)
 {
-    return weft_map_sample_unary(sampler, index, weft_relu, WEFT_SAMPLE_NORMAL);
+    if (index >= 2)
+        return false;
+    weft_value x = weft_sampler_input(sampler, sample_shape(sampler), WEFT_SAMPLE_NORMAL);
+    weft_sampler_output(sampler, weft_relu(x));
+    return true;
 }
 
 const weft_op weft_relu_op = {ACTIVATION_OP("relu", relu, 1)};
@@ -117,8 +127,7 @@ static bool leaky_relu_sample(weft_sampler *sampler, int index)
     static const double slopes[] = {0, 0.3, -0.5};
     if (index >= 3)
         return false;
-    weft_shape shape = {2, {3, weft_sampler_integer(sampler, 1, 40)}};
-    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
+    weft_value x = weft_sampler_input(sampler, sample_shape(sampler), WEFT_SAMPLE_NORMAL);
     weft_leaky_relu_options options = {.slope = slopes[index]};
     weft_sampler_output(sampler, weft_leaky_relu(x, &options));
     return true;

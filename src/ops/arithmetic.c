@@ -114,7 +114,7 @@ static bool sample(weft_sampler *sampler, int index, weft_value (*build)(weft_va
     const weft_shape shapes[][2] = {
         {{4, {n, h, 3, c}}, {4, {n, h, 3, c}}}, {{4, {n, h, 3, c}}, {1, {c}}},
         {{4, {n, h, 3, 1}}, {4, {n, h, 3, c}}}, {{3, {n, 1, c}}, {3, {1, h, c}}},
-        {{2, {h, 1}}, {4, {n, 1, 3, c}}},       {{0}, {2, {n, c}}},
+        {{2, {h, 1}}, {4, {n, 3, 1, c}}},       {{0}, {2, {n, c}}},
         {{2, {n, c}}, {4, {1, 1, 1, 1}}},       {{0}, {0}},
     };
     if (index >= (int)(sizeof(shapes) / sizeof(shapes[0])))
