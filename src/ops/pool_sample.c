@@ -37,17 +37,20 @@ bool weft_pool_sample(weft_sampler *sampler, int index, weft_shape *shape,
         .count_include_pad = cases[index].count_include_pad,
     };
     int dimensions = cases[index].dimensions;
+    /* A vector of channels and a rest, or more than a block of vectors; few elements in all: the more
+     * there are, the further apart are those that must be distinct. */
+    bool wide = dimensions == 1;
     *shape = (weft_shape){.rank = dimensions + 2};
-    shape->extent[0] = weft_sampler_integer(sampler, 1, 3);
+    shape->extent[0] = wide ? 1 : weft_sampler_integer(sampler, 1, 2);
     for (int i = 0; i < dimensions; i++) {
         options->window[i] = cases[index].window[i];
         options->stride[i] = cases[index].stride[i];
         options->pad_low[i] = cases[index].pad_low[i];
         options->pad_high[i] = cases[index].pad_high[i];
-        shape->extent[i + 1] = weft_sampler_integer(sampler, 4, dimensions == 3 ? 6 : 9);
+        shape->extent[i + 1] = weft_sampler_integer(sampler, 4, dimensions == 3 ? 5 : 6);
     }
-    /* Less than a vector, some vectors, and more than a block of them. */
-    int64_t most = index % 3 == 0 ? 7 : index % 3 == 1 ? 40 : 85;
-    shape->extent[dimensions + 1] = weft_sampler_integer(sampler, most / 2, most);
+    shape->extent[dimensions + 1] =
+        wide ? weft_sampler_integer(sampler, 64, 80)
+             : weft_sampler_integer(sampler, 1, dimensions == 3 ? 5 : 20);
     return true;
 }
