@@ -132,7 +132,6 @@ static bool sum_bind(weft_bind *bind)
     weft_reduce_plan plan = weft_reduce_make(&problem);
     *args = plan.args;
     args->output = bind->inputs;
-    args->workspace = args->output + 1;
     weft_bind_phase(bind, weft_reduce_table()->reduce[WEFT_REDUCE_SUM], plan.pieces);
     if (plan.workspace_bytes) {
         weft_bind_workspace(bind, plan.workspace_bytes);
