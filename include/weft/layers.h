@@ -8,6 +8,7 @@
 
 #include "weft/convolution.h"
 #include "weft/graph.h"
+#include "weft/op.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -60,6 +61,27 @@ typedef struct weft_dense_options {
 /* x [.., C] times weight [C, units], plus bias [units]: for every row of x. */
 WEFT_API weft_value weft_dense(weft_value x, const weft_dense_options *options);
 
+/* ---- Batch normalization ---- */
+
+typedef struct weft_batch_norm_options {
+    const char *name;
+    double decay;   /* weight of the old running value in an update; 0: 0.9 */
+    double epsilon; /* added to the variance; 0: 1e-5 */
+    bool no_scale, no_shift;
+    bool no_updates; /* leaves the running statistics as they are */
+    bool
+        biased_variance; /* the running variance is that over n, as Keras has it; default: over n - 1,
+                            * as PyTorch has it */
+    weft_mode_choice mode;             /* by the program's mode, or pinned */
+    weft_initializer initializer;      /* of weight; default: ones */
+    weft_initializer bias_initializer; /* default: zeros */
+    bool frozen;                       /* weight and bias; statistics are governed by mode */
+} weft_batch_norm_options;
+
+/* Batch normalization over all but the last dimension of x [N, .., C] with variables weight, bias,
+ * running_mean and running_var, all [C], the last two not trainable. */
+WEFT_API weft_value weft_batch_norm(weft_value x, const weft_batch_norm_options *options);
+
 #if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)
 #define weft_conv1d(x, ...) (weft_conv1d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
 #define weft_conv2d(x, ...) (weft_conv2d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
@@ -70,6 +92,8 @@ WEFT_API weft_value weft_dense(weft_value x, const weft_dense_options *options);
     (weft_conv_transpose2d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
 #define weft_conv_transpose3d(x, ...)                                                              \
     (weft_conv_transpose3d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
+#define weft_batch_norm(x, ...)                                                                    \
+    (weft_batch_norm)(WEFT_HERE(x), &(weft_batch_norm_options){__VA_ARGS__})
 #define weft_dense(x, ...) (weft_dense)(WEFT_HERE(x), &(weft_dense_options){__VA_ARGS__})
 #endif
 

@@ -3,6 +3,12 @@
 #include "ops/ops.h"
 
 static const weft_op *const ops[] = {
+    &weft_convolution_op,
+    &weft_transposed_convolution_op,
+    &weft_convolution_input_gradient_op,
+    &weft_convolution_filter_gradient_op,
+    &weft_matmul_op,
+    &weft_outer_sum_op,
     &weft_max_pool_op,
     &weft_max_pool_gradient_op,
     &weft_max_pool_gather_op,

@@ -5,6 +5,7 @@
 #define WEFT_OPS_CONVOLUTION_GEOMETRY_H
 
 #include "kernels/convolution.h"
+#include "ops/window.h"
 #include "weft/convolution.h"
 #include "weft/op.h"
 
@@ -32,7 +33,10 @@ weft_value weft_convolution_x(const weft_gradient_call *call, weft_value y, weft
 weft_value weft_convolution_w(const weft_gradient_call *call, weft_value x, weft_value y,
                               weft_value like);
 
-/* Checks attributes, x and w, and writes the shape of y. x and w are numbers of inputs. */
+/* The window of a spatial dimension. */
+weft_window weft_convolution_window(const weft_convolution_attributes *attributes, int dimension);
+
+/* Shape rules, in convolution_rules.c. Checks attributes, x and w, and writes the shape of y. x and w are numbers of inputs. */
 bool weft_convolution_infer(const weft_infer *infer, int x, int w, weft_shape *y);
 /* As above, and checks that input number y has that shape. */
 bool weft_convolution_infer_result(const weft_infer *infer, int x, int w, int y);
@@ -54,7 +58,7 @@ void weft_convolution_cost(const weft_bind *bind, const weft_tensor *x, const we
 bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const weft_tensor *x,
                            const weft_tensor *w, const weft_tensor *y, bool bias);
 
-/* "3x3 /2 d2 g4 same" */
+/* In convolution_label.c: "3x3 /2 d2 g4 same" */
 void weft_convolution_label(const void *attributes, char *text, size_t size);
 
 #endif

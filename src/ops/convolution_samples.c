@@ -24,7 +24,9 @@ static const sample samples[] = {
     /* output padding, also where dilation alone allows it */
     {{3, 3}, .options = {.stride = {2, 3}, .output_padding = {1, 2}}},
     {{3, 2}, .options = {.dilation = {3, 2}, .output_padding = {2, 1}, .pad_high = {1, 2}}},
-    {{1, 2}, .options = {.stride = {3, 4}, .output_padding = {1, 0}, .padding = WEFT_FULL}},
+    {{1, 2},
+     .extent = 9,
+     .options = {.stride = {3, 4}, .output_padding = {1, 0}, .padding = WEFT_FULL}},
     /* depthwise, with one and with three filters a channel */
     {{3, 3}, .ins = 1, .outs = 1, .bias = true, .options = {.groups = 7, .padding = WEFT_SAME}},
     {{3, 5}, .ins = 1, .outs = 3, .options = {.groups = 5, .stride = {2, 2}}},

@@ -1,0 +1,91 @@
+#include "evaluate.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+test_bench test_bench_begin(void)
+{
+    test_bench bench = {0};
+    bench.context = weft_context_create(&(weft_context_options){.threads = 1});
+    bench.graph = weft_graph_create(bench.context);
+    cr_assert_not_null(bench.graph);
+    return bench;
+}
+
+void test_bench_end(test_bench *bench)
+{
+    weft_graph_destroy(bench->graph);
+    weft_context_destroy(bench->context);
+}
+
+weft_value test_given(test_bench *bench, weft_shape shape, const double *element)
+{
+    cr_assert_lt(bench->count, TEST_GIVEN);
+    weft_value value = weft_variable(bench->graph, .name = "given", .shape = shape, .frozen = true);
+    bench->given[bench->count] = value;
+    bench->element[bench->count++] = element;
+    return value;
+}
+
+static void read_elements(const weft_tensor *tensor, double *element)
+{
+    for (int64_t i = 0, n = weft_tensor_elements(tensor); i < n; i++)
+        element[i] = tensor->dtype == WEFT_FLOAT64 ? ((const double *)tensor->data)[i]
+                                                   : (double)((const float *)tensor->data)[i];
+}
+
+void test_evaluate(test_bench *bench, weft_value value, weft_dtype dtype, double *element,
+                   int64_t count)
+{
+    weft_error error = {0};
+    weft_state *state;
+    weft_program *program;
+    cr_assert_eq(weft_graph_error(bench->graph)->status, WEFT_OK, "%s",
+                 weft_graph_error(bench->graph)->message);
+    cr_assert_eq(
+        weft_state_create(bench->graph, &(weft_state_options){.dtype = dtype}, &state, &error),
+        WEFT_OK, "%s", error.message);
+    for (int i = 0; i < bench->count; i++)
+        cr_assert_eq(weft_state_write(state, bench->given[i], bench->element[i],
+                                      weft_shape_elements(weft_shape_get(bench->given[i])), &error),
+                     WEFT_OK, "%s", error.message);
+    weft_compile_options options = {.fetch = &value, .fetches = 1};
+    cr_assert_eq(weft_compile(bench->graph, state, &options, &program, &error), WEFT_OK, "%s",
+                 error.message);
+    cr_assert_eq(weft_run(program, NULL, 0, NULL, &error), WEFT_OK, "%s", error.message);
+    weft_tensor tensor = weft_fetch(program, value);
+    cr_assert_not_null(tensor.data);
+    cr_assert_eq(weft_tensor_elements(&tensor), count);
+    read_elements(&tensor, element);
+    weft_program_destroy(program);
+    weft_state_destroy(state);
+}
+
+void test_expect(test_bench *bench, weft_value value, const double *expected, int64_t count)
+{
+    static const struct {
+        weft_dtype dtype;
+        double tolerance;
+    } forms[] = {{WEFT_FLOAT64, 1e-14}, {WEFT_FLOAT32, 1e-6}};
+    double largest = 0, *element = malloc((size_t)count * sizeof(double));
+    for (int64_t i = 0; i < count; i++)
+        largest = fmax(largest, fabs(expected[i]));
+    for (int form = 0; form < 2; form++) {
+        test_evaluate(bench, value, forms[form].dtype, element, count);
+        for (int64_t i = 0; i < count; i++)
+            cr_expect(fabs(element[i] - expected[i]) <= forms[form].tolerance * largest,
+                      "%s: element %lld of \"%s\" is %.17g, not %.17g",
+                      weft_dtype_name(forms[form].dtype), (long long)i, weft_name_get(value),
+                      element[i], expected[i]);
+    }
+    free(element);
+}
+
+void test_expect_error(const test_bench *bench, const char *text)
+{
+    const weft_error *error = weft_graph_error(bench->graph);
+    cr_expect_neq(error->status, WEFT_OK);
+    cr_expect(strstr(error->message, text) != NULL, "the message is: %s", error->message);
+}
