@@ -103,16 +103,16 @@ static weft_status fit(weft_graph *graph, const char *diagram, weft_error *error
     weft_program *program = NULL;
     weft_status status = weft_state_create(graph, NULL, &state, error);
     if (status == WEFT_OK)
-        status = weft_compile(graph, state,
-                              &(weft_compile_options){.mode = WEFT_TRAIN,
-                                                      .fetch = &loss,
-                                                      .fetches = 1,
-                                                      .batch = SAMPLES},
-                              &program, error);
+        status =
+            weft_compile(graph, state,
+                         &(weft_compile_options){
+                             .mode = WEFT_TRAIN, .fetch = &loss, .fetches = 1, .batch = SAMPLES},
+                         &program, error);
     for (int step = 0; step < STEPS && status == WEFT_OK; step++) {
         status = weft_run(program, feeds, 2, NULL, error);
         if (status == WEFT_OK && step % 100 == 99)
-            printf("step %d: mean squared error %.6f\n", step + 1, weft_fetch_scalar(program, loss));
+            printf("step %d: mean squared error %.6f\n", step + 1,
+                   weft_fetch_scalar(program, loss));
     }
     if (status == WEFT_OK && diagram)
         status = weft_graph_draw(graph, NULL, diagram, error);
@@ -131,14 +131,16 @@ int main(int argc, char **argv)
     weft_error error = {0};
     weft_context *context = weft_context_create(NULL);
     weft_graph *graph = context ? weft_graph_create(context) : NULL;
-    weft_status status = graph ? WEFT_OK : weft_error_set(&error, WEFT_ERROR_MEMORY, "out of memory");
+    weft_status status =
+        graph ? WEFT_OK : weft_error_set(&error, WEFT_ERROR_MEMORY, "out of memory");
     weft_check_op_report report = {0};
     if (status == WEFT_OK)
         status = weft_check_op(context, &bent_op, NULL, &report, &error);
     if (status == WEFT_OK) {
-        printf("checked %d cases: relative error of gradients %.1e, of second order %.1e, of float32 "
-               "%.1e\n",
-               report.cases, report.gradient_error, report.second_error, report.float_error);
+        printf(
+            "checked %d cases: relative error of gradients %.1e, of second order %.1e, of float32 "
+            "%.1e\n",
+            report.cases, report.gradient_error, report.second_error, report.float_error);
         status = fit(graph, diagram, &error);
     }
     if (status != WEFT_OK)

@@ -9,8 +9,8 @@
 static weft_value build(weft_graph *graph, weft_value *image)
 {
     *image = weft_input(graph, .name = "image", .shape = weft_shape_of(WEFT_BATCH, 9, 9, 2));
-    weft_value label = weft_input(graph, .name = "label", .shape = weft_shape_of(WEFT_BATCH),
-                                  .dtype = WEFT_INT32);
+    weft_value label =
+        weft_input(graph, .name = "label", .shape = weft_shape_of(WEFT_BATCH), .dtype = WEFT_INT32);
     weft_value y = weft_conv2d(*image, .filters = 5, .kernel = {3, 3}, .padding = WEFT_SAME);
     y = weft_swish(weft_batch_norm(y));
     y = weft_average_pool(y, .window = {3, 3}, .stride = {2, 2});
@@ -39,8 +39,8 @@ int main(void)
         weft_gradcheck_report report = {0};
         weft_gradcheck(&loss, 1, pass ? &image : NULL, pass, &options, &report, &error);
         printf("%-10s %4lld derivatives of %d values, worst relative error %.1e (%s)\n",
-               pass ? "image:" : "variables:", (long long)report.probes, report.values, report.error,
-               report.name ? report.name : "none");
+               pass ? "image:" : "variables:", (long long)report.probes, report.values,
+               report.error, report.name ? report.name : "none");
     }
     if (error.status != WEFT_OK)
         fprintf(stderr, "gradcheck: %s\n", error.message);

@@ -1,0 +1,38 @@
+#include "networks.h"
+
+enum { MOST_LEVELS = 8 };
+
+static weft_value double_conv(weft_value x, int filters)
+{
+    for (int i = 1; i <= 2; i++) {
+        x = weft_conv2d(x, .name = i == 1 ? "conv1" : "conv2", .filters = filters, .kernel = {3, 3},
+                        .pad_low = {1, 1}, .pad_high = {1, 1}, .no_bias = true,
+                        .initializer = {.kind = WEFT_INIT_HE_NORMAL});
+        x = weft_relu(weft_batch_norm(x, .name = i == 1 ? "bn1" : "bn2"));
+    }
+    return x;
+}
+
+weft_value unet(weft_value image, int width, int levels, int classes)
+{
+    weft_graph *graph = image.graph;
+    if (levels < 2 || levels > MOST_LEVELS)
+        return weft_graph_fail(graph, WEFT_ERROR_ARGUMENT, "unet: %d levels are not in 2..%d",
+                               levels, MOST_LEVELS);
+    weft_value x = image, skip[MOST_LEVELS];
+    for (int level = 0; level < levels; level++) {
+        weft_scope_pushf(graph, "down%d", level);
+        if (level > 0)
+            x = weft_max_pool(x, .window = {2, 2});
+        x = skip[level] = double_conv(x, width << level);
+        weft_scope_pop(graph);
+    }
+    for (int level = levels - 2; level >= 0; level--) {
+        weft_scope_pushf(graph, "up%d", level);
+        x = weft_conv_transpose2d(x, .name = "up", .filters = width << level, .kernel = {2, 2},
+                                  .stride = {2, 2});
+        x = double_conv(weft_concat((weft_value[]){skip[level], x}, 2, 3), width << level);
+        weft_scope_pop(graph);
+    }
+    return weft_conv2d(x, .name = "out", .filters = classes, .kernel = {1, 1});
+}

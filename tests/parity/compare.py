@@ -1,0 +1,152 @@
+"""Computes the cases of parity_dump in PyTorch and compares: in double to 1e-9, in single to 1e-4 of each
+tensor's norm. Exits with 77 (skipped) where PyTorch is not installed.
+
+usage: compare.py PARITY_DUMP
+"""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy
+    import torch
+    import torch.nn.functional as F
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import networks  # noqa: E402
+
+TOLERANCE = {"f64": 1e-9, "f32": 1e-4}
+DTYPES = {"F64": numpy.float64, "F32": numpy.float32, "I32": numpy.int32}
+
+
+def read(path):
+    """The tensors and the metadata of a safetensors file."""
+    with open(path, "rb") as file:
+        data = file.read()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8 : 8 + size])
+    metadata = header.pop("__metadata__")
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = (8 + size + offset for offset in entry["data_offsets"])
+        array = numpy.frombuffer(data[begin:end], DTYPES[entry["dtype"]])
+        tensors[name] = torch.from_numpy(array.reshape(entry["shape"]).copy())
+    return metadata, tensors
+
+
+def cf(x):
+    """Channels first."""
+    return x.movedim(-1, 1)
+
+
+def cl(x):
+    """Channels last."""
+    return x.movedim(1, -1)
+
+
+def f(w):
+    """A filter [spatial.., in, out] as [out, in, spatial..]. A transposed convolution's, [spatial..,
+    out, in], becomes [in, out, spatial..] likewise."""
+    return w.movedim((-1, -2), (0, 1))
+
+
+def identifier(name):
+    return name.rstrip("+").replace(".", "_")
+
+
+class Comparison:
+    def __init__(self):
+        self.failures = 0
+        self.worst = {"f64": 0.0, "f32": 0.0}
+        self.compared = 0
+
+    def check(self, precision, case, what, weft, torch_tensor):
+        expected = torch_tensor.detach().double()
+        actual = weft.double().reshape(expected.shape)
+        scale = expected.norm().item()
+        error = (actual - expected).norm().item() / (scale if scale > 0 else 1.0)
+        self.worst[precision] = max(self.worst[precision], error)
+        self.compared += 1
+        if not error <= TOLERANCE[precision]:
+            self.failures += 1
+            print(f"  FAILED {case}, {precision} {what}: relative error {error:.2e}")
+
+
+def prepare(tensors, dtype):
+    """Leaves for autograd: inputs and variables by name."""
+    leaves = {}
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition(".")
+        if kind not in ("in", "var"):
+            continue
+        leaf = tensor if tensor.dtype == torch.int32 else tensor.to(dtype)
+        running = rest.endswith(("running_mean", "running_var"))
+        leaves[rest] = leaf.clone().requires_grad_(leaf.is_floating_point() and not running)
+    return leaves
+
+
+def compare_update(comparison, case, precision, tensors, leaves):
+    trainable = [leaf for leaf in leaves.values() if leaf.requires_grad]
+    torch.optim.SGD(trainable, lr=0.1, momentum=0.9, weight_decay=0.01).step()
+    prefix = f"{precision}.after."
+    for name, tensor in tensors.items():
+        if name.startswith(prefix):
+            rest = name[len(prefix) :]
+            comparison.check(precision, case, f"{rest} after the update", tensor, leaves[rest])
+
+
+def compare_case(comparison, path):
+    metadata, tensors = read(path)
+    case = metadata["name"]
+    for precision, dtype in (("f64", torch.float64), ("f32", torch.float32)):
+        leaves = prepare(tensors, dtype)
+        seed = leaves.pop("seed")
+        names = {identifier(name): leaf for name, leaf in leaves.items()}
+        scope = dict(torch=torch, F=F, cf=cf, cl=cl, f=f, networks=networks, named=leaves, **names)
+        result = eval(metadata["torch"], scope)  # our own expression, from cases in C
+        comparison.check(precision, case, "result", tensors[f"{precision}.result"], result)
+        update = metadata["update"] == "1"
+        if update:
+            seed = torch.ones_like(seed)
+        (result * seed.detach()).sum().backward()
+        for name, leaf in leaves.items():
+            weft = tensors.get(f"{precision}.grad.{name}")
+            if weft is None:
+                continue
+            scaled = weft if not update else weft / tensors["in.seed"].to(dtype)
+            gradient = leaf.grad if leaf.grad is not None else torch.zeros_like(leaf)
+            comparison.check(precision, case, f"gradient of {name}", scaled, gradient)
+        if update:
+            compare_update(comparison, case, precision, tensors, leaves)
+        elif any(name.startswith(f"{precision}.after.") for name in tensors):
+            for name, leaf in leaves.items():
+                if not leaf.requires_grad and leaf.is_floating_point():
+                    after = tensors[f"{precision}.after.{name}"]
+                    comparison.check(precision, case, f"{name} after the run", after, leaf)
+
+
+def main():
+    torch.manual_seed(0)
+    comparison = Comparison()
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run([sys.argv[1], directory], check=True)
+        files = sorted(os.listdir(directory))
+        for file in files:
+            compare_case(comparison, os.path.join(directory, file))
+    print(
+        f"{len(files)} cases, {comparison.compared} tensors compared with PyTorch "
+        f"{torch.__version__}; worst relative error: double {comparison.worst['f64']:.1e}, "
+        f"single {comparison.worst['f32']:.1e}; {comparison.failures} failed"
+    )
+    return 1 if comparison.failures or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

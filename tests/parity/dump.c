@@ -1,0 +1,312 @@
+/* Computes every case, in float64 and in float32, and writes one safetensors file for each: inputs and
+ * variables, the result, gradients of sum(result * seed), and for networks the variables after one update.
+ *
+ * usage: parity_dump DIRECTORY */
+#include "parity.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Numbers: the same each time, and exact in float32 ---- */
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state += 0x9E3779B97F4A7C15u; /* splitmix64, Steele et al. 2014 */
+    uint64_t z = *state;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+static double unit(uint64_t *state)
+{
+    return (double)(next_random(state) >> 40) * 0x1p-24;
+}
+
+/* Nearly normal: the sum of twelve uniform numbers, less 6. */
+static double normal(uint64_t *state)
+{
+    double sum = -6;
+    for (int i = 0; i < 12; i++)
+        sum += unit(state);
+    return (double)(float)sum;
+}
+
+/* ---- Building ---- */
+
+static void fail(const char *format, ...) WEFT_PRINTF(1, 2);
+static void fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("parity_dump: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    exit(1);
+}
+
+static void *allocate(size_t bytes)
+{
+    void *memory = calloc(1, bytes ? bytes : 1);
+    if (!memory)
+        fail("out of memory");
+    return memory;
+}
+
+static weft_value remember(parity_builder *builder, weft_value value, int32_t below)
+{
+    builder->below[builder->inputs] = below;
+    return builder->input[builder->inputs++] = value;
+}
+
+weft_value parity_input(parity_builder *builder, const char *name, weft_shape shape)
+{
+    return remember(builder, weft_input(builder->graph, .name = name, .shape = shape), 0);
+}
+
+weft_value parity_labels(parity_builder *builder, const char *name, weft_shape shape, int32_t below)
+{
+    weft_value value =
+        weft_input(builder->graph, .name = name, .shape = shape, .dtype = WEFT_INT32);
+    return remember(builder, value, below);
+}
+
+weft_value parity_variable(parity_builder *builder, const char *name, weft_shape shape)
+{
+    return weft_variable(builder->graph, .name = name, .shape = shape,
+                         .initializer = {.kind = WEFT_INIT_NORMAL, .b = 0.5});
+}
+
+/* ---- A file of tensors ---- */
+
+typedef struct tensor_file {
+    char *header;
+    size_t header_bytes, header_room;
+    char *data;
+    size_t data_bytes, data_room;
+} tensor_file;
+
+static void append(char **memory, size_t *used, size_t *room, const void *bytes, size_t count)
+{
+    while (*used + count > *room) {
+        *room = *room ? 2 * *room : 4096;
+        *memory = realloc(*memory, *room);
+        if (!*memory)
+            fail("out of memory");
+    }
+    memcpy(*memory + *used, bytes, count);
+    *used += count;
+}
+
+static void append_header(tensor_file *file, const char *format, ...) WEFT_PRINTF(2, 3);
+static void append_header(tensor_file *file, const char *format, ...)
+{
+    char text[1000];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    append(&file->header, &file->header_bytes, &file->header_room, text, (size_t)length);
+}
+
+static void add_tensor(tensor_file *file, const char *prefix, const char *name,
+                       const weft_tensor *tensor)
+{
+    static const char *const dtypes[] = {
+        [WEFT_FLOAT32] = "F32", [WEFT_FLOAT64] = "F64", [WEFT_INT32] = "I32"};
+    append_header(file, ",\"%s%s\":{\"dtype\":\"%s\",\"shape\":[", prefix, name,
+                  dtypes[tensor->dtype]);
+    for (int i = 0; i < tensor->rank; i++)
+        append_header(file, "%s%lld", i ? "," : "", (long long)tensor->extent[i]);
+    size_t bytes = (size_t)weft_tensor_elements(tensor) * weft_dtype_bytes(tensor->dtype);
+    append_header(file, "],\"data_offsets\":[%zu,%zu]}", file->data_bytes,
+                  file->data_bytes + bytes);
+    append(&file->data, &file->data_bytes, &file->data_room, tensor->data, bytes);
+}
+
+static void write_file(const tensor_file *file, const char *directory, int number)
+{
+    char path[1000];
+    snprintf(path, sizeof(path), "%s/%03d.safetensors", directory, number);
+    FILE *out = fopen(path, "wb");
+    uint64_t length = file->header_bytes;
+    if (!out || fwrite(&length, 8, 1, out) != 1 ||
+        fwrite(file->header, 1, file->header_bytes, out) != file->header_bytes ||
+        fwrite(file->data, 1, file->data_bytes, out) != file->data_bytes || fclose(out) != 0)
+        fail("%s: %s", path, strerror(errno));
+}
+
+/* ---- Running a case ---- */
+
+static weft_tensor make_tensor(weft_dtype dtype, weft_shape shape)
+{
+    weft_tensor tensor = {.dtype = dtype, .rank = shape.rank};
+    memcpy(tensor.extent, shape.extent, sizeof(shape.extent));
+    tensor.data = allocate((size_t)weft_shape_elements(shape) * weft_dtype_bytes(dtype));
+    return tensor;
+}
+
+/* Tensors for inputs whose extents are bound to a batch of `batch`. */
+static weft_tensor draw_input(weft_value input, int32_t below, weft_dtype real, uint64_t *random)
+{
+    bool label = weft_dtype_get(input) == WEFT_INT32;
+    const char *name = weft_name_get(input);
+    bool positive = name[strlen(name) - 1] == '+';
+    weft_tensor tensor = make_tensor(label ? WEFT_INT32 : real, weft_shape_get(input));
+    for (int64_t i = 0, n = weft_tensor_elements(&tensor); i < n; i++) {
+        double value = positive ? 0.5 + 1.5 * unit(random) : normal(random);
+        if (label)
+            ((int32_t *)tensor.data)[i] = (int32_t)(unit(random) * below);
+        else if (real == WEFT_FLOAT64)
+            ((double *)tensor.data)[i] = (double)(float)value;
+        else
+            ((float *)tensor.data)[i] = (float)value;
+    }
+    return tensor;
+}
+
+/* Float64 variables get values that float32 can hold, so that both programs start alike. */
+static void round_variables(weft_graph *graph, weft_state *state)
+{
+    weft_value variable;
+    for (int i = 0; !weft_is_null(variable = weft_variable_at(graph, i)); i++) {
+        weft_tensor tensor = weft_state_tensor(state, variable);
+        for (int64_t k = 0, n = weft_tensor_elements(&tensor); k < n; k++)
+            if (tensor.dtype == WEFT_FLOAT64)
+                ((double *)tensor.data)[k] = (double)(float)((double *)tensor.data)[k];
+    }
+}
+
+static void add_variables(tensor_file *file, const char *prefix, weft_graph *graph,
+                          weft_state *state, int count)
+{
+    for (int i = 0; i < count; i++) {
+        weft_value variable = weft_variable_at(graph, i);
+        weft_tensor tensor = weft_state_tensor(state, variable);
+        add_tensor(file, prefix, weft_name_get(variable), &tensor);
+    }
+}
+
+/* What a case consists of once its graph is built. */
+typedef struct built_case {
+    const parity_case *from;
+    parity_builder builder;
+    weft_value result, seed;
+    weft_value wanted[512], gradient[512];
+    int count, variables;
+} built_case;
+
+static void build(built_case *c)
+{
+    weft_graph *graph = c->builder.graph;
+    c->result = c->from->build(&c->builder);
+    c->seed = weft_input(graph, .name = "seed", .shape = weft_shape_get(c->result));
+    for (int i = 0; i < c->builder.inputs; i++)
+        if (weft_dtype_get(c->builder.input[i]) == WEFT_REAL)
+            c->wanted[c->count++] = c->builder.input[i];
+    weft_value variable;
+    for (; !weft_is_null(variable = weft_variable_at(graph, c->variables)); c->variables++)
+        if (weft_is_trainable(variable))
+            c->wanted[c->count++] = variable;
+    weft_vector_jacobian(&c->result, &c->seed, 1, c->wanted, c->count, c->gradient);
+    weft_optimizer_options sgd = {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01};
+    if (c->from->update)
+        weft_minimize(c->result, &sgd, NULL);
+    if (weft_graph_error(graph)->status != WEFT_OK)
+        fail("%s: %s", c->from->name, weft_graph_error(graph)->message);
+}
+
+static void run(built_case *c, weft_dtype real, const char *prefix, tensor_file *file)
+{
+    weft_graph *graph = c->builder.graph;
+    weft_state *state;
+    weft_program *program;
+    weft_error error = {0};
+    if (weft_state_create(graph, &(weft_state_options){.dtype = real}, &state, &error) != WEFT_OK)
+        fail("%s: %s", c->from->name, error.message);
+    round_variables(graph, state);
+    uint64_t random = 1;
+    weft_feed feed[9];
+    weft_value input[9];
+    memcpy(input, c->builder.input, sizeof(c->builder.input));
+    input[c->builder.inputs] = c->seed;
+    weft_tensor drawn[9];
+    for (int i = 0; i <= c->builder.inputs; i++) {
+        drawn[i] =
+            draw_input(input[i], i < c->builder.inputs ? c->builder.below[i] : 0, real, &random);
+        feed[i] =
+            (weft_feed){input[i], drawn[i].data,
+                        (size_t)weft_tensor_elements(&drawn[i]) * weft_dtype_bytes(drawn[i].dtype)};
+        if (real == WEFT_FLOAT64)
+            add_tensor(file, "in.", weft_name_get(input[i]), &drawn[i]);
+    }
+    if (real == WEFT_FLOAT64)
+        add_variables(file, "var.", graph, state, c->variables);
+    weft_value fetch[513];
+    int fetches = 0;
+    fetch[fetches++] = c->result;
+    for (int i = 0; i < c->count; i++)
+        if (!weft_is_null(c->gradient[i]))
+            fetch[fetches++] = c->gradient[i];
+    weft_compile_options options = {.mode = c->from->mode, .fetch = fetch, .fetches = fetches};
+    if (weft_compile(graph, state, &options, &program, &error) != WEFT_OK ||
+        weft_run(program, feed, c->builder.inputs + 1, NULL, &error) != WEFT_OK)
+        fail("%s: %s", c->from->name, error.message);
+    char name[100];
+    weft_tensor result = weft_fetch(program, c->result);
+    add_tensor(file, prefix, ".result", &result);
+    snprintf(name, sizeof(name), "%s.grad.", prefix);
+    for (int i = 0; i < c->count; i++)
+        if (!weft_is_null(c->gradient[i])) {
+            weft_tensor gradient = weft_fetch(program, c->gradient[i]);
+            add_tensor(file, name, weft_name_get(c->wanted[i]), &gradient);
+        }
+    snprintf(name, sizeof(name), "%s.after.", prefix);
+    if (c->from->mode == WEFT_TRAIN)
+        add_variables(file, name, graph, state, c->variables);
+    weft_program_destroy(program);
+    weft_state_destroy(state);
+    for (int i = 0; i <= c->builder.inputs; i++)
+        free(drawn[i].data);
+}
+
+static void dump(weft_context *context, const parity_case *from, const char *directory, int number)
+{
+    static built_case c;
+    memset(&c, 0, sizeof(c));
+    c.from = from;
+    c.builder.graph = weft_graph_create(context);
+    if (!c.builder.graph)
+        fail("out of memory");
+    build(&c);
+    tensor_file file = {0};
+    append_header(&file, "{\"__metadata__\":{\"name\":\"%s\",\"torch\":\"%s\",\"update\":\"%d\"}",
+                  from->name, from->torch, from->update);
+    run(&c, WEFT_FLOAT64, "f64", &file);
+    run(&c, WEFT_FLOAT32, "f32", &file);
+    append_header(&file, "}");
+    write_file(&file, directory, number);
+    free(file.header);
+    free(file.data);
+    weft_graph_destroy(c.builder.graph);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: parity_dump DIRECTORY\n");
+        return 2;
+    }
+    weft_context *context = weft_context_create(NULL);
+    int number = 0;
+    for (const parity_case *c = parity_op_cases; c->name; c++)
+        dump(context, c, argv[1], number++);
+    for (const parity_case *c = parity_network_cases; c->name; c++)
+        dump(context, c, argv[1], number++);
+    weft_context_destroy(context);
+    return 0;
+}

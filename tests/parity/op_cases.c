@@ -1,0 +1,263 @@
+/* Cases of single ops. In the expressions, cf() puts channels first and cl() last, f() turns a filter of
+ * weft's layout into PyTorch's, and F is torch.nn.functional. */
+#include "parity.h"
+
+static weft_value image(parity_builder *b)
+{
+    return parity_input(b, "x", weft_shape_of(2, 9, 8, 6));
+}
+
+static weft_value conv(parity_builder *b, weft_shape filter, weft_convolution_options options)
+{
+    weft_value x = image(b);
+    return (weft_convolution)(x, parity_variable(b, "w", filter), &options);
+}
+
+static weft_value conv_valid(parity_builder *b)
+{
+    return conv(b, weft_shape_of(3, 3, 6, 5), (weft_convolution_options){0});
+}
+
+static weft_value conv_bias(parity_builder *b)
+{
+    weft_value x = image(b), w = parity_variable(b, "w", weft_shape_of(3, 3, 6, 17));
+    return weft_convolution(x, w, .bias = parity_variable(b, "b", weft_shape_of(17)),
+                            .pad_low = {1, 1}, .pad_high = {1, 1});
+}
+
+static weft_value conv_strided(parity_builder *b)
+{
+    return conv(
+        b, weft_shape_of(3, 5, 6, 4),
+        (weft_convolution_options){.stride = {2, 3}, .pad_low = {1, 2}, .pad_high = {1, 2}});
+}
+
+static weft_value conv_dilated(parity_builder *b)
+{
+    return conv(
+        b, weft_shape_of(3, 2, 6, 4),
+        (weft_convolution_options){.dilation = {2, 3}, .pad_low = {2, 1}, .pad_high = {2, 1}});
+}
+
+static weft_value conv_grouped(parity_builder *b)
+{
+    return conv(b, weft_shape_of(3, 3, 2, 12),
+                (weft_convolution_options){.groups = 3, .pad_low = {1, 1}, .pad_high = {1, 1}});
+}
+
+static weft_value conv_depthwise(parity_builder *b)
+{
+    return conv(b, weft_shape_of(3, 3, 1, 6),
+                (weft_convolution_options){
+                    .groups = 6, .stride = {2, 2}, .pad_low = {1, 1}, .pad_high = {1, 1}});
+}
+
+static weft_value conv_same(parity_builder *b)
+{
+    return conv(b, weft_shape_of(3, 5, 6, 4), (weft_convolution_options){.padding = WEFT_SAME});
+}
+
+static weft_value conv_pointwise(parity_builder *b)
+{
+    return conv(b, weft_shape_of(1, 1, 6, 33), (weft_convolution_options){0});
+}
+
+static weft_value conv_1d(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(3, 11, 5));
+    return weft_convolution(x, parity_variable(b, "w", weft_shape_of(4, 5, 7)), .stride = {2},
+                            .pad_low = {1}, .pad_high = {1});
+}
+
+static weft_value conv_3d(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 5, 6, 4, 3));
+    return weft_convolution(x, parity_variable(b, "w", weft_shape_of(3, 3, 2, 3, 5)),
+                            .stride = {1, 2, 1}, .pad_low = {1, 1, 0}, .pad_high = {1, 1, 0});
+}
+
+static weft_value conv_transposed(parity_builder *b)
+{
+    weft_value x = image(b), w = parity_variable(b, "w", weft_shape_of(3, 3, 4, 6));
+    return weft_transposed_convolution(x, w, .bias = parity_variable(b, "b", weft_shape_of(4)),
+                                       .stride = {2, 3}, .pad_low = {1, 0}, .pad_high = {1, 0},
+                                       .output_padding = {1, 2});
+}
+
+static weft_value conv_transposed_grouped(parity_builder *b)
+{
+    weft_value x = image(b), w = parity_variable(b, "w", weft_shape_of(2, 3, 2, 6));
+    return weft_transposed_convolution(x, w, .stride = {2, 2}, .dilation = {2, 1}, .groups = 2);
+}
+
+static weft_value max_pool(parity_builder *b)
+{
+    return weft_max_pool(image(b), .window = {3, 3}, .stride = {2, 2}, .pad_low = {1, 1},
+                         .pad_high = {1, 1});
+}
+
+static weft_value max_pool_ceil(parity_builder *b)
+{
+    return weft_max_pool(image(b), .window = {2, 3}, .stride = {2, 2}, .ceil_mode = true);
+}
+
+static weft_value average_pool(parity_builder *b)
+{
+    return weft_average_pool(image(b), .window = {3, 3}, .stride = {2, 2}, .pad_low = {1, 1},
+                             .pad_high = {1, 1});
+}
+
+static weft_value average_pool_ceil(parity_builder *b)
+{
+    return weft_average_pool(image(b), .window = {3, 2}, .stride = {2, 2}, .pad_low = {1, 1},
+                             .pad_high = {1, 1}, .ceil_mode = true, .count_include_pad = true);
+}
+
+static weft_value max_pool_3d(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 5, 6, 4, 3));
+    return weft_max_pool(x, .window = {2, 3, 2}, .stride = {1, 2, 2});
+}
+
+static weft_value global_average(parity_builder *b)
+{
+    return weft_global_average_pool(image(b));
+}
+
+static weft_value batch_norm(parity_builder *b)
+{
+    return weft_batch_norm(image(b), .name = "bn");
+}
+
+static weft_value dense(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(7, 13));
+    return weft_dense(x, .units = 19, .name = "fc");
+}
+
+static weft_value matmul(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(3, 7, 5));
+    weft_value y = parity_input(b, "y", weft_shape_of(3, 4, 7));
+    return weft_matmul(x, y, .transpose_a = true, .transpose_b = true);
+}
+
+static weft_value divide_broadcast(parity_builder *b)
+{
+    weft_value x = image(b), y = parity_input(b, "y+", weft_shape_of(8, 1));
+    return weft_divide(x, y);
+}
+
+static weft_value elementwise(parity_builder *b)
+{
+    weft_value x = image(b), y = parity_input(b, "y+", weft_shape_of(2, 9, 8, 6));
+    weft_value sum = weft_add(weft_log(y), weft_exp(weft_scale(x, 0.3)));
+    return weft_multiply(weft_subtract(sum, weft_sqrt(y)), weft_rsqrt(weft_offset(y, 1.0)));
+}
+
+static weft_value activations(parity_builder *b)
+{
+    weft_value x = image(b);
+    weft_value y = weft_add(weft_relu(x), weft_leaky_relu(weft_negate(x), .slope = 0.1));
+    y = weft_add(y, weft_multiply(weft_sigmoid(x), weft_tanh(x)));
+    return weft_add(y, weft_swish(x));
+}
+
+static weft_value softmax(parity_builder *b)
+{
+    return weft_softmax(image(b));
+}
+
+static weft_value shapes(parity_builder *b)
+{
+    weft_value x = image(b), parts[2];
+    weft_value y = parity_input(b, "y", weft_shape_of(2, 9, 8, 3));
+    weft_split(x, 3, (int64_t[]){4, 2}, 2, parts);
+    weft_value z = weft_concat((weft_value[]){parts[1], y, parts[0]}, 3, 3);
+    z = weft_pad(weft_slice(z, .begin = {0, 1, 2, 0}, .size = {0, 6, 0, 0}), .before = {0, 1},
+                 .after = {0, 0, 2}, .value = 0.5);
+    return weft_transpose(z, (int[]){0, 2, 1, 3}, 4);
+}
+
+static weft_value reductions(parity_builder *b)
+{
+    weft_value x = image(b);
+    weft_value y = weft_sum(x, .axes = {1, 2}, .axis_count = 2, .keep_dims = true);
+    weft_value z = weft_mean(x, .axes = {3}, .axis_count = 1, .keep_dims = true);
+    return weft_add(weft_multiply(y, z),
+                    weft_max(x, .axes = {0}, .axis_count = 1, .keep_dims = true));
+}
+
+static weft_value sparse_cross_entropy(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(4, 3, 11));
+    return weft_sparse_cross_entropy(x, parity_labels(b, "t", weft_shape_of(4, 3), 11));
+}
+
+static weft_value cross_entropy(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(5, 11));
+    weft_value t = parity_input(b, "y", weft_shape_of(5, 11));
+    return weft_cross_entropy(x, weft_softmax(t));
+}
+
+static weft_value binary_cross_entropy(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(5, 11));
+    return weft_binary_cross_entropy(x, weft_sigmoid(parity_input(b, "y", weft_shape_of(5, 11))));
+}
+
+static weft_value mean_squared_error(parity_builder *b)
+{
+    return weft_mean_squared_error(image(b), parity_input(b, "y", weft_shape_of(2, 9, 8, 6)));
+}
+
+#define TRAIN .mode = WEFT_TRAIN
+
+const parity_case parity_op_cases[] = {
+    {"conv valid", conv_valid, "cl(F.conv2d(cf(x), f(w)))"},
+    {"conv with bias", conv_bias, "cl(F.conv2d(cf(x), f(w), b, padding=1))"},
+    {"conv strided", conv_strided, "cl(F.conv2d(cf(x), f(w), stride=(2, 3), padding=(1, 2)))"},
+    {"conv dilated", conv_dilated, "cl(F.conv2d(cf(x), f(w), dilation=(2, 3), padding=(2, 1)))"},
+    {"conv grouped", conv_grouped, "cl(F.conv2d(cf(x), f(w), groups=3, padding=1))"},
+    {"conv depthwise", conv_depthwise, "cl(F.conv2d(cf(x), f(w), groups=6, stride=2, padding=1))"},
+    {"conv same", conv_same, "cl(F.conv2d(cf(x), f(w), padding='same'))"},
+    {"conv pointwise", conv_pointwise, "cl(F.conv2d(cf(x), f(w)))"},
+    {"conv 1d", conv_1d, "cl(F.conv1d(cf(x), f(w), stride=2, padding=1))"},
+    {"conv 3d", conv_3d, "cl(F.conv3d(cf(x), f(w), stride=(1, 2, 1), padding=(1, 1, 0)))"},
+    {"conv transposed", conv_transposed,
+     "cl(F.conv_transpose2d(cf(x), f(w), b, stride=(2, 3), padding=(1, 0), output_padding=(1, "
+     "2)))"},
+    {"conv transposed, grouped", conv_transposed_grouped,
+     "cl(F.conv_transpose2d(cf(x), f(w), stride=2, dilation=(2, 1), groups=2))"},
+    {"max pool", max_pool, "cl(F.max_pool2d(cf(x), 3, 2, 1))"},
+    {"max pool, ceil", max_pool_ceil, "cl(F.max_pool2d(cf(x), (2, 3), 2, ceil_mode=True))"},
+    {"average pool", average_pool, "cl(F.avg_pool2d(cf(x), 3, 2, 1, count_include_pad=False))"},
+    {"average pool, ceil", average_pool_ceil,
+     "cl(F.avg_pool2d(cf(x), (3, 2), 2, 1, ceil_mode=True, count_include_pad=True))"},
+    {"max pool 3d", max_pool_3d, "cl(F.max_pool3d(cf(x), (2, 3, 2), (1, 2, 2)))"},
+    {"global average pool", global_average, "x.mean((1, 2))"},
+    {"batch norm", batch_norm,
+     "cl(F.batch_norm(cf(x), bn_running_mean, bn_running_var, bn_weight, bn_bias, True))", TRAIN},
+    {"batch norm, inference", batch_norm,
+     "cl(F.batch_norm(cf(x), bn_running_mean, bn_running_var, bn_weight, bn_bias, False))"},
+    {"dense", dense, "F.linear(x, fc_weight.T, fc_bias)"},
+    {"matmul", matmul, "x.transpose(1, 2) @ y.transpose(1, 2)"},
+    {"divide, broadcast", divide_broadcast, "x / y"},
+    {"elementwise", elementwise, "(y.log() + (0.3 * x).exp() - y.sqrt()) * (y + 1).rsqrt()"},
+    {"activations", activations,
+     "F.relu(x) + F.leaky_relu(-x, 0.1) + x.sigmoid() * x.tanh() + F.silu(x)"},
+    {"softmax", softmax, "x.softmax(-1)"},
+    {"shapes", shapes,
+     "F.pad(torch.cat((x[..., 4:], y, x[..., :4]), 3)[:, 1:7, 2:], (0, 0, 0, 2, 1, 0), value=0.5)"
+     ".transpose(1, 2)"},
+    {"reductions", reductions,
+     "x.sum((1, 2), keepdim=True) * x.mean(3, keepdim=True) + x.amax(0, keepdim=True)"},
+    {"sparse cross-entropy", sparse_cross_entropy,
+     "F.cross_entropy(x.reshape(12, 11), t.reshape(12).long())"},
+    {"cross-entropy", cross_entropy, "F.cross_entropy(x, y.softmax(-1))"},
+    {"binary cross-entropy", binary_cross_entropy,
+     "F.binary_cross_entropy_with_logits(x, y.sigmoid())"},
+    {"mean squared error", mean_squared_error, "F.mse_loss(x, y)"},
+    {0},
+};

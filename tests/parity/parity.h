@@ -1,0 +1,34 @@
+/* Cases that are computed by weft and by PyTorch from the same numbers: see compare.py. */
+#ifndef WEFT_TESTS_PARITY_H
+#define WEFT_TESTS_PARITY_H
+
+#include "weft/weft.h"
+
+/* What a case is built with. Named inputs and variables get the same numbers on both sides. */
+typedef struct parity_builder {
+    weft_graph *graph;
+    weft_value input[8];
+    int32_t below[8]; /* of integer inputs: values in [0, below) */
+    int inputs;
+} parity_builder;
+
+/* A real input, standard normal; or, named ending in '+', in [0.5, 2]. */
+weft_value parity_input(parity_builder *builder, const char *name, weft_shape shape);
+weft_value parity_labels(parity_builder *builder, const char *name, weft_shape shape,
+                         int32_t below);
+/* A trainable variable, normal with a standard deviation of 0.5. */
+weft_value parity_variable(parity_builder *builder, const char *name, weft_shape shape);
+
+typedef struct parity_case {
+    const char *name;
+    /* Returns the result; for networks a loss, which is then minimized by one step of SGD with momentum
+     * 0.9, learning rate 0.1 and weight decay 0.01. */
+    weft_value (*build)(parity_builder *builder);
+    const char *torch; /* the same as a Python expression; compare.py says what its names are */
+    bool update;
+    weft_mode mode;
+} parity_case;
+
+extern const parity_case parity_op_cases[], parity_network_cases[]; /* end with a NULL name */
+
+#endif
