@@ -83,9 +83,10 @@ static weft_status allocate(weft_ir *ir, const bool *needed)
         values += needed[i] ? (size_t)node->outputs : 0;
         inputs += needed[i] ? (size_t)node->inputs : 0;
     }
-    /* The view pass may add one copy, a node and a value, for each input. */
-    ir->node_capacity = (int)(nodes + inputs);
-    ir->value_capacity = (int)(values + inputs);
+    /* The view pass may add one copy, a node and a value, for each input and each fetch. */
+    size_t copies = inputs + (size_t)ir->options->fetches;
+    ir->node_capacity = (int)(nodes + copies);
+    ir->value_capacity = (int)(values + copies);
     ir->storage_capacity = ir->node_capacity + ir->value_capacity;
     ir->node = weft_pool_array(&ir->scratch, (size_t)ir->node_capacity, sizeof(*ir->node));
     ir->value = weft_pool_array(&ir->scratch, (size_t)ir->value_capacity, sizeof(*ir->value));

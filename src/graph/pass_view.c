@@ -103,31 +103,31 @@ static void place_value(weft_ir *ir, int value, int into, const weft_tensor *vie
     ir->value[value].placed = true;
 }
 
-/* A node that copies an input of a concat which cannot be produced in place. */
-static weft_status insert_copy(weft_ir *ir, weft_ir_node *concat, int input)
+/* Appends a node that copies a value; name and graph_node are those of `node`. Returns the new value,
+ * which lies where the old one does, or -1 when memory is short. */
+static int append_copy(weft_ir *ir, const weft_ir_node *node, int value)
 {
-    weft_ir_node *node = &ir->node[ir->nodes];
+    weft_ir_node *copier = &ir->node[ir->nodes];
     int copy = ir->values;
-    *node = (weft_ir_node){.op = &weft_copy_op,
-                           .name = concat->name,
-                           .graph_node = concat->graph_node,
-                           .inputs = 1,
-                           .outputs = 1,
-                           .workspace = -1};
-    node->input = weft_pool_array(&ir->scratch, 2, sizeof(int));
-    if (!node->input)
-        return weft_ir_out_of_memory(ir);
-    node->output = node->input + 1;
-    node->input[0] = concat->input[input];
-    node->output[0] = copy;
-    ir->value[copy] = ir->value[concat->input[input]];
+    *copier = (weft_ir_node){.op = &weft_copy_op,
+                             .name = node->name,
+                             .graph_node = node->graph_node,
+                             .inputs = 1,
+                             .outputs = 1,
+                             .workspace = -1};
+    copier->input = weft_pool_array(&ir->scratch, 2, sizeof(int));
+    if (!copier->input)
+        return -1;
+    copier->output = copier->input + 1;
+    copier->input[0] = value;
+    copier->output[0] = copy;
+    ir->value[copy] = ir->value[value];
     ir->value[copy].producer = ir->nodes++;
     ir->value[copy].fetched = false;
     ir->value[copy].needed = true;
     ir->forward[copy] = copy;
     ir->values++;
-    concat->input[input] = copy;
-    return WEFT_OK;
+    return copy;
 }
 
 static weft_status place_inputs(weft_ir *ir, weft_ir_node *node)
@@ -152,8 +152,10 @@ static weft_status place_inputs(weft_ir *ir, weft_ir_node *node)
             return weft_error_set(ir->error, WEFT_ERROR_INTERNAL,
                                   "%s \"%s\": input %d has no place in the output", node->op->name,
                                   node->name, k);
-        if (!inside[k])
-            WEFT_TRY(insert_copy(ir, node, k));
+        int copy = inside[k] ? node->input[k] : append_copy(ir, node, node->input[k]);
+        if (copy < 0)
+            return weft_ir_out_of_memory(ir);
+        node->input[k] = copy;
         view.data = NULL;
         place_value(ir, node->input[k], node->output[0], &view, offset);
     }
@@ -190,11 +192,43 @@ static bool make_views(weft_ir *ir, weft_ir_node *node, weft_tensor *tensors)
     return true;
 }
 
-weft_status weft_pass_view(weft_ir *ir)
+/* ---- Fetches ---- */
+
+static void make_dense(weft_tensor *tensor)
 {
-    give_storages(ir);
-    if (ir->options->without & 1u << WEFT_PASS_VIEW)
-        return WEFT_OK;
+    int64_t stride = 1;
+    for (int d = tensor->rank - 1; d >= 0; d--) {
+        tensor->stride[d] = stride;
+        stride *= tensor->extent[d];
+    }
+}
+
+/* What the caller feeds is his; a fetch that turns out to be a feed, or a view of one, is a copy. */
+static weft_status copy_fetched_feeds(weft_ir *ir)
+{
+    for (int v = 0, values = ir->values; v < values; v++) {
+        const weft_ir_value *value = &ir->value[v];
+        if (!value->fetched || value->storage < 0 ||
+            ir->storage[value->storage].place != WEFT_PLACE_FEED)
+            continue;
+        int copy = append_copy(ir, &ir->node[value->producer], v);
+        if (copy < 0)
+            return weft_ir_out_of_memory(ir);
+        weft_ir_value *fetched = &ir->value[copy];
+        make_dense(&fetched->tensor);
+        weft_storage storage = {.bytes = tensor_bytes(&fetched->tensor),
+                                .node = fetched->graph_node};
+        fetched->storage = weft_ir_add_storage(ir, storage);
+        fetched->offset = 0;
+        fetched->fetched = true;
+        ir->value[v].fetched = false;
+        ir->forward[v] = copy;
+    }
+    return WEFT_OK;
+}
+
+static weft_status share_storages(weft_ir *ir)
+{
     for (int i = ir->nodes - 1; i >= 0; i--) /* outer concats first, so that inner ones nest */
         if (!ir->node[i].gone && ir->node[i].op->place)
             WEFT_TRY(place_inputs(ir, &ir->node[i]));
@@ -210,4 +244,12 @@ weft_status weft_pass_view(weft_ir *ir)
             node->alias = node->gone = true;
     }
     return WEFT_OK;
+}
+
+weft_status weft_pass_view(weft_ir *ir)
+{
+    give_storages(ir);
+    if (!(ir->options->without & 1u << WEFT_PASS_VIEW))
+        WEFT_TRY(share_storages(ir));
+    return copy_fetched_feeds(ir);
 }
