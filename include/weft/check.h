@@ -63,6 +63,7 @@ typedef struct weft_check_op_options {
     double gradient_tolerance; /* 0: 1e-7 */
     double float_tolerance; /* of float32 against float64, relative to a tensor's norm; 0: 1e-5 */
     bool first_order_only;  /* where the nodes of the gradient have no gradients */
+    bool programs_only;     /* no gradient checks: for a second instruction set, say */
 } weft_check_op_options;
 
 typedef struct weft_check_op_report {
@@ -74,11 +75,12 @@ typedef struct weft_check_op_report {
     double float_error;    /* the worst of float32 against float64 */
 } weft_check_op_report;
 
-/* Checks an op on each of its samples, in infer and in train mode: gradients of first and second order
- * (unless WEFT_OP_NO_GRADIENT is set or the op writes variables), float32 against float64, and equal
- * bits for 1, 2 and 3 threads, without each pass that must not change bits, with freed memory
- * poisoned, and for operands at odd addresses; each plan is verified. The first failure's message
- * names the case. An op without samples fails. options and report may be NULL. */
+/* Checks an op on each of its samples, in train mode, and in infer mode where that computes something
+ * else: gradients of first and second order (unless WEFT_OP_NO_GRADIENT is set, or the op writes variables
+ * and has no gradient), float32 against float64, and equal bits for 1, 2 and 3 threads, without each pass
+ * that must not change bits, with freed memory poisoned, and for feeds at odd addresses. Each plan is
+ * verified. The first failure's message names the case. An op without samples fails. options and report
+ * may be NULL. */
 WEFT_API weft_status weft_check_op(weft_context *context, const weft_op *op,
                                    const weft_check_op_options *options,
                                    weft_check_op_report *report, weft_error *error);

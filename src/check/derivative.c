@@ -13,32 +13,45 @@ static void move(const weft_line *line, double t)
         line->x[i] = line->start[i] + t * line->direction[i];
 }
 
+/* The difference of each output is taken before they are summed, so that outputs that do not change add
+ * no rounding. *noise is about what the others' rounding comes to; where none changes, what a change must
+ * exceed to show. */
 static weft_status central_difference(const weft_line *line, const weft_function *function,
-                                      double h, double *difference, double *magnitude,
+                                      double h, double *difference, double *noise,
                                       weft_error *error)
 {
-    double above = 0, below = 0;
+    double *above = function->room, *below = above + function->outputs;
     move(line, h);
-    weft_status status = function->evaluate(function->user, &above, magnitude, error);
+    weft_status status = function->evaluate(function->user, above, error);
     if (status == WEFT_OK) {
         move(line, -h);
-        status = function->evaluate(function->user, &below, magnitude, error);
+        status = function->evaluate(function->user, below, error);
     }
     move(line, 0);
-    *difference = (above - below) / (2 * h);
-    return status;
+    WEFT_TRY(status);
+    long double sum = 0, changing = 0, all = 0;
+    for (int64_t i = 0; i < function->outputs; i++) {
+        long double change = (long double)above[i] - below[i];
+        long double size = (long double)function->weight[i] * above[i];
+        sum += function->weight[i] * change;
+        all += size * size;
+        changing += change != 0 ? size * size : 0;
+    }
+    *difference = (double)(sum / (2 * h));
+    *noise = 2 * DBL_EPSILON * (double)sqrtl(changing > 0 ? changing : all) / h;
+    return WEFT_OK;
 }
 
 /* Richardson's extrapolation of D(h) = f' + a h^2 + b h^4 + ... from h, h/2 and h/4. */
 static weft_status extrapolate(const weft_line *line, const weft_function *function, double h,
                                weft_derivative *derivative, weft_error *error)
 {
-    double d[3], magnitude = 0;
+    double d[3], noise = 0;
     for (int i = 0; i < 3; i++)
-        WEFT_TRY(central_difference(line, function, ldexp(h, -i), &d[i], &magnitude, error));
+        WEFT_TRY(central_difference(line, function, ldexp(h, -i), &d[i], &noise, error));
     double coarse = (4 * d[1] - d[0]) / 3, fine = (4 * d[2] - d[1]) / 3;
     derivative->value = (16 * fine - coarse) / 15;
-    derivative->noise = 4 * DBL_EPSILON * magnitude / (h / 4);
+    derivative->noise = noise;
     derivative->accuracy = fabs(fine - coarse) + derivative->noise;
     return WEFT_OK;
 }

@@ -6,6 +6,7 @@
 #include "check/derivative.h"
 #include "check/draw.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -38,6 +39,9 @@ typedef struct check {
     target *target;
     int targets;
     weft_program *forward, *backward;
+    weft_function function;
+    double *room; /* of function */
+    size_t room_count;
     weft_gradcheck_report *report;
     weft_error *error;
 } check;
@@ -128,6 +132,7 @@ static weft_status compile(check *c, const weft_value *fetch, int fetches, weft_
         .fetch = fetch,
         .fetches = fetches,
         .batch = c->options.batch,
+        .threads = 1, /* the float64 forms run in one piece */
         .no_writes = true,
     };
     return weft_compile(c->graph, c->state, &options, program, c->error);
@@ -142,24 +147,37 @@ static weft_status run(check *c, weft_program *program, weft_error *error)
     return weft_run(program, c->feed, count, NULL, error);
 }
 
-/* y contracted with the seeds: the function whose derivatives are compared. */
-static weft_status evaluate(void *user, double *value, double *magnitude, weft_error *error)
+/* All outputs, one after the other: the function whose derivatives are compared. */
+static weft_status evaluate(void *user, double *y, weft_error *error)
 {
     check *c = user;
     WEFT_TRY(run(c, c->forward, error));
     c->report->runs++;
-    long double sum = 0, sizes = 0;
     for (int i = 0; i < c->outputs; i++) {
-        const double *y = weft_fetch(c->forward, c->y[i]).data;
-        const double *seed = find_input(c, c->seed[i])->data;
         int64_t elements = bound_elements(c, c->y[i]);
-        for (int64_t j = 0; j < elements; j++) {
-            sum += (long double)y[j] * seed[j];
-            sizes += fabsl((long double)y[j] * seed[j]);
-        }
+        memcpy(y, weft_fetch(c->forward, c->y[i]).data, (size_t)elements * sizeof(double));
+        y += elements;
     }
-    *value = (double)sum;
-    *magnitude = (double)sizes;
+    return WEFT_OK;
+}
+
+/* The weights of the outputs, one after the other, and room for two evaluations behind them. */
+static weft_status make_function(check *c)
+{
+    int64_t elements = 0;
+    for (int i = 0; i < c->outputs; i++)
+        elements += bound_elements(c, c->y[i]);
+    c->room_count = 3 * (size_t)elements;
+    c->room = weft_allocate_array(c->context, c->room_count, sizeof(double));
+    if (!c->room)
+        return weft_out_of_memory(c->error, c->room_count * sizeof(double));
+    double *weight = c->room;
+    for (int i = 0; i < c->outputs; i++) {
+        const fed_input *seed = find_input(c, c->seed[i]);
+        memcpy(weight, seed->data, seed->bytes);
+        weight += seed->bytes / sizeof(double);
+    }
+    c->function = (weft_function){evaluate, c, elements, c->room, weight};
     return WEFT_OK;
 }
 
@@ -177,9 +195,8 @@ static double root_mean_square(const double *x, int64_t count)
 static weft_status probe(check *c, const weft_line *line, double analytic, double goal,
                          int64_t element, comparison *sums)
 {
-    weft_function function = {evaluate, c};
     weft_derivative numeric;
-    WEFT_TRY(weft_line_derivative(line, &function, c->options.step, goal, &numeric, c->error));
+    WEFT_TRY(weft_line_derivative(line, &c->function, c->options.step, goal, &numeric, c->error));
     double difference = fabs(numeric.value - analytic);
     sums->difference += difference * difference;
     sums->analytic += analytic * analytic;
@@ -245,7 +262,7 @@ static weft_status probe_target(check *c, const target *t, const double *gradien
 static void judge(check *c, const target *t, const comparison *sums)
 {
     weft_gradcheck_report *report = c->report;
-    double floor = sqrt(sums->noise) / c->options.tolerance;
+    double floor = fmax(sqrt(sums->noise) / c->options.tolerance, DBL_MIN);
     double size = sqrt(fmax(sums->analytic, sums->numeric));
     double error = sqrt(sums->difference) / fmax(size, floor);
     if (size < floor)
@@ -327,6 +344,7 @@ static weft_status compare_programs(check *c, weft_value *fetch)
     WEFT_TRY(compile(c, c->y, c->outputs, &c->forward));
     WEFT_TRY(compile(c, fetch, fetches, &c->backward));
     WEFT_TRY(run(c, c->backward, c->error));
+    WEFT_TRY(make_function(c));
     for (int i = 0; i < c->targets; i++) {
         WEFT_TRY(locate_target(c, &c->target[i]));
         WEFT_TRY(check_target(c, &c->target[i]));
@@ -427,6 +445,7 @@ static void finish(check *c)
     weft_program_destroy(c->backward);
     if (!c->options.state)
         weft_state_destroy(c->state);
+    weft_release_array(c->context, c->room, c->room_count, sizeof(double));
     weft_release_array(c->context, c->feed, c->inputs, sizeof(*c->feed));
     weft_release_array(c->context, c->target, (size_t)c->targets, sizeof(*c->target));
     for (size_t i = 0; i < c->inputs; i++)
