@@ -40,7 +40,7 @@ static weft_value halve(weft_value x)
                          .pad_high = {1, 1});
 }
 
-weft_value inception_small(weft_value image, int classes)
+weft_value inception_small(weft_value image, int classes, double dropout)
 {
     weft_value x = conv(image, "stem", 32, 3);
     x = inception_cell(x, (cell){"3a", 16, 16, 32, 8, 8, 8});
@@ -48,6 +48,6 @@ weft_value inception_small(weft_value image, int classes)
     x = inception_cell(x, (cell){"4a", 40, 24, 48, 8, 16, 16});
     x = halve(inception_cell(x, (cell){"4b", 40, 32, 64, 12, 24, 24}));
     x = inception_cell(x, (cell){"5a", 48, 48, 96, 16, 32, 32});
-    x = weft_dropout(weft_global_average_pool(x), .rate = 0.2);
+    x = weft_dropout(weft_global_average_pool(x), .rate = dropout);
     return weft_dense(x, .name = "fc", .units = classes);
 }

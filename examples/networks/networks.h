@@ -16,8 +16,9 @@ weft_value resnet_large(weft_value image, int depth, int classes);
 
 /* An Inception network for images of 28 to 32 pixels: logits [N, classes]. Cells of four branches with
  * 1x1 bottlenecks, as in Szegedy et al. 2014, "Going deeper with convolutions", figure 2b, with batch norm
- * and two 3x3 in place of the 5x5 (Szegedy et al. 2015, "Rethinking the Inception architecture", figure 5). */
-weft_value inception_small(weft_value image, int classes);
+ * and two 3x3 in place of the 5x5 (Szegedy et al. 2015, "Rethinking the Inception architecture", figure
+ * 5); dropout is the rate before the classifier. */
+weft_value inception_small(weft_value image, int classes, double dropout);
 
 /* U-Net: a logit for each pixel and class, [N, H, W, classes]. Ronneberger et al. 2015, with batch norm,
  * 'same' padding and `width` filters at the top of `levels` levels; H and W must be multiples of
