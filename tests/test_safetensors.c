@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config.h"
 #include "support/allocator.h"
 #include "weft/weft.h"
 
@@ -137,8 +136,6 @@ static void expect_load(model *m, const weft_load_options *options, weft_status 
     cr_expect(status == WEFT_OK || strstr(error.message, says), "not \"%s\" but \"%s\"", says,
               error.message);
 }
-
-#ifdef WEFT_HAVE_JANSSON
 
 /* ---- Round trips ---- */
 
@@ -534,16 +531,3 @@ Test(safetensors, every_allocation_fails_once)
     model_destroy(&before);
     model_destroy(&other);
 }
-
-#else
-
-Test(safetensors, not_in_this_build)
-{
-    model m = model_create(WEFT_FLOAT32, 1);
-    weft_error error = {0};
-    expect_load(&m, &any, WEFT_ERROR_UNSUPPORTED, "jansson");
-    cr_expect_eq(weft_state_save(m.state, path, NULL, &error), WEFT_ERROR_UNSUPPORTED);
-    model_destroy(&m);
-}
-
-#endif

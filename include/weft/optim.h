@@ -83,7 +83,8 @@ typedef struct weft_global_norm_options {
     const char *name; /* NULL: "global_norm" */
 } weft_global_norm_options;
 
-/* The Euclidean norm of `count` real values taken as one vector, of rank 0. The sum's order is fixed. */
+/* The Euclidean norm of `count` real values taken as one vector, of rank 0. The order of summation is
+ * fixed. Its gradient is NaN where all elements are 0. */
 WEFT_API weft_value weft_global_norm(weft_graph *graph, const weft_value *value, int count,
                                      const weft_global_norm_options *options);
 

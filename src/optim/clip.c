@@ -2,6 +2,7 @@
 #include "kernels/update.h"
 #include "ops/ops.h"
 #include "ops/rules.h"
+#include "weft/arithmetic.h"
 #include "weft/optim.h"
 
 #include <math.h>
@@ -14,6 +15,15 @@ static bool infer_norm(weft_infer *infer)
         if (!weft_infer_real(infer, i, "input"))
             return false;
     return true;
+}
+
+/* d norm / d x = x / norm; NaN where all elements are zero. */
+static void norm_gradient(weft_gradient_call *call)
+{
+    weft_value factor = weft_divide(call->output_gradient[0], call->output[0]);
+    for (int i = 0; i < call->inputs; i++)
+        if (call->wanted[i])
+            call->input_gradient[i] = weft_multiply(call->input[i], factor);
 }
 
 static void norm_f64(const weft_operands *operands)
@@ -156,6 +166,7 @@ const weft_op weft_global_norm_op = {
     .max_inputs = -1,
     .outputs = 1,
     .infer = infer_norm,
+    .gradient = norm_gradient,
     .run_f64 = norm_f64,
     .bind = norm_bind,
     .cost = norm_cost,
