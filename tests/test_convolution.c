@@ -320,6 +320,14 @@ Test(convolution, output_gradient_of_another_shape)
     test_expect_error(&bench, "output gradient [N,8,4] must have the convolution's shape [N,6,4]");
 }
 
+Test(convolution, gradients_take_no_bias)
+{
+    weft_value x = input(weft_shape_of(WEFT_BATCH, 8, 2)), w = variable(weft_shape_of(3, 2, 4));
+    weft_convolution_filter_gradient(x, input(weft_shape_of(WEFT_BATCH, 6, 4)), w,
+                                     .bias = variable(weft_shape_of(4)));
+    test_expect_error(&bench, "convolution_filter_gradient takes no bias");
+}
+
 /* ---- Labels ---- */
 
 Test(convolution, label_says_what_is_not_the_default)
@@ -333,6 +341,7 @@ Test(convolution, label_says_what_is_not_the_default)
         {{.stride = {2, 1}, .padding = WEFT_SAME}, "3x3 /2x1 same"},
         {{.flip_filter = true, .pad_low = {1, 1}, .pad_high = {1, 1}}, "3x3 flipped p1"},
         {{.pad_high = {1, 1}}, "3x3 p0+1"},
+        {{.stride = {2, 3}, .output_padding = {1, 2}}, "3x3 /2x3 out+1x2"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char text[64];

@@ -9,7 +9,8 @@ weft_value weft_convolution_filter_gradient(weft_value x, weft_value dy, weft_va
                                             const weft_convolution_options *options)
 {
     weft_value input[] = {x, dy, w_like};
-    return weft_convolution_build(&weft_convolution_filter_gradient_op, options, w_like, input, 3);
+    return weft_convolution_build_like(&weft_convolution_filter_gradient_op, options, w_like,
+                                       input);
 }
 
 static bool infer(weft_infer *infer)

@@ -31,8 +31,8 @@ static void make_attributes(const weft_convolution_options *options, weft_shape 
     attributes->padding = (int32_t)(unsaid ? WEFT_EXPLICIT : options->padding);
 }
 
-weft_value weft_convolution_build(const weft_op *op, const weft_convolution_options *options,
-                                  weft_value w, const weft_value *input, int inputs)
+static weft_value build(const weft_op *op, const weft_convolution_options *options, weft_value w,
+                        const weft_value *input, int inputs)
 {
     static const weft_convolution_options defaults;
     weft_convolution_attributes attributes;
@@ -48,7 +48,15 @@ weft_value weft_convolution_build_biased(const weft_op *op, const weft_convoluti
 {
     bool biased = options != NULL && !weft_is_null(options->bias);
     weft_value input[] = {first, w, biased ? options->bias : first};
-    return weft_convolution_build(op, options, w, input, biased ? 3 : 2);
+    return build(op, options, w, input, biased ? 3 : 2);
+}
+
+weft_value weft_convolution_build_like(const weft_op *op, const weft_convolution_options *options,
+                                       weft_value w, const weft_value *input)
+{
+    if (options != NULL && !weft_is_null(options->bias))
+        return weft_graph_fail(w.graph, WEFT_ERROR_ARGUMENT, "%s takes no bias", op->name);
+    return build(op, options, w, input, 3);
 }
 
 static weft_value solve(const weft_op *op, const weft_gradient_call *call, const weft_value *input,

@@ -18,12 +18,13 @@ typedef struct weft_convolution_attributes {
     int32_t output_padding[WEFT_MAX_SPATIAL];
 } weft_convolution_attributes;
 
-/* Appends a node of the family with attributes made of options (NULL: defaults) and the filter's shape. */
-weft_value weft_convolution_build(const weft_op *op, const weft_convolution_options *options,
-                                  weft_value w, const weft_value *input, int inputs);
-/* The same for an op with two operands, the second a filter, and the bias of options, if any, as third. */
+/* Appends a node of the family with attributes made of options (NULL: defaults) and the filter's shape.
+ * The second operand is a filter, and the bias of options, if any, the third. */
 weft_value weft_convolution_build_biased(const weft_op *op, const weft_convolution_options *options,
                                          weft_value first, weft_value w);
+/* The same for three operands; w is the one with the filter's shape. A bias is an error. */
+weft_value weft_convolution_build_like(const weft_op *op, const weft_convolution_options *options,
+                                       weft_value w, const weft_value *input);
 
 /* For gradient rules: the family solved for y, x and w, with the attributes of the node whose rule it is.
  * The result has the shape of the value called like. */

@@ -11,7 +11,7 @@ weft_value weft_convolution_input_gradient(weft_value dy, weft_value w, weft_val
                                            const weft_convolution_options *options)
 {
     weft_value input[] = {dy, w, x_like};
-    return weft_convolution_build(&weft_convolution_input_gradient_op, options, w, input, 3);
+    return weft_convolution_build_like(&weft_convolution_input_gradient_op, options, w, input);
 }
 
 weft_value weft_transposed_convolution(weft_value x, weft_value w,

@@ -44,4 +44,5 @@ void weft_convolution_label(const void *attributes_bytes, char *text, size_t siz
     add_entries(text, size, " p", attributes->pad_low, spatial, symmetric ? 0 : -1);
     if (!symmetric)
         add_entries(text, size, "+", attributes->pad_high, spatial, -1);
+    add_entries(text, size, " out+", attributes->output_padding, spatial, 0);
 }
