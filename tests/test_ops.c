@@ -79,7 +79,7 @@ Test(ops, have_names_of_their_own)
     for (int i = 0; weft_builtin_op(i); i++, count++)
         for (int j = 0; j < i; j++)
             cr_expect_str_neq(weft_builtin_op(i)->name, weft_builtin_op(j)->name);
-    cr_expect_geq(count, 50);
+    cr_expect_gt(count, 0);
     cr_expect_null(weft_builtin_op(count));
     cr_expect_null(weft_builtin_op(-1));
 }

@@ -350,7 +350,7 @@ weft_status weft_check_op(weft_context *context, const weft_op *op,
         .error = error,
     };
     if (check.options.float_tolerance == 0)
-        check.options.float_tolerance = 1e-5;
+        check.options.float_tolerance = 2e-6;
     *check.report = (weft_check_op_report){0};
     for (bool found = true; found; check.index++) {
         WEFT_TRY(check_case(&check, &found));
