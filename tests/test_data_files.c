@@ -223,7 +223,7 @@ Test(data_files, recognizes_the_names_of_mnist)
 {
     static const struct {
         const char *images, *labels;
-        weft_split split;
+        weft_data_split split;
     } names[] = {
         {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", WEFT_SPLIT_TRAIN},
         {"train-images.idx3-ubyte", "train-labels.idx1-ubyte", WEFT_SPLIT_TRAIN},

@@ -30,6 +30,9 @@ WEFT_API weft_value weft_exp(weft_value x);
 /* The natural logarithm. */
 WEFT_API weft_value weft_log(weft_value x);
 
+/* 1 where x equals y, else 0; broadcasts as the four operations. No gradient. */
+WEFT_API weft_value weft_equal(weft_value x, weft_value y);
+
 /* x repeated to the shape of `like`, whose elements are not read. */
 WEFT_API weft_value weft_broadcast_like(weft_value x, weft_value like);
 /* The sum of x over the dimensions along which the shape of `like` would be repeated to that of x: what
@@ -58,6 +61,7 @@ WEFT_API weft_value weft_cast_real(weft_value x, const weft_cast_options *option
 #define weft_rsqrt(x) (weft_rsqrt)(WEFT_HERE(x))
 #define weft_exp(x) (weft_exp)(WEFT_HERE(x))
 #define weft_log(x) (weft_log)(WEFT_HERE(x))
+#define weft_equal(x, y) (weft_equal)(WEFT_HERE(x), y)
 #define weft_broadcast_like(x, like) (weft_broadcast_like)(WEFT_HERE(x), like)
 #define weft_sum_like(x, like) (weft_sum_like)(WEFT_HERE(x), like)
 #define weft_cast_real(x, ...) (weft_cast_real)(WEFT_HERE(x), &(weft_cast_options){__VA_ARGS__})

@@ -19,7 +19,7 @@ typedef struct weft_dataset {
     uint8_t *masks;  /* [count, height, width]; NULL where there are labels */
 } weft_dataset;
 
-typedef enum weft_split { WEFT_SPLIT_TRAIN = 0, WEFT_SPLIT_TEST } weft_split;
+typedef enum weft_data_split { WEFT_SPLIT_TRAIN = 0, WEFT_SPLIT_TEST } weft_data_split;
 
 /* A data set whose arrays are zeroed, to be filled by the caller; with masks, or else with labels. */
 typedef struct weft_dataset_options {
@@ -46,7 +46,7 @@ WEFT_API void weft_dataset_destroy(weft_dataset *dataset);
  *                          cifar-10-batches-bin/
  * IDX files may end in .gz, and may be called train-images.idx3-ubyte as well. */
 WEFT_API weft_status weft_dataset_load_directory(weft_context *context, const char *directory,
-                                                 weft_split split, weft_dataset **dataset,
+                                                 weft_data_split split, weft_dataset **dataset,
                                                  weft_error *error);
 
 /* Reads two IDX files (LeCun's format: two zero bytes, type, rank, big-endian extents, elements; here
@@ -71,7 +71,7 @@ typedef struct weft_generate_options {
     int64_t count; /* of samples; 0: 1000 */
     int64_t size;  /* height and width, at least 16; 0: 32 for shapes, 96 for cells */
     uint64_t seed;
-    weft_split split; /* training and test samples are different ones */
+    weft_data_split split; /* training and test samples are different ones */
 } weft_generate_options;
 
 /* Ten classes of shapes in colour (disc, ring, square, frame, triangle, star, plus, crescent, bow tie,

@@ -3,6 +3,7 @@
 #define WEFT_WEFT_H
 #include "weft/activation.h"
 #include "weft/arithmetic.h"
+#include "weft/array.h"
 #include "weft/check.h"
 #include "weft/context.h"
 #include "weft/convolution.h"
@@ -11,6 +12,7 @@
 #include "weft/dot.h"
 #include "weft/graph.h"
 #include "weft/layers.h"
+#include "weft/loss.h"
 #include "weft/normalization.h"
 #include "weft/op.h"
 #include "weft/optim.h"
@@ -18,6 +20,7 @@
 #include "weft/pooling.h"
 #include "weft/program.h"
 #include "weft/random.h"
+#include "weft/reduction.h"
 #include "weft/safetensors.h"
 #include "weft/schedule.h"
 #include "weft/state.h"

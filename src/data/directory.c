@@ -11,7 +11,7 @@
 
 /* The names of pairs of IDX files, without ".gz". */
 static const struct {
-    weft_split split;
+    weft_data_split split;
     const char *images, *targets;
 } idx_names[] = {
     {WEFT_SPLIT_TRAIN, "train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
@@ -44,7 +44,7 @@ static bool find_idx(const char *directory, const char *name, char path[PATH_MAX
 }
 
 /* Looks for CIFAR-10's files; the number of those found in the first folder that has any. */
-static int find_cifar(const char *directory, weft_split split,
+static int find_cifar(const char *directory, weft_data_split split,
                       char path[CIFAR_TRAIN_FILES][PATH_MAX])
 {
     for (size_t i = 0; i < sizeof(cifar_folders) / sizeof(cifar_folders[0]); i++) {
@@ -65,7 +65,7 @@ static int find_cifar(const char *directory, weft_split split,
 }
 
 weft_status weft_dataset_load_directory(weft_context *context, const char *directory,
-                                        weft_split split, weft_dataset **dataset, weft_error *error)
+                                        weft_data_split split, weft_dataset **dataset, weft_error *error)
 {
     *dataset = NULL;
     if (access(directory, R_OK | X_OK) != 0)

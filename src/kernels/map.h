@@ -31,7 +31,9 @@
     X(TANH, tanh, 1, 1)                                                                            \
     X(TANH_GRADIENT, tanh_gradient, 2, 3)                                                          \
     X(SWISH, swish, 1, 3)                                                                          \
-    X(SWISH_GRADIENT, swish_gradient, 2, 8)
+    X(SWISH_GRADIENT, swish_gradient, 2, 8)                                                        \
+    X(EQUAL, equal, 2, 1)                                                                          \
+    X(BINARY_CROSS_ENTROPY, binary_cross_entropy, 2, 6)
 /* and from other element types: */
 #define WEFT_MAP_TABLE(X)                                                                          \
     WEFT_MAP_FLOAT_TABLE(X)                                                                        \

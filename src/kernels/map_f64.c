@@ -130,6 +130,18 @@ static double map_swish_gradient(operands in)
     return in.x * s * (1 + in.y * (1 - s));
 }
 
+/* As a number: 1 for true. */
+static double map_equal(operands in)
+{
+    return in.x == in.y ? 1 : 0;
+}
+
+/* x is the logit, y the target. */
+static double map_binary_cross_entropy(operands in)
+{
+    return fmax(in.x, 0) - in.x * in.y + log1p(exp(-fabs(in.x)));
+}
+
 static double map_cast_uint8(operands in)
 {
     return in.a * in.x + in.b;

@@ -130,6 +130,17 @@ SIMD_INLINE vfloat map_swish_gradient(operands in)
     return in.x * s * (1 + in.y * (1 - s));
 }
 
+SIMD_INLINE vfloat map_equal(operands in)
+{
+    return vselect(in.x == in.y, vsplat(1), vsplat(0));
+}
+
+SIMD_INLINE vfloat map_binary_cross_entropy(operands in)
+{
+    vfloat magnitude = vmax(in.x, -in.x);
+    return vmax(in.x, vsplat(0)) - in.x * in.y + vlog1p(vexp(-magnitude));
+}
+
 SIMD_INLINE vfloat map_affine(operands in)
 {
     return in.a * in.x + in.b;

@@ -119,6 +119,7 @@ SIMD_INLINE float vsum(vfloat v)
     }
 SIMD_UNARY(vexp, exp, u10)
 SIMD_UNARY(vlog, log, u10)
+SIMD_UNARY(vlog1p, log1p, u10)
 SIMD_UNARY(vtanh, tanh, u10)
 
 /* The processor's own, correctly rounded: many times as fast as SLEEF's. */

@@ -25,9 +25,11 @@ bool weft_map_bind_op(weft_bind *bind);
 void weft_map_cost(const weft_bind *bind, weft_cost *cost);
 
 /* What all elementwise ops of real operands have in their descriptors. */
-#define WEFT_MAP_OP(arity)                                                                         \
+#define WEFT_MAP_OP(arity) WEFT_MAP_OP_FLAGS(arity, 0)
+#define WEFT_MAP_OP_FLAGS(arity, more_flags)                                                       \
     .min_inputs = (arity), .max_inputs = (arity), .outputs = 1,                                    \
-    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS, .in_place = (1u << (arity)) - 1,    \
+    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS | (more_flags),                      \
+    .in_place = (1u << (arity)) - 1,                                                               \
     .run_f64 = weft_map_run_f64, .bind = weft_map_bind_op, .cost = weft_map_cost
 
 /* A case for op tests: build applied to one input of three random shapes; false past the last. */

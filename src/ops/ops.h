@@ -21,5 +21,17 @@ extern const weft_op weft_relu_op, weft_relu_gradient_op, weft_leaky_relu_op, we
 extern const weft_op weft_sigmoid_op, weft_sigmoid_gradient_op, weft_tanh_op, weft_tanh_gradient_op,
     weft_swish_op, weft_swish_gradient_op;
 extern const weft_op weft_dropout_op, weft_is_training_op;
+/* Reductions. */
+extern const weft_op weft_sum_op, weft_mean_op, weft_max_op, weft_argmax_op;
+extern const weft_op weft_divide_by_count_op, weft_equal_op;
+/* Moving elements. */
+extern const weft_op weft_reshape_op, weft_reshape_like_op, weft_transpose_op;
+extern const weft_op weft_slice_op, weft_crop_like_op, weft_embed_like_op, weft_pad_op;
+extern const weft_op weft_split_op, weft_split_like_op, weft_concat_op;
+/* Softmax and losses. */
+extern const weft_op weft_softmax_op, weft_softmax_gradient_op;
+extern const weft_op weft_sparse_cross_entropy_op, weft_sparse_cross_entropy_gradient_op;
+extern const weft_op weft_cross_entropy_op, weft_cross_entropy_gradient_op;
+extern const weft_op weft_binary_cross_entropy_op;
 
 #endif

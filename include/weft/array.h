@@ -1,0 +1,113 @@
+/* Ops that move elements without changing them. Where the compiler can, it runs them as views of their
+ * operand, or (concat) lets the operands be produced in place, and nothing is copied.
+ *
+ * Axes may be negative: -1 is the last dimension. Elements may be of any dtype unless said otherwise. */
+#ifndef WEFT_ARRAY_H
+#define WEFT_ARRAY_H
+
+#include "weft/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Shape ---- */
+
+/* The elements of x, row-major, in another shape: an extent of 0 is that of the same dimension of x, and
+ * one extent may be -1 (WEFT_BATCH): what the others leave of x, which includes an open batch. */
+WEFT_API weft_value weft_reshape(weft_value x, weft_shape shape);
+/* The dimensions from `axis` on as one; [N,7,7,64] from axis 1 is [N,3136]. */
+WEFT_API weft_value weft_flatten(weft_value x, int axis);
+/* x with dimensions of extent 1 at these places of the result. */
+WEFT_API weft_value weft_expand_dims(weft_value x, const int *axes, int count);
+/* The elements of x, row-major, in the shape of `like`, whose elements are not read. */
+WEFT_API weft_value weft_reshape_like(weft_value x, weft_value like);
+
+/* Dimension i of the result is dimension order[i] of x; count must be the rank of x. */
+WEFT_API weft_value weft_transpose(weft_value x, const int *order, int count);
+
+/* ---- Parts ---- */
+
+typedef struct weft_slice_options {
+    const char *name;             /* NULL: "slice" */
+    int64_t begin[WEFT_MAX_RANK]; /* first element, for each dimension; negative: from the end */
+    int64_t size[WEFT_MAX_RANK];  /* elements to take; 0: all that are left */
+    int64_t step[WEFT_MAX_RANK];  /* take every step-th; 0: 1 */
+} weft_slice_options;
+
+/* A part of x. Along an open batch extent, either all elements are taken or `size` is given. */
+WEFT_API weft_value weft_slice(weft_value x, const weft_slice_options *options);
+
+/* Cuts x along the axis into count parts of the given sizes (NULL: of equal size), which must add up to
+ * the extent, and writes them to parts. On an error they are null values. */
+WEFT_API void weft_split(weft_value x, int axis, const int64_t *sizes, int count,
+                         weft_value *parts);
+
+typedef struct weft_region_options {
+    const char *name; /* NULL: the op's */
+    int64_t
+        begin[WEFT_MAX_RANK]; /* place of the small value's first element in the large one, for each
+                                   * dimension; negative: from the end */
+    int64_t step[WEFT_MAX_RANK]; /* of the large value, every step-th element; 0: 1 */
+    bool center; /* instead, for images: the middle of all dimensions but the first and
+                                   * last (D H W), rounded down; batch and channels are those of x */
+} weft_region_options;
+
+/* The part of x that has the shape of `like` (with center: its D H W); like's elements are not read.
+ * weft_crop_like(skip, up, .center = true) is the crop of U-Net. */
+WEFT_API weft_value weft_crop_like(weft_value x, weft_value like,
+                                   const weft_region_options *options);
+/* Zeros in the shape of `like` (with center: its D H W), with x as that part of them; like's elements are
+ * not read. x is real. */
+WEFT_API weft_value weft_embed_like(weft_value x, weft_value like,
+                                    const weft_region_options *options);
+
+/* ---- Joining ---- */
+
+/* The values one after the other along the axis; their other extents and dtypes are equal. */
+WEFT_API weft_value weft_concat(const weft_value *x, int count, int axis);
+
+typedef struct weft_pad_options {
+    const char *name;                                    /* NULL: "pad" */
+    int64_t before[WEFT_MAX_RANK], after[WEFT_MAX_RANK]; /* elements to add, for each dimension */
+    double value;                                        /* of the added elements */
+} weft_pad_options;
+
+/* x, real, with a border. An open batch extent cannot be padded. */
+WEFT_API weft_value weft_pad(weft_value x, const weft_pad_options *options);
+
+#if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)
+#define WEFT_INTS(...)                                                                             \
+    (const int[]){__VA_ARGS__}, (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
+/* Values joined along their last dimension, the channels: weft_concat_channels(a, b, c). */
+#define weft_concat_channels(...)                                                                  \
+    weft_concat(((const weft_value[]){__VA_ARGS__}),                                               \
+                (int)(sizeof((const weft_value[]){__VA_ARGS__}) / sizeof(weft_value)), -1)
+static inline const weft_value *weft_first_at(const weft_value *x, int count, const char *file,
+                                              int line)
+{
+    if (count > 0)
+        weft_at(x[0], file, line);
+    return x;
+}
+#define weft_reshape(x, ...) (weft_reshape)(WEFT_HERE(x), weft_shape_of(__VA_ARGS__))
+#define weft_flatten(x, axis) (weft_flatten)(WEFT_HERE(x), axis)
+#define weft_expand_dims(x, ...) (weft_expand_dims)(WEFT_HERE(x), WEFT_INTS(__VA_ARGS__))
+#define weft_reshape_like(x, like) (weft_reshape_like)(WEFT_HERE(x), like)
+#define weft_transpose(x, ...) (weft_transpose)(WEFT_HERE(x), WEFT_INTS(__VA_ARGS__))
+#define weft_slice(x, ...) (weft_slice)(WEFT_HERE(x), &(weft_slice_options){__VA_ARGS__})
+#define weft_split(x, axis, sizes, count, parts)                                                   \
+    (weft_split)(WEFT_HERE(x), axis, sizes, count, parts)
+#define weft_crop_like(x, like, ...)                                                               \
+    (weft_crop_like)(WEFT_HERE(x), like, &(weft_region_options){__VA_ARGS__})
+#define weft_embed_like(x, like, ...)                                                              \
+    (weft_embed_like)(WEFT_HERE(x), like, &(weft_region_options){__VA_ARGS__})
+#define weft_concat(x, count, axis)                                                                \
+    (weft_concat)(weft_first_at(x, count, __FILE__, __LINE__), count, axis)
+#define weft_pad(x, ...) (weft_pad)(WEFT_HERE(x), &(weft_pad_options){__VA_ARGS__})
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,124 @@
+/* The position of the first largest element along an axis. */
+#include "kernels/argmax.h"
+
+#include "ops/axes.h"
+#include "ops/ops.h"
+#include "ops/rules.h"
+#include "weft/reduction.h"
+
+#include <math.h>
+#include <stdio.h>
+
+weft_value weft_argmax(weft_value x, int axis)
+{
+    int32_t attribute = axis;
+    return weft_apply(x.graph, &weft_argmax_op, &attribute, sizeof(attribute), NULL, &x, 1, NULL,
+                      1);
+}
+
+static bool infer(weft_infer *infer)
+{
+    const weft_shape *x = &infer->shape[0];
+    int axis = weft_infer_axis(infer, *(const int32_t *)infer->attributes, x->rank);
+    if (axis < 0 || !weft_infer_real(infer, 0, "input"))
+        return false;
+    infer->out_shape[0] = (weft_shape){.rank = x->rank - 1};
+    for (int i = 0; i < x->rank - 1; i++)
+        infer->out_shape[0].extent[i] = x->extent[i < axis ? i : i + 1];
+    infer->out_dtype[0] = WEFT_INT32;
+    return true;
+}
+
+static void run_f64(const weft_operands *operands)
+{
+    const weft_tensor *x = &operands->input[0], *y = &operands->output[0];
+    int axis = weft_axis(*(const int32_t *)operands->attributes, x->rank);
+    int64_t inner = 1;
+    for (int i = axis + 1; i < x->rank; i++)
+        inner *= x->extent[i];
+    for (int64_t i = 0, n = weft_tensor_elements(y); i < n; i++) {
+        int64_t first = i / inner * inner * x->extent[axis] + i % inner;
+        const double *from = (const double *)x->data + weft_tensor_offset(x, first);
+        int32_t best = 0;
+        for (int64_t k = 1; k < x->extent[axis]; k++) {
+            double candidate = from[k * x->stride[axis]], largest = from[best * x->stride[axis]];
+            if (candidate > largest || (isnan(candidate) && !isnan(largest)))
+                best = (int32_t)k;
+        }
+        ((int32_t *)y->data)[weft_tensor_offset(y, i)] = best;
+    }
+}
+
+enum { ELEMENTS_A_PIECE = 16384 };
+
+static bool bind(weft_bind *bind)
+{
+    const weft_tensor *x = &bind->input[0], *y = &bind->output[0];
+    int axis = weft_axis(*(const int32_t *)bind->attributes, x->rank);
+    weft_argmax_args *args = weft_bind_args(bind, sizeof(*args));
+    if (!args)
+        return false;
+    args->outer = 1;
+    args->columns = 1;
+    args->searched = x->extent[axis];
+    args->stride = x->stride[axis];
+    for (int i = 0; i < x->rank; i++) {
+        if (i == axis)
+            continue;
+        int own = i < axis ? i : i - 1;
+        if (i == x->rank - 1) {
+            args->columns = x->extent[i];
+        } else {
+            args->extent[args->outer_rank] = x->extent[i];
+            args->from[args->outer_rank] = x->stride[i];
+            args->to[args->outer_rank++] = y->stride[own];
+            args->outer *= x->extent[i];
+        }
+    }
+    int64_t work = args->searched * args->columns;
+    args->outer_a_piece = work < ELEMENTS_A_PIECE ? ELEMENTS_A_PIECE / work : 1;
+    int64_t pieces = (args->outer + args->outer_a_piece - 1) / args->outer_a_piece;
+    weft_bind_phase(bind, weft_argmax_table()->argmax, pieces);
+    return true;
+}
+
+static void cost(const weft_bind *bind, weft_cost *cost)
+{
+    cost->flops = (double)weft_tensor_elements(&bind->input[0]);
+    cost->bytes = weft_bind_bytes(bind);
+}
+
+static void label(const void *attributes, char *text, size_t size)
+{
+    snprintf(text, size, "axis %d", *(const int32_t *)attributes);
+}
+
+static bool sample(weft_sampler *sampler, int index)
+{
+    static const struct {
+        int rank, axis;
+        int64_t low, high;
+    } cases[] = {{2, -1, 3, 12}, {3, 1, 2, 9}, {4, 0, 2, 5}, {1, 0, 30, 60}, {2, 0, 18, 40}};
+    if (index >= (int)(sizeof(cases) / sizeof(cases[0])))
+        return false;
+    weft_shape shape =
+        weft_sample_shape(sampler, cases[index].rank, cases[index].low, cases[index].high);
+    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
+    weft_sampler_output(sampler, weft_argmax(x, cases[index].axis));
+    return true;
+}
+
+const weft_op weft_argmax_op = {
+    .name = "argmax",
+    .family = WEFT_FAMILY_REDUCTION,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .outputs = 1,
+    .flags = WEFT_OP_NO_GRADIENT | WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
+    .infer = infer,
+    .run_f64 = run_f64,
+    .bind = bind,
+    .cost = cost,
+    .label = label,
+    .sample = sample,
+};

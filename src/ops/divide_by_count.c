@@ -1,0 +1,78 @@
+/* x / (elements of like / elements of x): the factor of a mean's gradient, known when extents are bound. */
+#include "ops/axes.h"
+#include "ops/map.h"
+#include "ops/ops.h"
+#include "ops/rules.h"
+#include "weft/reduction.h"
+
+weft_value weft_divide_by_count(weft_value x, weft_value like)
+{
+    return weft_apply(x.graph, &weft_divide_by_count_op, NULL, 0, NULL, (weft_value[]){x, like}, 2,
+                      NULL, 1);
+}
+
+static void gradient(weft_gradient_call *call)
+{
+    call->input_gradient[0] = weft_divide_by_count(call->output_gradient[0], call->input[1]);
+}
+
+static double factor(const weft_tensor *x, const weft_tensor *like)
+{
+    return (double)weft_tensor_elements(x) / (double)weft_tensor_elements(like);
+}
+
+static void run_f64(const weft_operands *operands)
+{
+    const weft_tensor *x = &operands->input[0], *y = &operands->output[0];
+    double scale = factor(x, &operands->input[1]);
+    for (int64_t i = 0, n = weft_tensor_elements(y); i < n; i++)
+        ((double *)y->data)[weft_tensor_offset(y, i)] =
+            scale * ((const double *)x->data)[weft_tensor_offset(x, i)];
+}
+
+static bool bind(weft_bind *bind)
+{
+    weft_map_args *args = weft_bind_args(bind, sizeof(*args));
+    if (!args)
+        return false;
+    int64_t pieces = weft_rows_plan(&args->rows, bind->input, 1, &bind->output[0]);
+    args->row = weft_map_kernel_table()->row[WEFT_MAP_SCALE];
+    args->slot[1] = bind->inputs;
+    args->a = (float)factor(&bind->input[0], &bind->input[1]);
+    weft_bind_phase(bind, weft_map_piece, pieces);
+    return true;
+}
+
+static int identity(const weft_bind *bind)
+{
+    return factor(&bind->input[0], &bind->input[1]) == 1 ? 0 : -1;
+}
+
+static bool sample(weft_sampler *sampler, int index)
+{
+    if (index >= 3)
+        return false;
+    weft_shape shape = weft_sample_shape(sampler, index, 2, 5);
+    weft_shape large = weft_sample_shape(sampler, 3, 2, 5);
+    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
+    weft_value like = weft_sampler_input(sampler, large, WEFT_SAMPLE_NORMAL);
+    weft_sampler_output(sampler, weft_divide_by_count(x, like));
+    return true;
+}
+
+const weft_op weft_divide_by_count_op = {
+    .name = "divide_by_count",
+    .family = WEFT_FAMILY_ARITHMETIC,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .outputs = 1,
+    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
+    .shape_only = WEFT_INPUT(1),
+    .in_place = WEFT_INPUT(0),
+    .infer = weft_infer_like_input,
+    .gradient = gradient,
+    .run_f64 = run_f64,
+    .bind = bind,
+    .identity = identity,
+    .sample = sample,
+};
