@@ -291,7 +291,8 @@ static const struct {
     {1, 1, 1, {.keep_dims = true}, 0},
 };
 
-static bool sample(weft_sampler *sampler, int index, weft_sample_kind kind,
+/* most: the largest extent. */
+static bool sample(weft_sampler *sampler, int index, weft_sample_kind kind, int64_t most,
                    weft_value (*build)(weft_value, const weft_reduce_options *))
 {
     if (index >= (int)(sizeof(samples) / sizeof(samples[0])))
@@ -300,6 +301,9 @@ static bool sample(weft_sampler *sampler, int index, weft_sample_kind kind,
         weft_sample_shape(sampler, samples[index].rank, samples[index].low, samples[index].high);
     if (samples[index].last)
         shape.extent[shape.rank - 1] = samples[index].last;
+    for (int i = 0; i < shape.rank; i++)
+        if (shape.extent[i] > most)
+            shape.extent[i] = most;
     weft_value x = weft_sampler_input(sampler, shape, kind);
     weft_sampler_output(sampler, build(x, &samples[index].options));
     return true;
@@ -307,17 +311,18 @@ static bool sample(weft_sampler *sampler, int index, weft_sample_kind kind,
 
 static bool sum_sample(weft_sampler *sampler, int index)
 {
-    return sample(sampler, index, WEFT_SAMPLE_NORMAL, weft_sum);
+    return sample(sampler, index, WEFT_SAMPLE_NORMAL, INT64_MAX, weft_sum);
 }
 
 static bool mean_sample(weft_sampler *sampler, int index)
 {
-    return sample(sampler, index, WEFT_SAMPLE_NORMAL, weft_mean);
+    return sample(sampler, index, WEFT_SAMPLE_NORMAL, INT64_MAX, weft_mean);
 }
 
+/* Few elements for each maximum: most gradients of many would be zero and show nothing. */
 static bool max_sample(weft_sampler *sampler, int index)
 {
-    return sample(sampler, index, WEFT_SAMPLE_DISTINCT, weft_max);
+    return sample(sampler, index, WEFT_SAMPLE_DISTINCT, 4, weft_max);
 }
 
 #define REDUCTION(words)                                                                           \

@@ -66,7 +66,7 @@ bool weft_sample_classes(weft_sampler *sampler, int index, weft_shape *shape, we
     static const int64_t classes[] = {10, 3, 2, 67, 33};
     if (index >= (int)(sizeof(classes) / sizeof(classes[0])))
         return false;
-    *shape = weft_sample_shape(sampler, 1 + index % 3, 2, 5);
+    *shape = weft_sample_shape(sampler, 2 + index % 2, 3, 5);
     shape->extent[shape->rank - 1] = classes[index];
     *x = weft_sampler_input(sampler, *shape, WEFT_SAMPLE_NORMAL);
     return true;
