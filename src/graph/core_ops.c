@@ -152,8 +152,8 @@ static bool bind_fill(weft_bind *bind)
     args->element_bytes = 4;
     args->fill = (float)*(const double *)bind->attributes;
     weft_copy_box box = {.from = WEFT_COPY_FILL, .to = bind->inputs, .rank = y->rank};
-    memcpy(box.extent, y->extent, sizeof(box.extent));
-    memcpy(box.to_stride, y->stride, sizeof(box.to_stride));
+    memcpy(box.extent, y->extent, sizeof(y->extent));
+    memcpy(box.to_stride, y->stride, sizeof(y->stride));
     weft_copy_add(args, &box);
     weft_bind_phase(bind, weft_copy_table()->copy, args->pieces);
     return true;

@@ -214,8 +214,8 @@ SIMD_INLINE void reduce(weft_reduce_kind kind, const weft_call *call, int64_t pi
             add_row_range(kind, args, sum, x, begin, end, width);
         }
         if (args->slices > 1)
-            memcpy((float *)call->operand[args->output + 1] + (slice * args->kept.count + kept) * args->columns +
-                       column,
+            memcpy((float *)call->operand[args->output + 1] +
+                       (slice * args->kept.count + kept) * args->columns + column,
                    sum, (size_t)width * sizeof(float));
         else
             write_scaled((float *)call->operand[args->output] + column +
@@ -230,7 +230,8 @@ SIMD_INLINE void merge(weft_reduce_kind kind, const weft_call *call)
     const weft_reduce_args *args = call->args;
     int64_t stride = args->kept.count * args->columns;
     for (int64_t kept = 0; kept < args->kept.count; kept++) {
-        float *to = (float *)call->operand[args->output] + walk_offset(&args->kept, args->kept.to, kept);
+        float *to =
+            (float *)call->operand[args->output] + walk_offset(&args->kept, args->kept.to, kept);
         const float *from = (const float *)call->operand[args->output + 1] + kept * args->columns;
         for (int64_t i = 0; i < args->columns; i += LANES) {
             int64_t count = smaller(LANES, args->columns - i);

@@ -1,7 +1,7 @@
 /* Repeating a value to a shape and summing it back: each is the other's gradient. */
-#include "kernels/reduce.h"
 #include "ops/map.h"
 #include "ops/ops.h"
+#include "ops/reduction.h"
 #include "ops/rules.h"
 #include "weft/arithmetic.h"
 
@@ -117,27 +117,12 @@ static bool sum_bind(weft_bind *bind)
 {
     if (same_shape(bind) == 0)
         return weft_map_bind(bind, WEFT_MAP_COPY, 0, 0);
-    weft_reduce_args *args = weft_bind_args(bind, sizeof(*args));
-    if (!args)
-        return false;
     const weft_tensor *x = &bind->input[0];
     weft_tensor wide = weft_tensor_broadcast(&bind->output[0], x);
-    weft_reduce_problem problem = {.kind = WEFT_REDUCE_SUM, .scale = 1, .rank = x->rank};
-    for (int d = 0; d < x->rank; d++) {
-        problem.extent[d] = x->extent[d];
-        problem.from_stride[d] = x->stride[d];
-        problem.to_stride[d] = wide.stride[d];
-        problem.reduced[d] = wide.stride[d] == 0;
-    }
-    weft_reduce_plan plan = weft_reduce_make(&problem);
-    *args = plan.args;
-    args->output = bind->inputs;
-    weft_bind_phase(bind, weft_reduce_table()->reduce[WEFT_REDUCE_SUM], plan.pieces);
-    if (plan.workspace_bytes) {
-        weft_bind_workspace(bind, plan.workspace_bytes);
-        weft_bind_phase(bind, weft_reduce_table()->merge[WEFT_REDUCE_SUM], 1);
-    }
-    return true;
+    bool reduced[WEFT_MAX_RANK];
+    for (int d = 0; d < x->rank; d++)
+        reduced[d] = wide.stride[d] == 0;
+    return weft_bind_reduction(bind, WEFT_REDUCE_SUM, 1, reduced, wide.stride);
 }
 
 static void sum_cost(const weft_bind *bind, weft_cost *cost)

@@ -32,15 +32,7 @@ static void run_f64(const weft_operands *operands)
 
 static bool bind(weft_bind *bind)
 {
-    weft_map_args *args = weft_bind_args(bind, sizeof(*args));
-    if (!args)
-        return false;
-    int64_t pieces = weft_rows_plan(&args->rows, bind->input, 1, &bind->output[0]);
-    args->row = weft_map_kernel_table()->row[WEFT_MAP_SCALE];
-    args->slot[1] = bind->inputs;
-    args->a = (float)factor(&bind->input[0], &bind->input[1]);
-    weft_bind_phase(bind, weft_map_piece, pieces);
-    return true;
+    return weft_map_bind(bind, WEFT_MAP_SCALE, (float)factor(&bind->input[0], &bind->input[1]), 0);
 }
 
 static int identity(const weft_bind *bind)
