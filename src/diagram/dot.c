@@ -131,18 +131,26 @@ static void add_parts(const weft_drawing *drawing, const sorted_box *sorted, int
     }
 }
 
+/* Forward runs down the page and backward up beside it, each op's gradient about level with the op. So
+ * arrows within backward are given to Graphviz the other way round, with their heads at the tail, and
+ * those from forward to backward do not push anything down. */
+static void add_arrow(const weft_drawing *drawing, const weft_arrow *arrow, weft_text *text)
+{
+    weft_part from = drawing->box[arrow->from].part, to = drawing->box[arrow->to].part;
+    bool up = from == WEFT_PART_BACKWARD && to == WEFT_PART_BACKWARD;
+    bool across = from == WEFT_PART_FORWARD && to != WEFT_PART_FORWARD;
+    weft_text_add(text, "  n%d -> n%d [label=\"", up ? arrow->to : arrow->from,
+                  up ? arrow->from : arrow->to);
+    add_quoted(text, across ? "" : arrow->text);
+    weft_text_add(text, "\"%s%s%s];\n", arrow->shape_only ? ", style=dashed" : "",
+                  up ? ", dir=back" : "", across ? ", constraint=false, color=\"#c8c8c8\"" : "");
+}
+
 static void add_arrows(const weft_drawing *drawing, weft_text *text)
 {
-    for (int i = 0; i < drawing->arrows; i++) {
-        const weft_arrow *arrow = &drawing->arrow[i];
-        if (arrow->gone)
-            continue;
-        weft_text_add(text, "  n%d -> n%d [label=\"", arrow->from, arrow->to);
-        add_quoted(text, arrow->text);
-        bool crosses = drawing->box[arrow->from].part != drawing->box[arrow->to].part;
-        weft_text_add(text, "\"%s%s];\n", arrow->shape_only ? ", style=dashed" : "",
-                      crosses ? ", color=\"#b8b8b8\"" : "");
-    }
+    for (int i = 0; i < drawing->arrows; i++)
+        if (!drawing->arrow[i].gone)
+            add_arrow(drawing, &drawing->arrow[i], text);
 }
 
 void weft_drawing_write(weft_drawing *drawing, weft_text *text)
