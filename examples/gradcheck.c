@@ -15,7 +15,7 @@ static weft_value build(weft_graph *graph, weft_value *image)
     y = weft_swish(weft_batch_norm(y));
     y = weft_average_pool(y, .window = {3, 3}, .stride = {2, 2});
     y = weft_conv2d(y, .filters = 4, .kernel = {3, 3}, .stride = {2, 2});
-    return weft_sparse_cross_entropy(weft_dense(weft_flatten(weft_tanh(y)), .units = 3), label);
+    return weft_sparse_cross_entropy(weft_dense(weft_flatten(weft_tanh(y), 1), .units = 3), label);
 }
 
 int main(void)

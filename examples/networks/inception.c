@@ -29,7 +29,7 @@ static weft_value inception_cell(weft_value x, cell c)
     weft_value pool =
         weft_max_pool(x, .window = {3, 3}, .stride = {1, 1}, .pad_low = {1, 1}, .pad_high = {1, 1});
     pool = conv(pool, "branch4", c.pool, 1);
-    x = weft_concat((weft_value[]){one, three, five, pool}, 4, 3);
+    x = weft_concat_channels(one, three, five, pool);
     weft_scope_pop(x.graph);
     return x;
 }

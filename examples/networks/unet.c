@@ -31,7 +31,7 @@ weft_value unet(weft_value image, int width, int levels, int classes)
         weft_scope_pushf(graph, "up%d", level);
         x = weft_conv_transpose2d(x, .name = "up", .filters = width << level, .kernel = {2, 2},
                                   .stride = {2, 2});
-        x = double_conv(weft_concat((weft_value[]){skip[level], x}, 2, 3), width << level);
+        x = double_conv(weft_concat_channels(skip[level], x), width << level);
         weft_scope_pop(graph);
     }
     return weft_conv2d(x, .name = "out", .filters = classes, .kernel = {1, 1});

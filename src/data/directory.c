@@ -65,7 +65,8 @@ static int find_cifar(const char *directory, weft_data_split split,
 }
 
 weft_status weft_dataset_load_directory(weft_context *context, const char *directory,
-                                        weft_data_split split, weft_dataset **dataset, weft_error *error)
+                                        weft_data_split split, weft_dataset **dataset,
+                                        weft_error *error)
 {
     *dataset = NULL;
     if (access(directory, R_OK | X_OK) != 0)
