@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/allocator.h"
 #include "weft/weft.h"
 
 enum { VARIABLES = 3, STEPS = 5, LARGE = 70001 };
@@ -582,6 +583,62 @@ Test(optim, names_of_variables)
     cr_expect_eq(first.micro_batches, 2);
     weft_graph_destroy(graph);
     weft_context_destroy(context);
+}
+
+/* ---- Memory ---- */
+
+/* The whole of a small training with the n-th allocation failing. */
+static weft_status train_once(weft_context *context, weft_error *error)
+{
+    weft_graph *graph = weft_graph_create(context);
+    if (!graph)
+        return WEFT_ERROR_MEMORY;
+    weft_value x = weft_input(graph, .shape = weft_shape_of(1, 3));
+    weft_value w = weft_variable(graph, .name = "w", .shape = weft_shape_of(3, 1));
+    weft_optimizer_options options = {.kind = WEFT_ADAM, .clip_norm = 1, .micro_batches = 2};
+    weft_optimizer optimizer;
+    weft_state *state = NULL;
+    weft_program *program = NULL;
+    weft_status status = weft_minimize(weft_matmul(x, w), &options, &optimizer);
+    if (status == WEFT_OK)
+        status = weft_state_create(graph, NULL, &state, error);
+    else
+        *error = *weft_graph_error(graph);
+    if (status == WEFT_OK)
+        status = weft_compile(graph, state, &(weft_compile_options){.mode = WEFT_TRAIN}, &program,
+                              error);
+    float data[3] = {1, 2, 3};
+    if (status == WEFT_OK)
+        status = weft_run(program, &(weft_feed){x, data, sizeof(data)}, 1, NULL, error);
+    weft_program_destroy(program);
+    weft_state_destroy(state);
+    weft_graph_destroy(graph);
+    return status;
+}
+
+Test(optim, every_allocation_fails_once)
+{
+    test_allocator allocator = {0};
+    weft_context_options options = test_allocator_options(&allocator);
+    weft_context *context = weft_context_create(&options);
+    int64_t live = allocator.live_bytes;
+    for (int64_t n = 1;; n++) {
+        weft_error error = {.message = "none"};
+        allocator.requests = allocator.failed = 0;
+        allocator.fail_at = n;
+        weft_status status = train_once(context, &error);
+        cr_expect_eq(allocator.live_bytes, live, "request %lld", (long long)n);
+        cr_expect_eq(allocator.wrong_releases, 0);
+        if (!allocator.failed) {
+            cr_expect_eq(status, WEFT_OK, "%s", error.message);
+            cr_expect_gt(n, 8);
+            break;
+        }
+        cr_expect_eq(status, WEFT_ERROR_MEMORY, "request %lld: %s", (long long)n, error.message);
+    }
+    allocator.fail_at = 0;
+    weft_context_destroy(context);
+    cr_expect_eq(allocator.live_blocks, 0);
 }
 
 /* ---- Mistakes ---- */

@@ -47,8 +47,9 @@ typedef struct weft_optimizer_options {
      * Every gradient is then alive until the last is there, which takes memory. */
     double clip_norm;
     /* k runs on k micro-batches of n make one update, that of a batch of k n for a loss that is a mean
-     * over samples: run i of them is told weft_run_options.micro_batch = i, from 0. Gradients are
-     * summed up in variables, as large as the trainable ones. 0: 1. */
+     * over samples. Run i of them, from 0, is told weft_run_options.micro_batch = i and micro_batches = k;
+     * without that variables stay as they are. Gradients are summed up in variables, as large as the
+     * trainable ones. 0: 1. */
     int micro_batches;
 } weft_optimizer_options;
 

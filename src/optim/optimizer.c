@@ -263,7 +263,7 @@ weft_status weft_minimize(weft_value loss, const weft_optimizer_options *options
     weft_value *room = weft_allocate_array(context, room_count, sizeof(*room));
     if (!room)
         weft_graph_fail(graph, WEFT_ERROR_MEMORY, "minimize: out of memory");
-    weft_value *gradient = room + room_count / 2;
+    weft_value *gradient = room ? room + room_count / 2 : NULL;
     int count = room ? differentiate(loss, room, gradient) : 0;
     weft_status status = weft_apply_gradients(graph, room, gradient, count, options, out);
     weft_release_array(context, room, room_count, sizeof(*room));
