@@ -213,3 +213,21 @@ Test(rows, views)
     check_rows(apart, DENSE(2, 9, 1), apart, ROOM);
     check_rows(apart, DENSE(2, 9, 4), DENSE(2, 9, 4), ROOM);
 }
+
+/* Over the whole range: relative error, where the test above allows an absolute one near 0. */
+Test(map_rows, hyperbolic_tangent_is_accurate)
+{
+    enum { COUNT = 4001 };
+    static float x[COUNT], out[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        x[i] = (float)(i - COUNT / 2) * 0.005f + 1e-6f;
+    for (int level = 0; level <= (int)weft_isa_level(); level++) {
+        weft_map_row row = {.in = {x, x}, .out = out, .count = COUNT};
+        kernels_of(level)->row[WEFT_MAP_TANH](&row);
+        for (int i = 0; i < COUNT; i++) {
+            double want = tanh(x[i]);
+            cr_assert(fabs(out[i] - want) <= 2.4e-7 * fabs(want), "tanh(%.9g) = %.9g, want %.9g",
+                      (double)x[i], (double)out[i], want);
+        }
+    }
+}

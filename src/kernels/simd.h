@@ -120,12 +120,25 @@ SIMD_INLINE float vsum(vfloat v)
 SIMD_UNARY(vexp, exp, u10)
 SIMD_UNARY(vlog, log, u10)
 SIMD_UNARY(vlog1p, log1p, u10)
-SIMD_UNARY(vtanh, tanh, u10)
 
 /* The processor's own, correctly rounded: many times as fast as SLEEF's. */
 SIMD_INLINE vfloat vsqrt(vfloat x)
 {
     return (vfloat)SIMD_SQRT(x);
+}
+
+/* Within 2 units in the last place, several times as fast as SLEEF's. Near 0 a polynomial (that of
+ * tanhf in Cephes), elsewhere by the exponential function. */
+SIMD_INLINE vfloat vtanh(vfloat x)
+{
+    vint sign = (vint)x & INT32_MIN;
+    vfloat size = (vfloat)((vint)x & INT32_MAX), z = x * x;
+    vfloat p = -5.70498872745e-3f * z + 2.06390887954e-2f;
+    p = p * z - 5.37397155531e-2f;
+    p = p * z + 1.33314422036e-1f;
+    p = p * z - 3.33332819422e-1f;
+    vfloat far = 1 - 2 / (vexp(size + size) + 1);
+    return vselect(size < 0.625f, p * z * x + x, (vfloat)((vint)far | sign));
 }
 
 #endif
