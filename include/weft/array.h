@@ -96,8 +96,7 @@ static inline const weft_value *weft_first_at(const weft_value *x, int count, co
 #define weft_reshape_like(x, like) (weft_reshape_like)(WEFT_HERE(x), like)
 #define weft_transpose(x, ...) (weft_transpose)(WEFT_HERE(x), WEFT_INTS(__VA_ARGS__))
 #define weft_slice(x, ...) (weft_slice)(WEFT_HERE(x), &(weft_slice_options){__VA_ARGS__})
-#define weft_split(x, axis, sizes, count, parts)                                                   \
-    (weft_split)(WEFT_HERE(x), axis, sizes, count, parts)
+#define weft_split(x, ...) (weft_split)(WEFT_HERE(x), __VA_ARGS__)
 #define weft_crop_like(x, like, ...)                                                               \
     (weft_crop_like)(WEFT_HERE(x), like, &(weft_region_options){__VA_ARGS__})
 #define weft_embed_like(x, like, ...)                                                              \

@@ -173,10 +173,10 @@ static weft_value shapes(parity_builder *b)
     weft_value x = image(b), parts[2];
     weft_value y = parity_input(b, "y", weft_shape_of(2, 9, 8, 3));
     weft_split(x, 3, (int64_t[]){4, 2}, 2, parts);
-    weft_value z = weft_concat((weft_value[]){parts[1], y, parts[0]}, 3, 3);
+    weft_value z = weft_concat_channels(parts[1], y, parts[0]);
     z = weft_pad(weft_slice(z, .begin = {0, 1, 2, 0}, .size = {0, 6, 0, 0}), .before = {0, 1},
                  .after = {0, 0, 2}, .value = 0.5);
-    return weft_transpose(z, (int[]){0, 2, 1, 3}, 4);
+    return weft_transpose(z, 0, 2, 1, 3);
 }
 
 static weft_value reductions(parity_builder *b)
