@@ -36,8 +36,8 @@ static void read_elements(const weft_tensor *tensor, double *element)
                                                    : (double)((const float *)tensor->data)[i];
 }
 
-void test_evaluate(test_bench *bench, weft_value value, weft_dtype dtype, double *element,
-                   int64_t count)
+int test_evaluate(test_bench *bench, weft_value value, weft_dtype dtype, double *element,
+                  int64_t count)
 {
     weft_error error = {0};
     weft_state *state;
@@ -59,8 +59,10 @@ void test_evaluate(test_bench *bench, weft_value value, weft_dtype dtype, double
     cr_assert_not_null(tensor.data);
     cr_assert_eq(weft_tensor_elements(&tensor), count);
     read_elements(&tensor, element);
+    int steps = weft_program_report(program).steps;
     weft_program_destroy(program);
     weft_state_destroy(state);
+    return steps;
 }
 
 void test_expect(test_bench *bench, weft_value value, const double *expected, int64_t count)

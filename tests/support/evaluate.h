@@ -21,10 +21,10 @@ void test_bench_end(test_bench *bench);
 /* A value with these elements, which must live as long as the bench. */
 weft_value test_given(test_bench *bench, weft_shape shape, const double *element);
 
-/* Evaluates value in a program of that dtype and writes its elements; fails the test where that does not
- * work out or count is not their number. */
-void test_evaluate(test_bench *bench, weft_value value, weft_dtype dtype, double *element,
-                   int64_t count);
+/* Evaluates value in a program of that dtype and writes its elements; fails the test where that does
+ * not work out or count is not their number. Returns the number of the program's steps. */
+int test_evaluate(test_bench *bench, weft_value value, weft_dtype dtype, double *element,
+                  int64_t count);
 
 /* Evaluates in float64 and in float32 and compares, relative to the largest expected element. */
 void test_expect(test_bench *bench, weft_value value, const double *expected, int64_t count);
