@@ -201,7 +201,8 @@ static weft_status probe(check *c, const weft_line *line, double analytic, doubl
     sums->difference += difference * difference;
     sums->analytic += analytic * analytic;
     sums->numeric += numeric.value * numeric.value;
-    sums->noise += numeric.noise * numeric.noise;
+    if (analytic != 0 || numeric.value != 0) /* else they agree, whatever the noise */
+        sums->noise += numeric.noise * numeric.noise;
     if (isnan(difference) || difference > sums->worst) {
         sums->worst = difference;
         sums->element = element;
