@@ -39,12 +39,16 @@ static bool infer_first(weft_infer *infer)
     return true;
 }
 
+static double at(const weft_tensor *tensor, int64_t index)
+{
+    return ((const double *)tensor->data)[weft_tensor_offset(tensor, index)];
+}
+
 static void times_f64(const weft_operands *o)
 {
-    const double *a = o->input[0].data, *b = o->input[1].data;
-    double *y = o->output[0].data;
-    for (int64_t i = 0, n = weft_tensor_elements(&o->output[0]); i < n; i++)
-        y[i] = a[i] * b[i];
+    const weft_tensor *y = &o->output[0];
+    for (int64_t i = 0, n = weft_tensor_elements(y); i < n; i++)
+        ((double *)y->data)[weft_tensor_offset(y, i)] = at(&o->input[0], i) * at(&o->input[1], i);
 }
 
 static void times_gradient(weft_gradient_call *call);

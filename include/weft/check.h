@@ -61,7 +61,7 @@ WEFT_API weft_status weft_gradcheck(const weft_value *y, int outputs, const weft
 typedef struct weft_check_op_options {
     uint64_t seed;             /* other extents, attributes and data for each */
     double gradient_tolerance; /* 0: 1e-7 */
-    double float_tolerance; /* of float32 against float64, relative to a tensor's norm; 0: 2e-6 */
+    double float_tolerance; /* of float32 against float64, relative to a tensor's norm; 0: 1e-5 */
     bool first_order_only;  /* where the nodes of the gradient have no gradients */
     bool programs_only;     /* no gradient checks: for a second instruction set, say */
 } weft_check_op_options;

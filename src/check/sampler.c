@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "weft/array.h"
 
 #include <string.h>
 
@@ -41,11 +42,32 @@ static const weft_op pass_op = {
     .run_f64 = pass_f64,
 };
 
-static weft_value lay_out(const weft_sampler *sampler, weft_value input)
+/* The shape with `more` channels added. */
+static weft_shape widened(weft_shape shape, int64_t more)
 {
-    if (sampler->layout == WEFT_LAYOUT_FED)
+    shape.extent[shape.rank - 1] += more;
+    return shape;
+}
+
+enum { BEFORE = 1, AFTER = 2 }; /* channels beside those of a strided operand */
+
+/* What of the fed input the op gets; shape is what it wants. */
+static weft_value lay_out(const weft_sampler *sampler, weft_value input, weft_shape shape)
+{
+    weft_slice_options slice = {.name = "strided"};
+    switch (sampler->layout) {
+    case WEFT_LAYOUT_TRANSIENT:
+    case WEFT_LAYOUT_DYING:
+        return weft_apply(sampler->graph, &pass_op, NULL, 0, NULL, &input, 1, NULL, 1);
+    case WEFT_LAYOUT_STRIDED:
+        if (shape.rank == 0)
+            return input;
+        slice.begin[shape.rank - 1] = BEFORE;
+        slice.size[shape.rank - 1] = shape.extent[shape.rank - 1];
+        return weft_slice(input, &slice);
+    default:
         return input;
-    return weft_apply(sampler->graph, &pass_op, NULL, 0, NULL, &input, 1, NULL, 1);
+    }
 }
 
 /* ---- Inputs ---- */
@@ -78,13 +100,20 @@ static weft_sample_input *add_input(weft_sampler *sampler, weft_shape shape, wef
     return input;
 }
 
-weft_value weft_sampler_input(weft_sampler *sampler, weft_shape shape, weft_sample_kind kind)
+static weft_value real_input(weft_sampler *sampler, weft_shape shape, weft_sample_kind kind)
 {
     weft_sample_input *input = add_input(sampler, shape, WEFT_REAL);
     if (!input)
         return weft_null(sampler->graph);
     weft_draw_fill(&sampler->draw, kind, input->data, input->elements);
-    return lay_out(sampler, input->value);
+    return input->value;
+}
+
+weft_value weft_sampler_input(weft_sampler *sampler, weft_shape shape, weft_sample_kind kind)
+{
+    bool wider = sampler->layout == WEFT_LAYOUT_STRIDED && shape.rank > 0;
+    weft_shape fed = wider ? widened(shape, BEFORE + AFTER) : shape;
+    return lay_out(sampler, real_input(sampler, fed, kind), shape);
 }
 
 weft_value weft_sampler_labels(weft_sampler *sampler, weft_shape shape, int32_t below)
@@ -111,7 +140,21 @@ weft_value weft_sampler_bytes(weft_sampler *sampler, weft_shape shape)
 
 int64_t weft_sampler_integer(weft_sampler *sampler, int64_t low, int64_t high)
 {
-    return weft_draw_integer(&sampler->draw, low, high);
+    return weft_draw_integer(&sampler->extents, low, high);
+}
+
+/* The value among further channels, so that its op can produce it inside a concat's output. */
+static weft_value surround(weft_sampler *sampler, weft_value value)
+{
+    weft_shape shape = weft_shape_get(value);
+    if (weft_dtype_get(value) != WEFT_REAL || shape.rank <= 0)
+        return value;
+    weft_shape margin = shape;
+    margin.extent[margin.rank - 1] = BEFORE;
+    weft_value before = real_input(sampler, margin, WEFT_SAMPLE_NORMAL);
+    margin.extent[margin.rank - 1] = AFTER;
+    weft_value after = real_input(sampler, margin, WEFT_SAMPLE_NORMAL);
+    return weft_concat((weft_value[]){before, value, after}, 3, -1);
 }
 
 void weft_sampler_output(weft_sampler *sampler, weft_value value)
@@ -121,6 +164,8 @@ void weft_sampler_output(weft_sampler *sampler, weft_value value)
         weft_graph_fail(sampler->graph, WEFT_ERROR_MEMORY, "out of memory: a sample's output");
         return;
     }
+    if (sampler->layout == WEFT_LAYOUT_STRIDED)
+        value = surround(sampler, value);
     sampler->output[sampler->outputs++] = value;
 }
 
@@ -141,6 +186,7 @@ weft_status weft_sampler_create(weft_context *context, const weft_op *op, int in
         .layout = layout,
         .graph = weft_graph_create(context),
         .draw = {.key = XXH3_64bits(&key, sizeof(key))},
+        .extents = {.key = XXH3_64bits_withSeed(&key, sizeof(key), 1)},
     };
     if (!sampler->graph)
         return weft_out_of_memory(error, 0);

@@ -19,6 +19,7 @@ typedef enum weft_sample_layout {
     WEFT_LAYOUT_FED = 0,   /* in the caller's memory */
     WEFT_LAYOUT_TRANSIENT, /* in the arena */
     WEFT_LAYOUT_DYING,     /* in the arena, and no gradients read them: may be overwritten */
+    WEFT_LAYOUT_STRIDED,   /* channels of a wider input; outputs become channels of a wider one */
     WEFT_LAYOUTS
 } weft_sample_layout;
 
@@ -26,7 +27,8 @@ struct weft_sampler {
     weft_context *context;
     weft_sample_layout layout;
     weft_graph *graph;
-    weft_draw draw;
+    weft_draw draw;    /* of elements */
+    weft_draw extents; /* of integers: the same for every layout */
     weft_sample_input *input;
     size_t inputs, input_capacity;
     weft_value *output;
