@@ -121,37 +121,10 @@ Test(convolution, transposed_spreads_each_input_by_the_filter)
 
 /* ---- Operands that are views ---- */
 
-/* Small integers, so that float32 is exact. */
-static const double *pattern(int64_t count)
-{
-    static double element[4096];
-    cr_assert_leq(count, 4096);
-    for (int i = 0; i < 4096; i++)
-        element[i] = (i * 7 + i / 11) % 13 - 6;
-    return element;
-}
-
-static weft_value patterned(weft_shape shape)
-{
-    return test_given(&bench, shape, pattern(weft_shape_elements(shape)));
-}
-
-/* Float32 equals float64, and no step of the program copies. */
-static void expect_no_copies(weft_value y, int steps)
-{
-    double exact[4096], single[4096];
-    int64_t count = weft_shape_elements(weft_shape_get(y));
-    cr_assert_leq(count, 4096);
-    test_evaluate(&bench, y, WEFT_FLOAT64, exact, count);
-    int taken = test_evaluate(&bench, y, WEFT_FLOAT32, single, count);
-    for (int64_t i = 0; i < count; i++)
-        cr_expect_eq(exact[i], single[i], "element %lld", (long long)i);
-    cr_expect_eq(taken, steps);
-}
-
 Test(convolution, slices_are_read_and_written_where_they_are)
 {
-    weft_value x = patterned(weft_shape_of(2, 7, 9, 5)), w = patterned(weft_shape_of(3, 3, 3, 4));
+    weft_value x = test_patterned(&bench, weft_shape_of(2, 7, 9, 5)),
+               w = test_patterned(&bench, weft_shape_of(3, 3, 3, 4));
     x = weft_relu(x);
     weft_value channels = weft_slice(x, .begin = {0, 0, 0, 1}, .size = {0, 0, 0, 3});
     weft_value window = weft_slice(channels, .begin = {0, 1, 2, 0}, .size = {0, 5, 5, 0});
@@ -160,23 +133,23 @@ Test(convolution, slices_are_read_and_written_where_they_are)
     weft_value b = weft_convolution(rows, w, .padding = WEFT_EXPLICIT, .pad_low = {1});
     weft_value both = weft_concat(((weft_value[]){a, b}), 2, 3);
     cr_assert_not(weft_is_null(both), "%s", weft_graph_error(bench.graph)->message);
-    expect_no_copies(both, 3);
+    test_expect_steps(&bench, both, 3);
 }
 
 Test(convolution, slices_of_gradients)
 {
-    weft_value x = weft_relu(patterned(weft_shape_of(2, 7, 9, 6)));
-    weft_value dy = weft_relu(patterned(weft_shape_of(2, 3, 4, 9)));
+    weft_value x = weft_relu(test_patterned(&bench, weft_shape_of(2, 7, 9, 6)));
+    weft_value dy = weft_relu(test_patterned(&bench, weft_shape_of(2, 3, 4, 9)));
     weft_value x_part = weft_slice(x, .begin = {0, 0, 0, 2}, .size = {0, 0, 0, 3});
     weft_value dy_part = weft_slice(dy, .begin = {0, 0, 0, 4}, .size = {0, 0, 0, 4});
-    weft_value w = patterned(weft_shape_of(3, 3, 3, 4));
+    weft_value w = test_patterned(&bench, weft_shape_of(3, 3, 3, 4));
     weft_value dw = weft_convolution_filter_gradient(x_part, dy_part, w, .stride = {2, 2});
     weft_value dx[2] = {
         weft_convolution_input_gradient(dy_part, w, x_part, .stride = {2, 2}),
         weft_convolution_input_gradient(dy_part, w, x_part, .stride = {2, 2}, .flip_filter = true),
     };
-    expect_no_copies(weft_concat(dx, 2, 3), 3); /* of x only the shape is needed */
-    expect_no_copies(dw, 3);
+    test_expect_steps(&bench, weft_concat(dx, 2, 3), 3); /* of x only the shape is needed */
+    test_expect_steps(&bench, dw, 3);
 }
 
 /* ---- Extents ---- */

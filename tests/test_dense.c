@@ -61,6 +61,19 @@ Test(dense, outer_products_are_summed_over_leading_dimensions)
     test_expect(&bench, weft_outer_sum(a, b), (double[]){13, 17, 21, 18, 24, 30}, 6);
 }
 
+Test(dense, slices_are_read_and_written_where_they_are)
+{
+    weft_value x = weft_relu(test_patterned(&bench, weft_shape_of(3, 4, 5, 6)));
+    weft_value w = test_patterned(&bench, weft_shape_of(4, 2));
+    weft_value channels = weft_slice(x, .begin = {0, 0, 0, 1}, .size = {0, 0, 0, 4});
+    weft_value window = weft_slice(channels, .begin = {0, 1, 2, 0}, .size = {0, 2, 3, 0});
+    weft_value other = weft_slice(channels, .begin = {0, 2, 0, 0}, .size = {0, 2, 3, 0});
+    weft_value y[2] = {weft_matmul(window, w), weft_matmul(other, w)};
+    test_expect_steps(&bench, weft_concat(y, 2, 3), 3);
+    test_expect_steps(&bench, weft_matmul(window, other, .transpose_b = true), 2);
+    test_expect_steps(&bench, weft_outer_sum(channels, x), 2);
+}
+
 Test(dense, open_batch_may_be_rows_or_inner)
 {
     weft_value x = weft_input(bench.graph, .shape = weft_shape_of(WEFT_BATCH, 5));

@@ -29,6 +29,17 @@ weft_value test_given(test_bench *bench, weft_shape shape, const double *element
     return value;
 }
 
+enum { PATTERN = 4096 };
+
+weft_value test_patterned(test_bench *bench, weft_shape shape)
+{
+    static double element[PATTERN];
+    cr_assert_leq(weft_shape_elements(shape), PATTERN);
+    for (int i = 0; i < PATTERN; i++)
+        element[i] = (i * 7 + i / 11) % 13 - 6;
+    return test_given(bench, shape, element);
+}
+
 static void read_elements(const weft_tensor *tensor, double *element)
 {
     for (int64_t i = 0, n = weft_tensor_elements(tensor); i < n; i++)
@@ -83,6 +94,18 @@ void test_expect(test_bench *bench, weft_value value, const double *expected, in
                       element[i], expected[i]);
     }
     free(element);
+}
+
+void test_expect_steps(test_bench *bench, weft_value value, int steps)
+{
+    double exact[PATTERN], single[PATTERN];
+    int64_t count = weft_shape_elements(weft_shape_get(value));
+    cr_assert_leq(count, PATTERN);
+    test_evaluate(bench, value, WEFT_FLOAT64, exact, count);
+    int taken = test_evaluate(bench, value, WEFT_FLOAT32, single, count);
+    for (int64_t i = 0; i < count; i++)
+        cr_expect_eq(exact[i], single[i], "element %lld", (long long)i);
+    cr_expect_eq(taken, steps, "%d steps instead of %d", taken, steps);
 }
 
 void test_expect_error(const test_bench *bench, const char *text)
