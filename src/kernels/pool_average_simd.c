@@ -27,11 +27,11 @@ SIMD_INLINE void forward_block(const void *context, int64_t channel, int vectors
             const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
             for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2])
                 for (int v = 0; v < vectors; v++)
-                    sum[v] += load_lanes(x + v * LANES, lanes_of(v, vectors, last));
+                    sum[v] += vload_lanes(x + v * LANES, lanes_of(v, vectors, last));
         }
     for (int v = 0; v < vectors; v++)
-        store_lanes(pixel->y + channel + v * LANES, sum[v] * pixel->weight,
-                    lanes_of(v, vectors, last));
+        vstore_lanes(pixel->y + channel + v * LANES, sum[v] * pixel->weight,
+                     lanes_of(v, vectors, last));
 }
 
 SIMD_INLINE void visit_forward(const weft_pool_args *args, void *const *operand, int64_t image,
@@ -77,12 +77,12 @@ SIMD_INLINE void backward_block(const void *context, int64_t channel, int vector
             for (int64_t w = 0; w < b->count[2]; w++, dy += b->step[2]) {
                 float weight = 1.0f / (area * count(pixel->args, 2, range[2].begin + w));
                 for (int v = 0; v < vectors; v++)
-                    sum[v] += weight * load_lanes(dy + v * LANES, lanes_of(v, vectors, last));
+                    sum[v] += weight * vload_lanes(dy + v * LANES, lanes_of(v, vectors, last));
             }
         }
     }
     for (int v = 0; v < vectors; v++)
-        store_lanes(pixel->dx + channel + v * LANES, sum[v], lanes_of(v, vectors, last));
+        vstore_lanes(pixel->dx + channel + v * LANES, sum[v], lanes_of(v, vectors, last));
 }
 
 SIMD_INLINE void visit_backward(const weft_pool_args *args, void *const *operand, int64_t image,

@@ -29,12 +29,12 @@ SIMD_INLINE void forward_block(const void *context, int64_t channel, int vectors
             const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
             for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2])
                 for (int v = 0; v < vectors; v++) {
-                    vfloat value = load_lanes(x + v * LANES, lanes_of(v, vectors, last));
+                    vfloat value = vload_lanes(x + v * LANES, lanes_of(v, vectors, last));
                     best[v] = vselect(takes(value, best[v]), value, best[v]);
                 }
         }
     for (int v = 0; v < vectors; v++)
-        store_lanes(pixel->y + channel + v * LANES, best[v], lanes_of(v, vectors, last));
+        vstore_lanes(pixel->y + channel + v * LANES, best[v], lanes_of(v, vectors, last));
 }
 
 SIMD_INLINE void visit_forward(const weft_pool_args *args, void *const *operand, int64_t image,
@@ -67,7 +67,7 @@ SIMD_INLINE void argmax(const box *b, int64_t channel, int vectors, int64_t last
             const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
             for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2], number += 1)
                 for (int v = 0; v < vectors; v++) {
-                    vfloat value = load_lanes(x + v * LANES, lanes_of(v, vectors, last));
+                    vfloat value = vload_lanes(x + v * LANES, lanes_of(v, vectors, last));
                     vint mask = takes(value, best[v]);
                     best[v] = vselect(mask, value, best[v]);
                     index[v] = (mask & number) | (~mask & index[v]);
@@ -98,11 +98,11 @@ SIMD_INLINE void gather_block(const void *context, int64_t channel, int vectors,
             for (int64_t w = 0; w < b->count[2]; w++, value += b->step[2], number += 1)
                 for (int v = 0; v < vectors; v++)
                     found[v] = vselect(index[v] == number,
-                                       load_lanes(value + v * LANES, lanes_of(v, vectors, last)),
+                                       vload_lanes(value + v * LANES, lanes_of(v, vectors, last)),
                                        found[v]);
         }
     for (int v = 0; v < vectors; v++)
-        store_lanes(pixel->y + channel + v * LANES, found[v], lanes_of(v, vectors, last));
+        vstore_lanes(pixel->y + channel + v * LANES, found[v], lanes_of(v, vectors, last));
 }
 
 SIMD_INLINE void visit_gather(const weft_pool_args *args, void *const *operand, int64_t image,
@@ -143,7 +143,7 @@ SIMD_INLINE void scatter_block(const void *context, int64_t channel, int vectors
     argmax(&pixel->x, channel, vectors, last, index);
     vfloat dy[BLOCK];
     for (int v = 0; v < vectors; v++)
-        dy[v] = load_lanes(pixel->dy + channel + v * LANES, lanes_of(v, vectors, last));
+        dy[v] = vload_lanes(pixel->dy + channel + v * LANES, lanes_of(v, vectors, last));
     for (int64_t d = skip[0]; d < skip[0] + inside[0]; d++)
         for (int64_t h = skip[1]; h < skip[1] + inside[1]; h++) {
             vint number = (vint){0} + (int32_t)((d * count[1] + h) * count[2] + skip[2]);
@@ -153,7 +153,7 @@ SIMD_INLINE void scatter_block(const void *context, int64_t channel, int vectors
                 for (int v = 0; v < vectors; v++) {
                     int64_t lanes = lanes_of(v, vectors, last);
                     vfloat part = (vfloat)((index[v] == number) & (vint)dy[v]);
-                    store_lanes(dx + v * LANES, load_lanes(dx + v * LANES, lanes) + part, lanes);
+                    vstore_lanes(dx + v * LANES, vload_lanes(dx + v * LANES, lanes) + part, lanes);
                 }
         }
 }

@@ -9,19 +9,6 @@
 /* Channels are taken in blocks of this many vectors, then vector by vector, the last one in part. */
 enum { BLOCK = 4 };
 
-SIMD_INLINE vfloat load_lanes(const float *p, int64_t lanes)
-{
-    return lanes == LANES ? vload(p) : vload_first(p, lanes);
-}
-
-SIMD_INLINE void store_lanes(float *p, vfloat v, int64_t lanes)
-{
-    if (lanes == LANES)
-        vstore(p, v);
-    else
-        vstore_first(p, v, lanes);
-}
-
 /* The lanes in use of vector v among `vectors`, of which only the last may be a partial one. */
 SIMD_INLINE int64_t lanes_of(int v, int vectors, int64_t last)
 {

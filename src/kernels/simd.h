@@ -85,6 +85,20 @@ SIMD_INLINE void vstore_first(float *p, vfloat v, int64_t n)
 #endif
 }
 
+/* The same, for code that is written once for whole vectors (lanes is then the constant LANES) and tails. */
+SIMD_INLINE vfloat vload_lanes(const float *p, int64_t lanes)
+{
+    return lanes == LANES ? vload(p) : vload_first(p, lanes);
+}
+
+SIMD_INLINE void vstore_lanes(float *p, vfloat v, int64_t lanes)
+{
+    if (lanes == LANES)
+        vstore(p, v);
+    else
+        vstore_first(p, v, lanes);
+}
+
 /* mask ? a : b, for masks that comparisons of vfloat give. */
 SIMD_INLINE vfloat vselect(vint mask, vfloat a, vfloat b)
 {

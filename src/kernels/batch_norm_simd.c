@@ -1,0 +1,404 @@
+#include "kernels/batch_norm.h"
+#include "kernels/simd.h"
+
+#include <math.h>
+
+enum { SUM_CHANNELS = WEFT_BATCH_NORM_SUM_CHANNELS, FINISH = WEFT_BATCH_NORM_FINISH_CHANNELS };
+
+typedef struct range {
+    int64_t begin, end;
+} range;
+
+/* Range number `index` of those of `size` that `count` is cut into. */
+static range cut(int64_t index, int64_t size, int64_t count)
+{
+    int64_t begin = index * size, end = begin + size;
+    return (range){begin, end < count ? end : count};
+}
+
+/* Number `which` (0 to 2) of each channel of a block of pixels; block args->blocks has the coefficients. */
+static float *numbers(const weft_call *call, int64_t block, int which)
+{
+    const weft_batch_norm_args *args = call->args;
+    return (float *)call->operand[8] + (3 * block + which) * args->channels;
+}
+
+static float *coefficient(const weft_call *call, int which)
+{
+    const weft_batch_norm_args *args = call->args;
+    return numbers(call, args->blocks, which);
+}
+
+/* ---- Forward: statistics ---- */
+
+SIMD_INLINE void add_vector(const float *x, int64_t step, int pixels, int64_t lanes, float *sum)
+{
+    vfloat s = vload_lanes(x, lanes);
+    for (int i = 1; i < pixels; i++)
+        s += vload_lanes(x + i * step, lanes);
+    vstore_lanes(sum, vload_lanes(sum, lanes) + s, lanes);
+}
+
+SIMD_INLINE void add_pixels(const float *x, int64_t step, int pixels, int64_t channels, float *sum)
+{
+    int64_t c = 0;
+    for (; c + LANES <= channels; c += LANES)
+        add_vector(x + c, step, pixels, LANES, sum + c);
+    if (c < channels)
+        add_vector(x + c, step, pixels, channels - c, sum + c);
+}
+
+/* Differences from a number close to the mean, and their squares. */
+SIMD_INLINE void add_difference_vector(const float *x, int64_t step, int pixels, int64_t lanes,
+                                       const float *mean, float *sum, float *square)
+{
+    vfloat m = vload_lanes(mean, lanes), s = {0}, q = {0};
+    for (int i = 0; i < pixels; i++) {
+        vfloat d = vload_lanes(x + i * step, lanes) - m;
+        s += d;
+        q += d * d;
+    }
+    vstore_lanes(sum, vload_lanes(sum, lanes) + s, lanes);
+    vstore_lanes(square, vload_lanes(square, lanes) + q, lanes);
+}
+
+SIMD_INLINE void add_differences(const float *x, int64_t step, int pixels, int64_t channels,
+                                 const float *mean, float *sum, float *square)
+{
+    int64_t c = 0;
+    for (; c + LANES <= channels; c += LANES)
+        add_difference_vector(x + c, step, pixels, LANES, mean + c, sum + c, square + c);
+    if (c < channels)
+        add_difference_vector(x + c, step, pixels, channels - c, mean + c, sum + c, square + c);
+}
+
+/* Two passes over a block that stays in cache: the mean, then differences from it. What rounding left of
+ * the mean shows in the sum of the differences. */
+static void forward_sums(const weft_call *call, int64_t piece)
+{
+    const weft_batch_norm_args *args = call->args;
+    int64_t block = piece / args->channel_blocks, step = args->pixels.step[0];
+    range pixels = cut(block, args->block_pixels, args->pixels.count);
+    range channels = cut(piece % args->channel_blocks, args->block_channels, args->channels);
+    int64_t width = channels.end - channels.begin;
+    const float *x = (const float *)call->operand[0] + channels.begin;
+    float mean[SUM_CHANNELS] = {0}, sum[SUM_CHANNELS] = {0}, square[SUM_CHANNELS] = {0};
+    weft_pixel_run run;
+    for (int64_t pixel = pixels.begin; pixel < pixels.end; pixel += run.count) {
+        run = weft_pixels_run(&args->pixels, pixel, pixels.end);
+        const float *from = x + run.offset[0];
+        int64_t i = 0;
+        for (; i + 4 <= run.count; i += 4)
+            add_pixels(from + i * step, step, 4, width, mean);
+        for (; i < run.count; i++)
+            add_pixels(from + i * step, step, 1, width, mean);
+    }
+    float scale = 1.0f / (float)(pixels.end - pixels.begin);
+    for (int64_t c = 0; c < width; c++)
+        mean[c] *= scale;
+    for (int64_t pixel = pixels.begin; pixel < pixels.end; pixel += run.count) {
+        run = weft_pixels_run(&args->pixels, pixel, pixels.end);
+        const float *from = x + run.offset[0];
+        int64_t i = 0;
+        for (; i + 4 <= run.count; i += 4)
+            add_differences(from + i * step, step, 4, width, mean, sum, square);
+        for (; i < run.count; i++)
+            add_differences(from + i * step, step, 1, width, mean, sum, square);
+    }
+    memcpy(numbers(call, block, 0) + channels.begin, mean, (size_t)width * sizeof(float));
+    memcpy(numbers(call, block, 1) + channels.begin, sum, (size_t)width * sizeof(float));
+    memcpy(numbers(call, block, 2) + channels.begin, square, (size_t)width * sizeof(float));
+}
+
+/* Adds up a block's sum of x. */
+static void merge_sum(const weft_call *call, int64_t block, double pixels, range channels,
+                      double *total)
+{
+    const float *mean = numbers(call, block, 0), *sum = numbers(call, block, 1);
+    for (int64_t c = channels.begin; c < channels.end; c++)
+        *total++ += pixels * (double)mean[c] + (double)sum[c];
+}
+
+/* Adds up a block's sum of squared differences, moved from its own mean to that of all. */
+static void merge_square(const weft_call *call, int64_t block, double pixels, range channels,
+                         const double *mean_of_all, double *total)
+{
+    const float *mean = numbers(call, block, 0), *sum = numbers(call, block, 1);
+    const float *square = numbers(call, block, 2);
+    for (int64_t c = channels.begin; c < channels.end; c++) {
+        double d = (double)mean[c] - *mean_of_all++;
+        *total++ += (double)square[c] + d * (2 * (double)sum[c] + pixels * d);
+    }
+}
+
+static void forward_finish(const weft_call *call, int64_t piece)
+{
+    const weft_batch_norm_args *args = call->args;
+    range channels = cut(piece, FINISH, args->channels);
+    double mean[FINISH] = {0}, square[FINISH] = {0};
+    const double count = (double)args->pixels.count;
+    for (int64_t b = 0; b < args->blocks; b++) {
+        range pixels = cut(b, args->block_pixels, args->pixels.count);
+        merge_sum(call, b, (double)(pixels.end - pixels.begin), channels, mean);
+    }
+    for (int c = 0; c < FINISH; c++)
+        mean[c] /= count;
+    for (int64_t b = 0; b < args->blocks; b++) {
+        range pixels = cut(b, args->block_pixels, args->pixels.count);
+        merge_square(call, b, (double)(pixels.end - pixels.begin), channels, mean, square);
+    }
+    const float *gamma = call->operand[1], *beta = call->operand[2];
+    float *out_mean = call->operand[6], *out_variance = call->operand[7];
+    float *slope = coefficient(call, 0), *center = coefficient(call, 1);
+    float *shift = coefficient(call, 2);
+    for (int64_t c = channels.begin; c < channels.end; c++) {
+        double m = mean[c - channels.begin], variance = square[c - channels.begin] / count;
+        variance = variance < 0 ? 0 : variance; /* rounding; NaN stays */
+        double s = (double)gamma[c] / sqrt(variance + args->epsilon);
+        out_mean[c] = center[c] = (float)m;
+        out_variance[c] = (float)variance;
+        slope[c] = (float)s;
+        shift[c] = (float)((double)beta[c] + ((double)center[c] - m) * s);
+    }
+}
+
+static void forward_running(const weft_call *call, int64_t piece)
+{
+    const weft_batch_norm_args *args = call->args;
+    range channels = cut(piece, FINISH, args->channels);
+    const float *gamma = call->operand[1], *beta = call->operand[2];
+    const float *mean = call->operand[3], *variance = call->operand[4];
+    float *out_mean = call->operand[6], *out_variance = call->operand[7];
+    float *slope = coefficient(call, 0), *center = coefficient(call, 1);
+    float *shift = coefficient(call, 2);
+    for (int64_t c = channels.begin; c < channels.end; c++) {
+        out_mean[c] = center[c] = mean[c];
+        out_variance[c] = variance[c];
+        slope[c] = (float)((double)gamma[c] / sqrt((double)variance[c] + args->epsilon));
+        shift[c] = beta[c];
+    }
+}
+
+/* ---- Apply: out = scale * a + slope * (b - center) + shift ---- */
+
+/* For each channel. Without a scale, or without the other three, that term is left out. Subtracting the
+ * center first keeps the digits of what varies about it. */
+typedef struct line {
+    const float *scale, *slope, *center, *shift;
+} line;
+
+/* Where the operands of some pixels begin, and their steps. */
+typedef struct pixel_group {
+    const float *a, *b;
+    float *out;
+    int64_t a_step, b_step, out_step;
+} pixel_group;
+
+SIMD_INLINE void apply_vector(const pixel_group *at, int64_t c, int pixels, int64_t lanes,
+                              const line *by)
+{
+    vfloat scale = by->scale ? vload_lanes(by->scale + c, lanes) : vsplat(0);
+    vfloat slope = by->slope ? vload_lanes(by->slope + c, lanes) : vsplat(0);
+    vfloat center = by->slope ? vload_lanes(by->center + c, lanes) : vsplat(0);
+    vfloat shift = by->slope ? vload_lanes(by->shift + c, lanes) : vsplat(0);
+    for (int i = 0; i < pixels; i++) {
+        vfloat v = shift;
+        if (by->slope)
+            v += slope * (vload_lanes(at->b + i * at->b_step + c, lanes) - center);
+        if (by->scale)
+            v += scale * vload_lanes(at->a + i * at->a_step + c, lanes);
+        vstore_lanes(at->out + i * at->out_step + c, v, lanes);
+    }
+}
+
+SIMD_INLINE void apply_pixels(const pixel_group *at, int pixels, int64_t channels, const line *by)
+{
+    int64_t c = 0;
+    for (; c + LANES <= channels; c += LANES)
+        apply_vector(at, c, pixels, LANES, by);
+    if (c < channels)
+        apply_vector(at, c, pixels, channels - c, by);
+}
+
+SIMD_INLINE void apply_run(pixel_group at, int64_t count, int64_t channels, const line *by)
+{
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        apply_pixels(&at, 4, channels, by);
+        at.a += 4 * at.a_step;
+        at.b += 4 * at.b_step;
+        at.out += 4 * at.out_step;
+    }
+    for (; i < count; i++) {
+        apply_pixels(&at, 1, channels, by);
+        at.a += at.a_step;
+        at.b += at.b_step;
+        at.out += at.out_step;
+    }
+}
+
+static void forward_apply(const weft_call *call, int64_t piece)
+{
+    const weft_batch_norm_args *args = call->args;
+    range pixels = cut(piece, args->apply_pixels, args->pixels.count);
+    line by = {
+        .slope = coefficient(call, 0),
+        .center = coefficient(call, 1),
+        .shift = coefficient(call, 2),
+    };
+    const float *x = call->operand[0];
+    weft_pixel_run run;
+    for (int64_t pixel = pixels.begin; pixel < pixels.end; pixel += run.count) {
+        run = weft_pixels_run(&args->pixels, pixel, pixels.end);
+        pixel_group at = {
+            .a = x,
+            .b = x + run.offset[0],
+            .b_step = args->pixels.step[0],
+            .out = (float *)call->operand[5] + run.offset[1],
+            .out_step = args->pixels.step[1],
+        };
+        apply_run(at, run.count, args->channels, &by);
+    }
+}
+
+/* ---- Backward ---- */
+
+SIMD_INLINE void add_product_vector(const pixel_group *at, int64_t c, int pixels, int64_t lanes,
+                                    const float *mean, float *sum, float *product)
+{
+    vfloat m = vload_lanes(mean + c, lanes), s = {0}, p = {0};
+    for (int i = 0; i < pixels; i++) {
+        vfloat dy = vload_lanes(at->a + i * at->a_step + c, lanes);
+        s += dy;
+        p += dy * (vload_lanes(at->b + i * at->b_step + c, lanes) - m);
+    }
+    vstore_lanes(sum + c, vload_lanes(sum + c, lanes) + s, lanes);
+    vstore_lanes(product + c, vload_lanes(product + c, lanes) + p, lanes);
+}
+
+SIMD_INLINE void add_products(const pixel_group *at, int pixels, int64_t channels,
+                              const float *mean, float *sum, float *product)
+{
+    int64_t c = 0;
+    for (; c + LANES <= channels; c += LANES)
+        add_product_vector(at, c, pixels, LANES, mean, sum, product);
+    if (c < channels)
+        add_product_vector(at, c, pixels, channels - c, mean, sum, product);
+}
+
+static void backward_sums(const weft_call *call, int64_t piece)
+{
+    const weft_batch_norm_args *args = call->args;
+    int64_t block = piece / args->channel_blocks;
+    range pixels = cut(block, args->block_pixels, args->pixels.count);
+    range channels = cut(piece % args->channel_blocks, args->block_channels, args->channels);
+    int64_t width = channels.end - channels.begin;
+    const float *mean = (const float *)call->operand[3] + channels.begin;
+    float sum[SUM_CHANNELS] = {0}, product[SUM_CHANNELS] = {0};
+    weft_pixel_run run;
+    for (int64_t pixel = pixels.begin; pixel < pixels.end; pixel += run.count) {
+        run = weft_pixels_run(&args->pixels, pixel, pixels.end);
+        pixel_group at = {
+            .a = (const float *)call->operand[0] + run.offset[0] + channels.begin,
+            .a_step = args->pixels.step[0],
+            .b = (const float *)call->operand[1] + run.offset[1] + channels.begin,
+            .b_step = args->pixels.step[1],
+        };
+        int64_t i = 0;
+        for (; i + 4 <= run.count; i += 4, at.a += 4 * at.a_step, at.b += 4 * at.b_step)
+            add_products(&at, 4, width, mean, sum, product);
+        for (; i < run.count; i++, at.a += at.a_step, at.b += at.b_step)
+            add_products(&at, 1, width, mean, sum, product);
+    }
+    memcpy(numbers(call, block, 0) + channels.begin, sum, (size_t)width * sizeof(float));
+    memcpy(numbers(call, block, 1) + channels.begin, product, (size_t)width * sizeof(float));
+}
+
+SIMD_INLINE void backward_finish(const weft_call *call, int64_t piece, bool train)
+{
+    const weft_batch_norm_args *args = call->args;
+    range channels = cut(piece, FINISH, args->channels);
+    int64_t width = channels.end - channels.begin;
+    double sum[FINISH] = {0}, product[FINISH] = {0};
+    for (int64_t b = 0; b < args->blocks; b++) {
+        const float *sums = numbers(call, b, 0) + channels.begin;
+        const float *products = numbers(call, b, 1) + channels.begin;
+        for (int64_t c = 0; c < width; c++) {
+            sum[c] += (double)sums[c];
+            product[c] += (double)products[c];
+        }
+    }
+    const float *gamma = call->operand[2], *variance = call->operand[4];
+    float *dgamma = call->operand[6], *dbeta = call->operand[7];
+    float *scale = coefficient(call, 0), *slope = coefficient(call, 1);
+    float *shift = coefficient(call, 2);
+    const double count = (double)args->pixels.count;
+    for (int64_t c = channels.begin; c < channels.end; c++) {
+        double r = 1 / sqrt((double)variance[c] + args->epsilon), s = (double)gamma[c] * r;
+        double dy = sum[c - channels.begin], dy_x = product[c - channels.begin];
+        dgamma[c] = (float)(dy_x * r);
+        dbeta[c] = (float)dy;
+        scale[c] = (float)s;
+        if (train) { /* dx = s * (dy - mean of dy - (x - mean) * r^2 * mean of dy * (x - mean)) */
+            slope[c] = (float)(-s * r * r * dy_x / count);
+            shift[c] = (float)(-s * dy / count);
+        }
+    }
+}
+
+static void backward_finish_train(const weft_call *call, int64_t piece)
+{
+    backward_finish(call, piece, true);
+}
+
+static void backward_finish_infer(const weft_call *call, int64_t piece)
+{
+    backward_finish(call, piece, false);
+}
+
+SIMD_INLINE void backward_apply(const weft_call *call, int64_t piece, bool train)
+{
+    const weft_batch_norm_args *args = call->args;
+    range pixels = cut(piece, args->apply_pixels, args->pixels.count);
+    line by = {.scale = coefficient(call, 0)};
+    if (train) {
+        by.slope = coefficient(call, 1);
+        by.shift = coefficient(call, 2);
+        by.center = call->operand[3];
+    }
+    weft_pixel_run run;
+    for (int64_t pixel = pixels.begin; pixel < pixels.end; pixel += run.count) {
+        run = weft_pixels_run(&args->pixels, pixel, pixels.end);
+        pixel_group at = {
+            .a = (const float *)call->operand[0] + run.offset[0],
+            .a_step = args->pixels.step[0],
+            .b = (const float *)call->operand[1] + run.offset[1],
+            .b_step = args->pixels.step[1],
+            .out = (float *)call->operand[5] + run.offset[2],
+            .out_step = args->pixels.step[2],
+        };
+        apply_run(at, run.count, args->channels, &by);
+    }
+}
+
+static void backward_apply_train(const weft_call *call, int64_t piece)
+{
+    backward_apply(call, piece, true);
+}
+
+static void backward_apply_infer(const weft_call *call, int64_t piece)
+{
+    backward_apply(call, piece, false);
+}
+
+const weft_batch_norm_kernels WEFT_FOR_ISA(weft_batch_norm_table) = {
+    .forward_sums = forward_sums,
+    .forward_finish = forward_finish,
+    .forward_running = forward_running,
+    .forward_apply = forward_apply,
+    .backward_sums = backward_sums,
+    .backward_finish_train = backward_finish_train,
+    .backward_finish_infer = backward_finish_infer,
+    .backward_apply_train = backward_apply_train,
+    .backward_apply_infer = backward_apply_infer,
+};
