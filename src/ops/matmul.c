@@ -222,8 +222,8 @@ static void cost(const weft_bind *bind, weft_cost *cost)
 static void label(const void *attributes_bytes, char *text, size_t size)
 {
     const matmul_attributes *attributes = attributes_bytes;
-    snprintf(text, size, "a%s b%s", attributes->transpose_a ? "T" : "",
-             attributes->transpose_b ? "T" : "");
+    static const char *const texts[2][2] = {{"", "a bT"}, {"aT b", "aT bT"}};
+    snprintf(text, size, "%s", texts[attributes->transpose_a != 0][attributes->transpose_b != 0]);
 }
 
 /* ---- Samples ---- */
