@@ -89,6 +89,20 @@ Test(layers, one_and_three_dimensions)
     cr_expect(weft_shape_equal(weft_shape_get(y), weft_shape_of(WEFT_BATCH, 4, 6, 8, 2)));
 }
 
+/* He: variance 2 / (field * channels of the input), which for transposed filters is the last extent. */
+Test(layers, transposed_filters_start_with_the_fan_of_their_input)
+{
+    weft_conv_transpose2d(images(8, 64), .filters = 16, .kernel = {2, 2},
+                          .initializer = {WEFT_INIT_HE_NORMAL});
+    static double weight[2 * 2 * 16 * 64];
+    const int64_t count = sizeof(weight) / sizeof(weight[0]);
+    double square = 0;
+    test_evaluate(&bench, weft_variable_at(bench.graph, 0), WEFT_FLOAT64, weight, count);
+    for (int64_t i = 0; i < count; i++)
+        square += weight[i] * weight[i];
+    cr_expect_float_eq(square / (double)count, 2.0 / (4 * 64), 0.1 * 2.0 / (4 * 64));
+}
+
 Test(layers, batch_norm_starts_as_the_identity)
 {
     static const double x[] = {1, -2, 3, 4};
