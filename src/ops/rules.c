@@ -50,7 +50,7 @@ double weft_bind_bytes(const weft_bind *bind)
 {
     double bytes = 0;
     for (int i = 0; i < bind->inputs; i++)
-        if (!(bind->op->shape_only & WEFT_INPUT(i)))
+        if (i >= 32 || !(bind->op->shape_only & WEFT_INPUT(i)))
             bytes += tensor_bytes(&bind->input[i]);
     for (int i = 0; i < bind->outputs; i++)
         bytes += tensor_bytes(&bind->output[i]);
