@@ -81,14 +81,14 @@ WEFT_API weft_value weft_pad(weft_value x, const weft_pad_options *options);
     (const int[]){__VA_ARGS__}, (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
 /* Values joined along their last dimension, the channels: weft_concat_channels(a, b, c). */
 #define weft_concat_channels(...)                                                                  \
-    weft_concat(((const weft_value[]){__VA_ARGS__}),                                               \
+    weft_concat((const weft_value[]){__VA_ARGS__},                                                 \
                 (int)(sizeof((const weft_value[]){__VA_ARGS__}) / sizeof(weft_value)), -1)
-static inline const weft_value *weft_first_at(const weft_value *x, int count, const char *file,
-                                              int line)
+static inline weft_value weft_concat_at(const char *file, int line, const weft_value *x, int count,
+                                        int axis)
 {
     if (count > 0)
         weft_at(x[0], file, line);
-    return x;
+    return weft_concat(x, count, axis);
 }
 #define weft_reshape(x, ...) (weft_reshape)(WEFT_HERE(x), weft_shape_of(__VA_ARGS__))
 #define weft_flatten(x, axis) (weft_flatten)(WEFT_HERE(x), axis)
@@ -101,8 +101,7 @@ static inline const weft_value *weft_first_at(const weft_value *x, int count, co
     (weft_crop_like)(WEFT_HERE(x), like, &(weft_region_options){__VA_ARGS__})
 #define weft_embed_like(x, like, ...)                                                              \
     (weft_embed_like)(WEFT_HERE(x), like, &(weft_region_options){__VA_ARGS__})
-#define weft_concat(x, count, axis)                                                                \
-    (weft_concat)(weft_first_at(x, count, __FILE__, __LINE__), count, axis)
+#define weft_concat(...) weft_concat_at(__FILE__, __LINE__, __VA_ARGS__)
 #define weft_pad(x, ...) (weft_pad)(WEFT_HERE(x), &(weft_pad_options){__VA_ARGS__})
 #endif
 

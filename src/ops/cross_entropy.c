@@ -7,8 +7,6 @@
 #include "weft/arithmetic.h"
 #include "weft/reduction.h"
 
-#include <math.h>
-
 enum { LOGITS, TARGETS, DLOSS };
 
 static weft_value gradient_of(weft_value logits, weft_value targets, weft_value dloss)
@@ -169,11 +167,12 @@ static void gradient_f64(const weft_operands *operands)
         const double *t = weft_row_f64(&operands->input[TARGETS], row);
         double *g = weft_row_f64(&operands->output[0], row);
         double scale = ((const double *)dloss->data)[weft_tensor_offset(dloss, row)];
-        double logarithm = weft_log_sum_exp_f64(x, all.classes), sum = 0;
+        double sum = 0;
+        weft_softmax_row_f64(x, all.classes, g);
         for (int64_t k = 0; k < all.classes; k++)
             sum += t[k];
         for (int64_t k = 0; k < all.classes; k++)
-            g[k] = (exp(x[k] - logarithm) * sum - t[k]) * scale;
+            g[k] = (g[k] * sum - t[k]) * scale;
     }
 }
 

@@ -45,14 +45,29 @@ double *weft_row_f64(const weft_tensor *tensor, int64_t row)
     return (double *)tensor->data + weft_tensor_offset(tensor, row * classes);
 }
 
-double weft_log_sum_exp_f64(const double *x, int64_t classes)
+static double largest_of(const double *x, int64_t classes)
 {
-    double largest = x[0], sum = 0;
+    double largest = x[0];
     for (int64_t k = 1; k < classes; k++)
         largest = fmax(largest, x[k]);
+    return largest;
+}
+
+double weft_log_sum_exp_f64(const double *x, int64_t classes)
+{
+    double largest = largest_of(x, classes), sum = 0;
     for (int64_t k = 0; k < classes; k++)
         sum += exp(x[k] - largest);
     return largest + log(sum);
+}
+
+void weft_softmax_row_f64(const double *x, int64_t classes, double *p)
+{
+    double largest = largest_of(x, classes), sum = 0;
+    for (int64_t k = 0; k < classes; k++)
+        sum += p[k] = exp(x[k] - largest);
+    for (int64_t k = 0; k < classes; k++)
+        p[k] /= sum;
 }
 
 void weft_softmax_cost(const weft_bind *bind, weft_cost *cost)
@@ -89,13 +104,9 @@ static void gradient(weft_gradient_call *call)
 static void run_f64(const weft_operands *operands)
 {
     weft_softmax_args all = weft_softmax_rows(&operands->input[0]);
-    for (int64_t row = 0; row < all.rows; row++) {
-        const double *x = weft_row_f64(&operands->input[0], row);
-        double *y = weft_row_f64(&operands->output[0], row);
-        double logarithm = weft_log_sum_exp_f64(x, all.classes);
-        for (int64_t k = 0; k < all.classes; k++)
-            y[k] = exp(x[k] - logarithm);
-    }
+    for (int64_t row = 0; row < all.rows; row++)
+        weft_softmax_row_f64(weft_row_f64(&operands->input[0], row), all.classes,
+                             weft_row_f64(&operands->output[0], row));
 }
 
 static bool bind(weft_bind *bind)

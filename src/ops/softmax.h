@@ -15,6 +15,8 @@ bool weft_softmax_bind(weft_bind *bind, weft_piece_fn *kernel);
 double *weft_row_f64(const weft_tensor *tensor, int64_t row);
 /* log(sum over k of exp(x[k])), in double. */
 double weft_log_sum_exp_f64(const double *x, int64_t classes);
+/* Softmax of a row into p, which may be x. */
+void weft_softmax_row_f64(const double *x, int64_t classes, double *p);
 
 /* Flops as of exponentials for each element of input 0, and all bytes. */
 void weft_softmax_cost(const weft_bind *bind, weft_cost *cost);

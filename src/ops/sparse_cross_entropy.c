@@ -158,11 +158,11 @@ static void gradient_f64(const weft_operands *operands)
         const double *x = weft_row_f64(&operands->input[LOGITS], row);
         double *g = weft_row_f64(&operands->output[0], row);
         double scale = ((const double *)dloss->data)[weft_tensor_offset(dloss, row)];
-        double logarithm = weft_log_sum_exp_f64(x, all.classes);
         int32_t label = label_of(operands, row);
         bool known = label >= 0 && label < all.classes;
+        weft_softmax_row_f64(x, all.classes, g);
         for (int64_t k = 0; k < all.classes; k++)
-            g[k] = known ? (exp(x[k] - logarithm) - (k == label)) * scale : NAN;
+            g[k] = known ? (g[k] - (k == label)) * scale : NAN;
     }
 }
 

@@ -20,13 +20,25 @@ void test_bench_end(test_bench *bench)
     weft_context_destroy(bench->context);
 }
 
-weft_value test_given(test_bench *bench, weft_shape shape, const double *element)
+static weft_value given(test_bench *bench, weft_shape shape, weft_dtype dtype,
+                        const double *element)
 {
     cr_assert_lt(bench->count, TEST_GIVEN);
-    weft_value value = weft_variable(bench->graph, .name = "given", .shape = shape, .frozen = true);
+    weft_value value = weft_variable(bench->graph, .name = "given", .shape = shape, .dtype = dtype,
+                                     .frozen = true);
     bench->given[bench->count] = value;
     bench->element[bench->count++] = element;
     return value;
+}
+
+weft_value test_given(test_bench *bench, weft_shape shape, const double *element)
+{
+    return given(bench, shape, WEFT_REAL, element);
+}
+
+weft_value test_given_integers(test_bench *bench, weft_shape shape, const double *element)
+{
+    return given(bench, shape, WEFT_INT32, element);
 }
 
 enum { PATTERN = 4096 };
@@ -40,11 +52,22 @@ weft_value test_patterned(test_bench *bench, weft_shape shape)
     return test_given(bench, shape, element);
 }
 
+static double read_element(const weft_tensor *tensor, int64_t index)
+{
+    switch (tensor->dtype) {
+    case WEFT_FLOAT64:
+        return ((const double *)tensor->data)[index];
+    case WEFT_INT32:
+        return ((const int32_t *)tensor->data)[index];
+    default:
+        return (double)((const float *)tensor->data)[index];
+    }
+}
+
 static void read_elements(const weft_tensor *tensor, double *element)
 {
     for (int64_t i = 0, n = weft_tensor_elements(tensor); i < n; i++)
-        element[i] = tensor->dtype == WEFT_FLOAT64 ? ((const double *)tensor->data)[i]
-                                                   : (double)((const float *)tensor->data)[i];
+        element[i] = read_element(tensor, i);
 }
 
 int test_evaluate(test_bench *bench, weft_value value, weft_dtype dtype, double *element,

@@ -21,6 +21,9 @@ void test_bench_end(test_bench *bench);
 /* A value with these elements, which must live as long as the bench. */
 weft_value test_given(test_bench *bench, weft_shape shape, const double *element);
 
+/* The same of int32. */
+weft_value test_given_integers(test_bench *bench, weft_shape shape, const double *element);
+
 /* A value with small integers for elements, up to 4096 of them, so that float32 is exact. */
 weft_value test_patterned(test_bench *bench, weft_shape shape);
 

@@ -1,0 +1,326 @@
+/* Ops that move elements: worked numbers, extents with an open batch, views, messages. */
+#include <criterion/criterion.h>
+
+#include "support/evaluate.h"
+
+static test_bench bench;
+
+static void begin(void)
+{
+    bench = test_bench_begin();
+}
+
+static void end(void)
+{
+    test_bench_end(&bench);
+}
+
+TestSuite(array, .init = begin, .fini = end);
+
+static weft_value input(weft_shape shape)
+{
+    return weft_input(bench.graph, .shape = shape);
+}
+
+static void expect_shape(weft_value value, weft_shape expected)
+{
+    char got[128], wanted[128];
+    cr_expect(weft_shape_equal(weft_shape_get(value), expected), "%s instead of %s",
+              weft_shape_text(weft_shape_get(value), got, sizeof(got)),
+              weft_shape_text(expected, wanted, sizeof(wanted)));
+}
+
+static const double counting[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
+                                  13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24};
+
+/* ---- Shapes ---- */
+
+Test(array, reshape_keeps_copies_and_leaves_the_rest)
+{
+    weft_value x = input(weft_shape_of(WEFT_BATCH, 28, 28, 3));
+    expect_shape(weft_reshape(x, WEFT_BATCH, 2352), weft_shape_of(WEFT_BATCH, 2352));
+    expect_shape(weft_reshape(x, 0, 784, 3), weft_shape_of(WEFT_BATCH, 784, 3));
+    expect_shape(weft_reshape(x, 0, 0, -1), weft_shape_of(WEFT_BATCH, 28, 84));
+    expect_shape(weft_reshape(x, -1, 3), weft_shape_of(-784, 3));
+    expect_shape(weft_reshape(weft_reshape(x, -1, 3), -1, 28, 28, 3),
+                 weft_shape_of(WEFT_BATCH, 28, 28, 3));
+    expect_shape(weft_flatten(x, 1), weft_shape_of(WEFT_BATCH, 2352));
+    expect_shape(weft_flatten(x, 0), weft_shape_of(-2352));
+    expect_shape(weft_flatten(x, -2), weft_shape_of(WEFT_BATCH, 28, 84));
+    expect_shape(weft_expand_dims(x, 0, -1), weft_shape_of(1, WEFT_BATCH, 28, 28, 3, 1));
+    expect_shape(weft_reshape_like(x, weft_flatten(x, 2)), weft_shape_of(WEFT_BATCH, 28, 84));
+}
+
+Test(array, reshape_that_does_not_fit)
+{
+    weft_reshape(input(weft_shape_of(WEFT_BATCH, 5)), 0, 6);
+    test_expect_error(&bench, "reshape \"reshape\": cannot give [N,5] the shape [N,6]");
+    test_expect_error(&bench, "test_array.c:");
+}
+
+Test(array, reshape_with_two_unknown_extents)
+{
+    weft_reshape(input(weft_shape_of(4, 6)), -1, -1, 2);
+    test_expect_error(&bench, "only one extent");
+}
+
+Test(array, reshape_that_copies_what_is_not_there)
+{
+    weft_reshape(input(weft_shape_of(4, 6)), 4, 6, 0);
+    test_expect_error(&bench, "extent 2 is to stay, but the input has 2 dimensions");
+}
+
+Test(array, a_fixed_shape_for_an_open_batch)
+{
+    weft_reshape(input(weft_shape_of(WEFT_BATCH, 6)), 2, 3);
+    test_expect_error(&bench, "cannot give [N,6] the shape [2,3]");
+}
+
+Test(array, transpose_of_a_matrix_and_of_an_image)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 3), counting);
+    test_expect(&bench, weft_transpose(x, 1, 0), (double[]){1, 4, 2, 5, 3, 6}, 6);
+    weft_value image = test_given(&bench, weft_shape_of(1, 2, 2, 3), counting);
+    test_expect(&bench, weft_transpose(image, 0, -1, 1, 2),
+                (double[]){1, 4, 7, 10, 2, 5, 8, 11, 3, 6, 9, 12}, 12);
+    expect_shape(weft_transpose(input(weft_shape_of(WEFT_BATCH, 8, 9, 3)), 3, 1, 2, 0),
+                 weft_shape_of(3, 8, 9, WEFT_BATCH));
+}
+
+Test(array, transpose_needs_a_permutation)
+{
+    weft_transpose(input(weft_shape_of(4, 6, 5)), 0, 2, -1);
+    test_expect_error(&bench, "the order must name each dimension of [4,6,5] once");
+}
+
+/* ---- Parts ---- */
+
+Test(array, slices)
+{
+    weft_value x = test_given(&bench, weft_shape_of(4, 6), counting);
+    test_expect(&bench, weft_slice(x, .begin = {1, 2}, .size = {2, 3}),
+                (double[]){9, 10, 11, 15, 16, 17}, 6);
+    test_expect(&bench, weft_slice(x, .begin = {-2, -1}), (double[]){18, 24}, 2);
+    test_expect(&bench, weft_slice(x, .begin = {0, 1}, .step = {3, 2}),
+                (double[]){2, 4, 6, 20, 22, 24}, 6);
+    weft_value open = input(weft_shape_of(WEFT_BATCH, 6));
+    expect_shape(weft_slice(open, .begin = {0, 2}), weft_shape_of(WEFT_BATCH, 4));
+    expect_shape(weft_slice(open, .size = {3}), weft_shape_of(3, 6));
+}
+
+Test(array, a_slice_past_the_end)
+{
+    weft_slice(input(weft_shape_of(4, 6)), .begin = {0, 3}, .size = {0, 4});
+    test_expect_error(&bench, "4 elements from 3 by 1 are not all within the 6 of dimension 1");
+}
+
+Test(array, a_slice_with_a_step_past_the_end)
+{
+    weft_slice(input(weft_shape_of(4, 6)), .begin = {0, 1}, .size = {0, 4}, .step = {0, 2});
+    test_expect_error(&bench, "within the 6 of dimension 1");
+}
+
+Test(array, a_part_of_an_open_extent)
+{
+    weft_slice(input(weft_shape_of(WEFT_BATCH, 6)), .begin = {1});
+    test_expect_error(&bench, "dimension 0 is open");
+}
+
+Test(array, a_slice_of_the_batch_is_checked_when_it_is_bound)
+{
+    weft_value y = weft_slice(input(weft_shape_of(WEFT_BATCH, 2)), .size = {3});
+    weft_state *state;
+    weft_program *program;
+    weft_error error = {0};
+    weft_state_create(bench.graph, NULL, &state, &error);
+    weft_compile_options options = {.fetch = &y, .fetches = 1, .batch = 2};
+    cr_expect_eq(weft_compile(bench.graph, state, &options, &program, &error), WEFT_ERROR_SHAPE);
+    cr_expect(strstr(error.message, "within the 2 of dimension 0"), "%s", error.message);
+    options.batch = 4;
+    cr_expect_eq(weft_compile(bench.graph, state, &options, &program, &error), WEFT_OK);
+    weft_program_destroy(program);
+    weft_state_destroy(state);
+}
+
+Test(array, gradient_of_a_slice)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 4), counting);
+    weft_value y = weft_square(weft_slice(x, .begin = {0, 1}, .step = {1, 2}));
+    test_expect(&bench, weft_gradient(weft_sum(y), x), (double[]){0, 4, 0, 8, 0, 12, 0, 16}, 8);
+}
+
+Test(array, split_by_sizes_and_in_halves)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 6), counting), part[3];
+    weft_split(x, -1, (int64_t[]){1, 3, 2}, 3, part);
+    test_expect(&bench, part[0], (double[]){1, 7}, 2);
+    test_expect(&bench, part[1], (double[]){2, 3, 4, 8, 9, 10}, 6);
+    test_expect(&bench, part[2], (double[]){5, 6, 11, 12}, 4);
+    weft_split(x, 1, NULL, 2, part);
+    test_expect(&bench, part[1], (double[]){4, 5, 6, 10, 11, 12}, 6);
+    weft_value batch = input(weft_shape_of(-4, 3));
+    weft_split(batch, 0, NULL, 2, part);
+    expect_shape(part[1], weft_shape_of(-2, 3));
+}
+
+Test(array, sizes_that_do_not_add_up)
+{
+    weft_value part[2];
+    weft_split(input(weft_shape_of(4, 6)), 1, (int64_t[]){2, 3}, 2, part);
+    test_expect_error(&bench, "2 sizes do not add up to the 6 of axis 1");
+    cr_expect(weft_is_null(part[0]) && weft_is_null(part[1]));
+}
+
+Test(array, parts_that_cannot_be_equal)
+{
+    weft_value part[4];
+    weft_split(input(weft_shape_of(4, 6)), 1, NULL, 4, part);
+    test_expect_error(&bench, "4 equal parts do not add up to the 6 of axis 1");
+}
+
+Test(array, an_axis_that_is_not_there)
+{
+    weft_value part[2];
+    weft_split(input(weft_shape_of(4, 6)), 2, NULL, 2, part);
+    test_expect_error(&bench, "there is no axis 2 among 2 dimensions");
+}
+
+/* ---- Joining ---- */
+
+Test(array, concat_along_each_axis)
+{
+    weft_value a = test_given(&bench, weft_shape_of(2, 2), counting);
+    weft_value b = test_given(&bench, weft_shape_of(2, 1), counting + 10);
+    weft_value c = test_given(&bench, weft_shape_of(1, 2), counting + 20);
+    test_expect(&bench, weft_concat_channels(a, b, a), (double[]){1, 2, 11, 1, 2, 3, 4, 12, 3, 4},
+                10);
+    weft_value rows[] = {a, c};
+    test_expect(&bench, weft_concat(rows, 2, 0), (double[]){1, 2, 3, 4, 21, 22}, 6);
+    weft_value open[] = {input(weft_shape_of(WEFT_BATCH, 3)), input(weft_shape_of(-2, 3))};
+    expect_shape(weft_concat(open, 2, 0), weft_shape_of(-3, 3));
+}
+
+Test(array, concat_of_many_and_its_gradient)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2), counting), all[70];
+    double expected[140];
+    for (int i = 0; i < 70; i++) {
+        all[i] = weft_scale(x, i);
+        expected[2 * i] = i;
+        expected[2 * i + 1] = 2 * i;
+    }
+    weft_value y = weft_concat(all, 70, 0);
+    test_expect(&bench, y, expected, 140);
+    /* sum over i of 2 i^2 x = 2 (69 70 139 / 6) x */
+    test_expect(&bench, weft_gradient(weft_sum(weft_square(y)), x), (double[]){223790, 447580}, 2);
+}
+
+Test(array, concat_of_shapes_that_differ)
+{
+    weft_concat_channels(input(weft_shape_of(WEFT_BATCH, 7, 7, 16)),
+                         input(weft_shape_of(WEFT_BATCH, 8, 8, 16)));
+    test_expect_error(&bench, "input 1, [N,8,8,16], and input 0, [N,7,7,16], do not fit along "
+                              "axis 3");
+}
+
+Test(array, pad_with_a_number)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 2), counting);
+    test_expect(&bench, weft_pad(x, .before = {1, 0}, .after = {0, 2}, .value = 9),
+                (double[]){9, 9, 9, 9, 1, 2, 9, 9, 3, 4, 9, 9}, 12);
+    weft_value y = weft_square(weft_pad(x, .before = {1, 1}, .value = 5));
+    test_expect(&bench, weft_gradient(weft_sum(y), x), (double[]){2, 4, 6, 8}, 4);
+}
+
+Test(array, padding_the_batch)
+{
+    weft_pad(input(weft_shape_of(WEFT_BATCH, 2)), .after = {1});
+    test_expect_error(&bench, "dimension 0 is open and cannot be padded");
+}
+
+/* ---- Cropping to another value ---- */
+
+Test(array, the_crop_of_u_net_takes_the_middle)
+{
+    weft_value skip = input(weft_shape_of(WEFT_BATCH, 64, 64, 512));
+    weft_value up = input(weft_shape_of(WEFT_BATCH, 56, 56, 1024));
+    expect_shape(weft_crop_like(skip, up, .center = true), weft_shape_of(WEFT_BATCH, 56, 56, 512));
+    /* 4 x 6 to 2 x 3: one row and (6 - 3) / 2 = 1 column before */
+    weft_value x = test_given(&bench, weft_shape_of(1, 4, 6, 1), counting);
+    weft_value like = test_given(&bench, weft_shape_of(1, 2, 3, 2), counting);
+    weft_value y = weft_crop_like(x, like, .center = true);
+    test_expect(&bench, y, (double[]){8, 9, 10, 14, 15, 16}, 6);
+    double expected[24] = {[7] = 1, [8] = 1, [9] = 1, [13] = 1, [14] = 1, [15] = 1};
+    test_expect(&bench, weft_gradient(weft_sum(y), x), expected, 24);
+}
+
+Test(array, embed_is_the_crop_undone)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 2), counting);
+    weft_value like = test_given(&bench, weft_shape_of(3, 5), counting);
+    test_expect(&bench, weft_embed_like(x, like, .begin = {0, 1}, .step = {2, 3}),
+                (double[]){0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 3, 0, 0, 4}, 15);
+    test_expect(&bench, weft_embed_like(x, like, .begin = {1, -2}),
+                (double[]){0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 3, 4}, 15);
+}
+
+Test(array, a_crop_that_is_too_large)
+{
+    weft_crop_like(input(weft_shape_of(WEFT_BATCH, 5, 5, 2)),
+                   input(weft_shape_of(WEFT_BATCH, 6, 4, 2)), .center = true);
+    test_expect_error(&bench, "[N,6,4,2] does not lie within [N,5,5,2]");
+}
+
+/* ---- Views ---- */
+
+static weft_report report_of(weft_value y, unsigned without)
+{
+    weft_state *state;
+    weft_program *program;
+    weft_error error = {0};
+    cr_assert_eq(weft_state_create(bench.graph, NULL, &state, &error), WEFT_OK);
+    weft_compile_options options = {.fetch = &y, .fetches = 1, .without = without};
+    cr_assert_eq(weft_compile(bench.graph, state, &options, &program, &error), WEFT_OK, "%s",
+                 error.message);
+    weft_report report = weft_program_report(program);
+    weft_program_destroy(program);
+    weft_state_destroy(state);
+    return report;
+}
+
+Test(array, moving_costs_no_steps_where_views_will_do)
+{
+    weft_value x = input(weft_shape_of(2, 6, 6, 8)), part[2];
+    weft_value y = weft_exp(x);
+    weft_split(y, -1, NULL, 2, part);
+    y = weft_slice(part[1], .begin = {0, 1, 1}, .size = {0, 4, 4});
+    y = weft_concat_channels(weft_negate(y), weft_exp(y));
+    y = weft_flatten(weft_reshape(y, 0, 16, 8), 1);
+    y = weft_reshape(weft_scale(y, 2), 2, 4, 32);
+    cr_expect_eq(report_of(y, 0).steps, 4); /* exp, negate, exp, scale */
+    cr_expect_gt(report_of(y, 1u << WEFT_PASS_VIEW).steps, 8);
+}
+
+Test(array, labels_and_bytes_can_be_moved)
+{
+    weft_value labels = test_given_integers(&bench, weft_shape_of(2, 3), counting);
+    test_expect(&bench, weft_slice(weft_transpose(labels, 1, 0), .begin = {1}),
+                (double[]){2, 5, 3, 6}, 4);
+    weft_value bytes = weft_input(bench.graph, .shape = weft_shape_of(1, 4), .dtype = WEFT_UINT8);
+    weft_value y = weft_transpose(weft_reshape(bytes, 2, 2), 1, 0);
+    cr_expect_eq(weft_dtype_get(y), WEFT_UINT8);
+    weft_state *state;
+    weft_program *program;
+    weft_error error = {0};
+    weft_state_create(bench.graph, NULL, &state, &error);
+    weft_compile_options options = {.fetch = &y, .fetches = 1};
+    cr_assert_eq(weft_compile(bench.graph, state, &options, &program, &error), WEFT_OK, "%s",
+                 error.message);
+    const uint8_t data[] = {1, 2, 3, 255};
+    weft_feed feed = {.input = bytes, .data = data, .bytes = 4};
+    cr_assert_eq(weft_run(program, &feed, 1, NULL, &error), WEFT_OK, "%s", error.message);
+    const uint8_t *got = weft_fetch(program, y).data;
+    cr_expect(got[0] == 1 && got[1] == 3 && got[2] == 2 && got[3] == 255);
+    weft_program_destroy(program);
+    weft_state_destroy(state);
+}
