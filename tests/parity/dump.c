@@ -169,12 +169,12 @@ static weft_tensor draw_input(weft_value input, int32_t below, weft_dtype real, 
     return tensor;
 }
 
-/* Float64 variables get values that float32 can hold, so that both programs start alike. */
-static void round_variables(weft_graph *graph, weft_state *state)
+/* The first `count` float64 variables get values that float32 can hold, so that both programs start
+ * alike. */
+static void round_variables(weft_graph *graph, weft_state *state, int count)
 {
-    weft_value variable;
-    for (int i = 0; !weft_is_null(variable = weft_variable_at(graph, i)); i++) {
-        weft_tensor tensor = weft_state_tensor(state, variable);
+    for (int i = 0; i < count; i++) {
+        weft_tensor tensor = weft_state_tensor(state, weft_variable_at(graph, i));
         for (int64_t k = 0, n = weft_tensor_elements(&tensor); k < n; k++)
             if (tensor.dtype == WEFT_FLOAT64)
                 ((double *)tensor.data)[k] = (double)(float)((double *)tensor.data)[k];
@@ -228,8 +228,8 @@ static void run(built_case *c, weft_dtype real, const char *prefix, tensor_file 
     weft_error error = {0};
     if (weft_state_create(graph, &(weft_state_options){.dtype = real}, &state, &error) != WEFT_OK)
         fail("%s: %s", c->from->name, error.message);
-    round_variables(graph, state);
-    uint64_t random = 1;
+    round_variables(graph, state, c->variables);
+    uint64_t random = c->from->seed;
     weft_feed feed[9];
     weft_value input[9];
     memcpy(input, c->builder.input, sizeof(c->builder.input));
