@@ -1,6 +1,6 @@
 /* Trains an Inception network to classify images. */
-#include "networks/networks.h"
 #include "common/example.h"
+#include "networks/networks.h"
 
 static weft_value network(weft_value images, int classes)
 {

@@ -1,6 +1,6 @@
 /* Trains a residual network to classify images. */
-#include "networks/networks.h"
 #include "common/example.h"
+#include "networks/networks.h"
 
 static int depth = 20;
 

@@ -1,6 +1,6 @@
 /* Trains a U-Net to find cells in pictures. */
-#include "networks/networks.h"
 #include "common/example.h"
+#include "networks/networks.h"
 
 static int width = 16;
 

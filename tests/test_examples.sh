@@ -65,6 +65,6 @@ status=0
 "$programs/resnet" --data /no/such/place 2>"$out/stderr" || status=$?
 [ $status = 1 ] && grep -q /no/such/place "$out/stderr" || fail "a missing directory is not named"
 "$programs/resnet" --depth 9 2>"$out/stderr" && fail "ResNet-9 must not be"
-grep -q 'no ResNet-9' "$out/stderr" || fail "ResNet-9: $(cat "$out/stderr")"
+grep -q 'depth 9' "$out/stderr" || fail "ResNet-9: $(cat "$out/stderr")"
 "$programs/unet" --help | grep -q -- --width || fail "no help on --width"
 exit $failed
