@@ -13,13 +13,14 @@ extern "C" {
 typedef struct weft_batch_normalization_options {
     const char *name;       /* NULL: the op's */
     weft_value gamma, beta; /* [C]; null: 1 and 0 */
-    double epsilon;         /* added to the variance; 0: 1e-3 (Keras; PyTorch has 1e-5) */
+    double epsilon;         /* added to the variance; 0: 1e-5 (PyTorch; Keras has 1e-3) */
     weft_mode_choice mode;  /* whose statistics: by the program's mode, or pinned */
-    double decay;           /* weight of the old running value in an update; 0: 0.99 (Keras) */
-    bool no_updates;        /* leaves the running statistics as they are */
-    /* The running variance takes the batch's times n / (n - 1) for n samples a channel, as PyTorch does.
-     * Default: as it is, as Keras does. */
-    bool unbiased_variance;
+    double
+        decay; /* weight of the old running value in an update; 0: 0.9 (PyTorch; Keras has 0.99) */
+    bool no_updates; /* leaves the running statistics as they are */
+    /* The running variance takes the batch's as it is, as in Keras. Default: times n / (n - 1) for n
+     * samples a channel, as in PyTorch. */
+    bool biased_variance;
 } weft_batch_normalization_options;
 
 /* gamma * (x - mean) / sqrt(variance + epsilon) + beta for each channel of x [N, ..., C]. In train mode

@@ -3,8 +3,6 @@
 #include "weft/layers.h"
 #include "weft/normalization.h"
 
-static const double default_decay = 0.9, default_epsilon = 1e-5;
-
 /* A variable with one element a channel, zeros or ones unless the initializer says otherwise. */
 static weft_value channel_variable(weft_value x, const char *name, weft_initializer initializer,
                                    weft_initializer_kind otherwise, bool frozen)
@@ -34,11 +32,11 @@ static weft_value build(weft_value x, const weft_batch_norm_options *options)
         .beta = options->no_shift ? weft_null(graph)
                                   : channel_variable(x, "bias", options->bias_initializer,
                                                      WEFT_INIT_ZEROS, options->frozen),
-        .epsilon = options->epsilon == 0 ? default_epsilon : options->epsilon,
+        .epsilon = options->epsilon,
         .mode = options->mode,
-        .decay = options->decay == 0 ? default_decay : options->decay,
+        .decay = options->decay,
         .no_updates = options->no_updates,
-        .unbiased_variance = !options->biased_variance,
+        .biased_variance = options->biased_variance,
     };
     weft_value mean = channel_variable(x, "running_mean", none, WEFT_INIT_ZEROS, true);
     weft_value variance = channel_variable(x, "running_var", none, WEFT_INIT_ONES, true);

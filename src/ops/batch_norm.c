@@ -32,10 +32,10 @@ static void update_running(weft_value x, weft_value running_mean, weft_value run
                            const weft_batch_norm_result *result,
                            const weft_batch_normalization_options *options)
 {
-    weft_moving_average_options average = {.decay = options->decay ? options->decay : 0.99};
+    weft_moving_average_options average = {.decay = options->decay != 0 ? options->decay : 0.9};
     if (weft_is_variable(running_mean))
         weft_moving_average(running_mean, result->mean, &average);
-    if (options->unbiased_variance)
+    if (!options->biased_variance)
         average.samples = x;
     if (weft_is_variable(running_variance))
         weft_moving_average(running_variance, result->variance, &average);
@@ -50,7 +50,7 @@ weft_value weft_batch_normalization(weft_value x, weft_value running_mean,
         options = &none;
     weft_batch_norm_attributes attributes;
     memset(&attributes, 0, sizeof(attributes));
-    attributes.epsilon = options->epsilon ? options->epsilon : 1e-3;
+    attributes.epsilon = options->epsilon != 0 ? options->epsilon : 1e-5;
     attributes.mode = (int32_t)options->mode;
     weft_value gamma = options->gamma, beta = options->beta;
     if (weft_is_null(gamma))
@@ -112,27 +112,37 @@ static weft_value sum_of(weft_value a, weft_value b)
     return weft_add(a, b);
 }
 
+/* A gradient, which may be null, times 1 in one mode of the node and 0 in the other. */
+static weft_value in_mode(weft_mode mode, const weft_gradient_call *call, weft_value gradient)
+{
+    if (weft_is_null(gradient))
+        return gradient;
+    const weft_batch_norm_attributes *attributes = call->attributes;
+    weft_value train = weft_is_training(call->graph, (weft_mode_choice)attributes->mode);
+    weft_value factor = mode == WEFT_TRAIN ? train : weft_offset(weft_negate(train), 1);
+    return weft_multiply(gradient, factor);
+}
+
 /* What flows to the mean and the variance that normalized, all told, where they are not x's own: from
  * those who read them, and through y. d is y's gradient, or null. */
 static weft_value gradient_of_mean(const weft_gradient_call *call, weft_value rstd,
                                    const weft_batch_norm_gradients *d)
 {
     weft_value gradient = call->output_gradient[MEAN];
-    if (!weft_is_null(d->beta))
-        gradient = sum_of(
-            gradient, weft_negate(weft_multiply(d->beta, weft_multiply(call->input[GAMMA], rstd))));
-    return gradient;
+    if (weft_is_null(d->beta))
+        return gradient;
+    weft_value scale = weft_multiply(call->input[GAMMA], rstd);
+    return sum_of(gradient, weft_negate(weft_multiply(d->beta, scale)));
 }
 
 static weft_value gradient_of_variance(const weft_gradient_call *call, weft_value rstd,
                                        const weft_batch_norm_gradients *d)
 {
     weft_value gradient = call->output_gradient[VARIANCE];
-    if (!weft_is_null(d->gamma)) {
-        weft_value scale = weft_multiply(call->input[GAMMA], weft_square(rstd));
-        gradient = sum_of(gradient, weft_scale(weft_multiply(d->gamma, scale), -0.5));
-    }
-    return gradient;
+    if (weft_is_null(d->gamma))
+        return gradient;
+    weft_value scale = weft_multiply(call->input[GAMMA], weft_square(rstd));
+    return sum_of(gradient, weft_scale(weft_multiply(d->gamma, scale), -0.5));
 }
 
 /* What flows from the outputs mean and variance to x where they are x's own; null if nothing. */
@@ -150,37 +160,38 @@ static weft_value through_statistics(const weft_gradient_call *call)
     return gradient;
 }
 
+static weft_value reciprocal_deviation(const weft_gradient_call *call, weft_value variance)
+{
+    const weft_batch_norm_attributes *attributes = call->attributes;
+    return weft_rsqrt(weft_offset(variance, attributes->epsilon));
+}
+
 static void gradient(weft_gradient_call *call)
 {
     const weft_batch_norm_attributes *attributes = call->attributes;
     const bool *wanted = call->wanted;
     weft_value x = call->input[X], gamma = call->input[GAMMA];
-    weft_value mean = call->output[MEAN], variance = call->output[VARIANCE];
     weft_value dy = call->output_gradient[Y], *result = call->input_gradient;
-    weft_value rstd = weft_rsqrt(weft_offset(variance, attributes->epsilon));
-    bool pinned = attributes->mode == WEFT_MODE_INFER;
-    if (pinned && !wanted[GAMMA] && !wanted[BETA] && !wanted[RUNNING_MEAN] &&
-        !wanted[RUNNING_VARIANCE]) { /* frozen: nothing but a scale */
-        if (!weft_is_null(dy))
-            result[X] = weft_multiply(dy, weft_multiply(gamma, rstd));
+    bool running = wanted[RUNNING_MEAN] || wanted[RUNNING_VARIANCE];
+    if (attributes->mode == WEFT_MODE_INFER && !wanted[GAMMA] && !wanted[BETA] && !running) {
+        /* Frozen: nothing but a scale. */
+        weft_value rstd = reciprocal_deviation(call, call->input[RUNNING_VARIANCE]);
+        result[X] = weft_is_null(dy) ? dy : weft_multiply(dy, weft_multiply(gamma, rstd));
         return;
     }
-    weft_value null = weft_null(call->graph);
-    weft_batch_norm_gradients d = {null, null, null};
+    weft_value mean = call->output[MEAN], variance = call->output[VARIANCE];
+    weft_batch_norm_gradients d = {dy, dy, dy};
     if (!weft_is_null(dy))
         d = weft_batch_norm_gradient_apply(dy, x, gamma, mean, variance, attributes);
     result[GAMMA] = d.gamma;
     result[BETA] = d.beta;
-    weft_value training = weft_is_training(call->graph, (weft_mode_choice)attributes->mode);
-    if (wanted[X]) {
-        weft_value more = through_statistics(call);
-        result[X] = weft_is_null(more) ? d.x : sum_of(d.x, weft_multiply(more, training));
-    }
-    weft_value running = weft_offset(weft_negate(training), 1);
-    if (wanted[RUNNING_MEAN])
-        result[RUNNING_MEAN] = weft_multiply(gradient_of_mean(call, rstd, &d), running);
-    if (wanted[RUNNING_VARIANCE])
-        result[RUNNING_VARIANCE] = weft_multiply(gradient_of_variance(call, rstd, &d), running);
+    if (wanted[X])
+        result[X] = sum_of(d.x, in_mode(WEFT_TRAIN, call, through_statistics(call)));
+    if (!running)
+        return;
+    weft_value rstd = reciprocal_deviation(call, variance);
+    result[RUNNING_MEAN] = in_mode(WEFT_INFER, call, gradient_of_mean(call, rstd, &d));
+    result[RUNNING_VARIANCE] = in_mode(WEFT_INFER, call, gradient_of_variance(call, rstd, &d));
 }
 
 /* ---- Float64 ---- */

@@ -131,6 +131,25 @@ void test_expect_steps(test_bench *bench, weft_value value, int steps)
     cr_expect_eq(taken, steps, "%d steps instead of %d", taken, steps);
 }
 
+void test_expect_close(test_bench *bench, weft_value value, double tolerance)
+{
+    int64_t count = weft_shape_elements(weft_shape_get(value));
+    cr_assert_gt(count, 0);
+    double *exact = malloc((size_t)count * sizeof(double)), difference = 0, norm = 0;
+    double *single = malloc((size_t)count * sizeof(double));
+    test_evaluate(bench, value, WEFT_FLOAT64, exact, count);
+    test_evaluate(bench, value, WEFT_FLOAT32, single, count);
+    for (int64_t i = 0; i < count; i++) {
+        difference += (single[i] - exact[i]) * (single[i] - exact[i]);
+        norm += exact[i] * exact[i];
+    }
+    cr_expect_gt(norm, 0);
+    cr_expect(sqrt(difference) <= tolerance * sqrt(norm), "\"%s\" is off by %g",
+              weft_name_get(value), sqrt(difference / norm));
+    free(exact);
+    free(single);
+}
+
 void test_expect_error(const test_bench *bench, const char *text)
 {
     const weft_error *error = weft_graph_error(bench->graph);

@@ -39,6 +39,9 @@ void test_expect(test_bench *bench, weft_value value, const double *expected, in
  * steps: none that copies. */
 void test_expect_steps(test_bench *bench, weft_value value, int steps);
 
+/* Evaluates in float64 and in float32 and compares, relative to the norm of the value. */
+void test_expect_close(test_bench *bench, weft_value value, double tolerance);
+
 /* Fails the test unless the graph has an error whose message contains text. */
 void test_expect_error(const test_bench *bench, const char *text);
 

@@ -1,0 +1,287 @@
+/* Pooling: worked numbers, extents, where gradients go, pieces, views, messages. */
+#include <criterion/criterion.h>
+#include <math.h>
+
+#include "support/evaluate.h"
+
+static test_bench bench;
+
+static void begin(void)
+{
+    bench = test_bench_begin();
+}
+
+static void end(void)
+{
+    test_bench_end(&bench);
+}
+
+TestSuite(pooling, .init = begin, .fini = end);
+
+static weft_value input(weft_shape shape)
+{
+    return weft_input(bench.graph, .shape = shape);
+}
+
+static void expect_shape(weft_value value, weft_shape expected)
+{
+    char got[128], wanted[128];
+    cr_expect(weft_shape_equal(weft_shape_get(value), expected), "%s instead of %s",
+              weft_shape_text(weft_shape_get(value), got, sizeof(got)),
+              weft_shape_text(expected, wanted, sizeof(wanted)));
+}
+
+/* A sequence of one channel. */
+static weft_value sequence(const double *element, int64_t count)
+{
+    return test_given(&bench, weft_shape_of(1, count, 1), element);
+}
+
+/* Of the sum of y. */
+static weft_value gradient(weft_value y, weft_value x)
+{
+    weft_value seed = weft_fill_like(y, 1), dx;
+    weft_vector_jacobian(&y, &seed, 1, &x, 1, &dx);
+    return dx;
+}
+
+/* ---- Extents ---- */
+
+Test(pooling, two_by_two_halves_an_image)
+{
+    weft_value x = input(weft_shape_of(WEFT_BATCH, 32, 32, 16));
+    weft_shape half = weft_shape_of(WEFT_BATCH, 16, 16, 16);
+    expect_shape(weft_max_pool(x, .window = {2, 2}, .stride = {2, 2}), half);
+    expect_shape(weft_average_pool(x, .window = {2, 2}), half);
+}
+
+Test(pooling, same_rounds_up_and_valid_down)
+{
+    weft_value x = input(weft_shape_of(2, 7, 8, 1));
+    expect_shape(weft_max_pool(x, .window = {3, 3}, .stride = {2, 2}, .padding = WEFT_SAME),
+                 weft_shape_of(2, 4, 4, 1));
+    expect_shape(weft_max_pool(x, .window = {3, 3}, .stride = {2, 2}), weft_shape_of(2, 3, 3, 1));
+    expect_shape(weft_max_pool(x, .window = {2, 2}, .stride = {1, 1}, .padding = WEFT_FULL),
+                 weft_shape_of(2, 8, 9, 1));
+}
+
+Test(pooling, ceil_mode_drops_windows_that_start_in_the_padding)
+{
+    weft_value five = input(weft_shape_of(1, 5, 1)), four = input(weft_shape_of(1, 4, 1));
+    expect_shape(weft_max_pool(five, .window = {2}, .ceil_mode = true), weft_shape_of(1, 3, 1));
+    /* ceil((5 + 2 - 2) / 2) + 1 is 4, but the fourth window would start at 5 */
+    expect_shape(
+        weft_max_pool(five, .window = {2}, .pad_low = {1}, .pad_high = {1}, .ceil_mode = true),
+        weft_shape_of(1, 3, 1));
+    expect_shape(weft_max_pool(four, .window = {1}, .stride = {2}, .ceil_mode = true),
+                 weft_shape_of(1, 2, 1));
+    expect_shape(weft_max_pool(four, .window = {5}, .stride = {2}, .ceil_mode = true),
+                 weft_shape_of(1, 1, 1));
+}
+
+/* ---- Values ---- */
+
+static const double sixteen[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+Test(pooling, four_by_four)
+{
+    weft_value x = test_given(&bench, weft_shape_of(1, 4, 4, 1), sixteen);
+    test_expect(&bench, weft_max_pool(x, .window = {2, 2}), (double[]){6, 8, 14, 16}, 4);
+    test_expect(&bench, weft_average_pool(x, .window = {2, 2}), (double[]){3.5, 5.5, 11.5, 13.5},
+                4);
+    test_expect(&bench, weft_max_pool(x, .window = {3, 3}, .stride = {1, 1}),
+                (double[]){11, 12, 15, 16}, 4);
+}
+
+Test(pooling, of_volumes)
+{
+    weft_value x = test_given(&bench, weft_shape_of(1, 2, 2, 2, 2), sixteen);
+    test_expect(&bench, weft_max_pool(x, .window = {2, 2, 2}), (double[]){15, 16}, 2);
+    test_expect(&bench, weft_average_pool(x, .window = {2, 1, 2}), (double[]){6, 7, 10, 11}, 4);
+}
+
+Test(pooling, ceil_mode_hangs_over_the_end)
+{
+    weft_value x = sequence((double[]){1, 5, 2, 8, 3, 4}, 6);
+    test_expect(&bench, weft_max_pool(x, .window = {3}, .stride = {2}), (double[]){5, 8}, 2);
+    test_expect(&bench, weft_max_pool(x, .window = {3}, .stride = {2}, .ceil_mode = true),
+                (double[]){5, 8, 4}, 3);
+    test_expect(&bench, weft_average_pool(x, .window = {3}, .stride = {2}, .ceil_mode = true),
+                (double[]){8.0 / 3, 13.0 / 3, 3.5}, 3);
+}
+
+Test(pooling, padding_is_never_the_largest)
+{
+    weft_value x = sequence((double[]){-3, -2, -1, -4}, 4);
+    test_expect(&bench, weft_max_pool(x, .window = {3}, .stride = {1}, .padding = WEFT_SAME),
+                (double[]){-2, -1, -1, -1}, 4);
+}
+
+Test(pooling, averages_count_padding_only_if_asked)
+{
+    weft_value x = sequence((double[]){2, 4, 6}, 3);
+    test_expect(&bench, weft_average_pool(x, .window = {3}, .stride = {1}, .padding = WEFT_SAME),
+                (double[]){3, 4, 5}, 3);
+    test_expect(&bench,
+                weft_average_pool(x, .window = {3}, .stride = {1}, .padding = WEFT_SAME,
+                                  .count_include_pad = true),
+                (double[]){2, 4, 10.0 / 3}, 3);
+}
+
+/* Windows start at -1, 1 and 3; the last one holds an element, an element of padding, and hangs over. */
+Test(pooling, averages_never_count_what_hangs_over)
+{
+    weft_value x = sequence((double[]){1, 2, 3, 4}, 4);
+    test_expect(&bench,
+                weft_average_pool(x, .window = {3}, .stride = {2}, .pad_low = {1}, .pad_high = {1},
+                                  .ceil_mode = true, .count_include_pad = true),
+                (double[]){1, 3, 2}, 3);
+    test_expect(&bench,
+                weft_average_pool(x, .window = {3}, .stride = {2}, .pad_low = {1}, .pad_high = {1},
+                                  .ceil_mode = true),
+                (double[]){1.5, 3, 4}, 3);
+}
+
+Test(pooling, padding_may_differ_before_and_after)
+{
+    weft_value x = sequence((double[]){1, 2, 3, 4}, 4);
+    test_expect(&bench, weft_max_pool(x, .window = {3}, .stride = {2}, .pad_low = {2}),
+                (double[]){1, 3}, 2);
+    test_expect(&bench, weft_max_pool(x, .window = {3}, .stride = {2}, .pad_high = {2}),
+                (double[]){3, 4}, 2);
+}
+
+Test(pooling, over_all_dimensions)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 2, 2, 2), sixteen);
+    weft_value mean = weft_global_average_pool(x), largest = weft_global_max_pool(x);
+    expect_shape(mean, weft_shape_of(2, 2));
+    test_expect(&bench, mean, (double[]){4, 5, 12, 13}, 4);
+    test_expect(&bench, largest, (double[]){7, 8, 15, 16}, 4);
+    expect_shape(weft_global_average_pool(x, .keep_dims = true), weft_shape_of(2, 1, 1, 2));
+}
+
+Test(pooling, a_nan_is_the_largest)
+{
+    static const double nan_inside[] = {1, NAN, 7, 2, 3, 4};
+    weft_value y = weft_max_pool(sequence(nan_inside, 6), .window = {3});
+    for (weft_dtype dtype = WEFT_FLOAT32; dtype <= WEFT_FLOAT64; dtype++) {
+        double element[2];
+        test_evaluate(&bench, y, dtype, element, 2);
+        cr_expect(isnan(element[0]));
+        cr_expect_eq(element[1], 4);
+    }
+}
+
+/* ---- Gradients ---- */
+
+Test(pooling, the_first_maximum_gets_the_gradient)
+{
+    weft_value x = sequence((double[]){1, 3, 3, 2}, 4);
+    test_expect(&bench, gradient(weft_max_pool(x, .window = {4}), x), (double[]){0, 1, 0, 0}, 4);
+}
+
+Test(pooling, gradients_of_overlapping_windows_add_up)
+{
+    weft_value x = sequence((double[]){1, 5, 9, 8, 3, 2}, 6);
+    test_expect(&bench, gradient(weft_max_pool(x, .window = {3}, .stride = {2}), x),
+                (double[]){0, 0, 2, 0, 0, 0}, 6);
+    test_expect(&bench, gradient(weft_average_pool(x, .window = {3}, .stride = {1}), x),
+                (double[]){1.0 / 3, 2.0 / 3, 1, 1, 2.0 / 3, 1.0 / 3}, 6);
+}
+
+Test(pooling, elements_between_windows_get_none)
+{
+    weft_value x = sequence((double[]){1, 5, 9, 8, 3, 2}, 6);
+    test_expect(&bench, gradient(weft_max_pool(x, .window = {1}, .stride = {3}), x),
+                (double[]){1, 0, 0, 1, 0, 0}, 6);
+    test_expect(&bench, gradient(weft_average_pool(x, .window = {2}, .stride = {3}), x),
+                (double[]){0.5, 0.5, 0, 0.5, 0.5, 0}, 6);
+}
+
+/* ---- Pieces ---- */
+
+enum { WIDTH = 39, CHANNELS = 70, BIG = 2 * WIDTH * WIDTH * CHANNELS };
+
+static double noise[BIG];
+
+/* Large enough that images, and the channels of a pixel, are cut. */
+static weft_value big(void)
+{
+    uint32_t random = 1;
+    for (int i = 0; i < BIG; i++) {
+        random = random * 1664525 + 1013904223;
+        noise[i] = (double)(random >> 8) / (1 << 23) - 1;
+    }
+    return test_given(&bench, weft_shape_of(2, WIDTH, WIDTH, CHANNELS), noise);
+}
+
+static void expect_pieces_agree(weft_value y, weft_value x)
+{
+    weft_value dx, seed = weft_slice(x, .size = {2, 13, 13, CHANNELS}), ddy;
+    expect_shape(y, weft_shape_of(2, 13, 13, CHANNELS));
+    test_expect_close(&bench, y, 1e-6);
+    weft_vector_jacobian(&y, &seed, 1, &x, 1, &dx);
+    test_expect_close(&bench, dx, 1e-6);
+    weft_vector_jacobian(&dx, &x, 1, &seed, 1, &ddy);
+    test_expect_close(&bench, ddy, 1e-6);
+}
+
+Test(pooling, pieces_of_windows_side_by_side)
+{
+    weft_value x = big();
+    expect_pieces_agree(weft_max_pool(x, .window = {3, 3}), x);
+    expect_pieces_agree(weft_average_pool(x, .window = {3, 3}), x);
+}
+
+Test(pooling, pieces_of_overlapping_windows)
+{
+    weft_value x = big();
+    expect_pieces_agree(weft_max_pool(x, .window = {5, 5}, .stride = {3, 3}, .padding = WEFT_SAME),
+                        x);
+    expect_pieces_agree(
+        weft_average_pool(x, .window = {5, 5}, .stride = {3, 3}, .padding = WEFT_SAME), x);
+}
+
+/* ---- Views ---- */
+
+Test(pooling, reads_and_writes_slices_of_channels)
+{
+    weft_value x = test_patterned(&bench, weft_shape_of(2, 6, 6, 12)), part[2];
+    weft_split(x, -1, NULL, 2, part);
+    weft_value a = weft_max_pool(part[0], .window = {2, 2});
+    weft_value b = weft_average_pool(part[1], .window = {2, 2});
+    test_expect_steps(&bench, weft_concat_channels(a, b), 2);
+}
+
+/* ---- Messages ---- */
+
+Test(pooling, window_larger_than_the_input)
+{
+    weft_max_pool(input(weft_shape_of(WEFT_BATCH, 4, 4, 3)), .window = {5, 2});
+    test_expect_error(&bench, "window 5 does not fit dimension 1 of input [N,4,4,3]");
+}
+
+Test(pooling, window_of_too_few_dimensions)
+{
+    weft_max_pool(input(weft_shape_of(2, 4, 4, 3)), .window = {2});
+    test_expect_error(&bench, "one extent for each of the 2 spatial dimensions");
+}
+
+Test(pooling, no_spatial_dimensions)
+{
+    weft_average_pool(input(weft_shape_of(2, 3)), .window = {2});
+    test_expect_error(&bench, "input [2,3] has rank 2");
+}
+
+Test(pooling, padding_as_large_as_the_window)
+{
+    weft_average_pool(input(weft_shape_of(2, 4, 3)), .window = {2}, .pad_low = {2});
+    test_expect_error(&bench, "padding 2, 0 must be less than the window, 2");
+}
+
+Test(pooling, global_pooling_of_a_matrix)
+{
+    weft_global_max_pool(input(weft_shape_of(2, 3)));
+    test_expect_error(&bench, "global_max_pool: input [2,3] has rank 2");
+}
