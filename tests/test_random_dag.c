@@ -170,6 +170,8 @@ static void grow_broadcast(pool *p)
 static void grow_statistics(pool *p)
 {
     weft_value x = pick(p);
+    if (weft_channels(x) == 1) /* zero, whatever x is */
+        return;
     weft_value centered =
         weft_subtract(x, weft_mean(x, .axes = {-1}, .axis_count = 1, .keep_dims = true));
     add(p, centered);

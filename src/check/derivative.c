@@ -38,7 +38,7 @@ static weft_status central_difference(const weft_line *line, const weft_function
         changing += change != 0 ? size * size : 0;
     }
     *difference = (double)(sum / (2 * h));
-    *noise = 2 * DBL_EPSILON * (double)sqrtl(changing > 0 ? changing : all) / h;
+    *noise = 8 * DBL_EPSILON * (double)sqrtl(changing > 0 ? changing : all) / h;
     return WEFT_OK;
 }
 
