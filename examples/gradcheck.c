@@ -4,6 +4,7 @@
  * usage: gradcheck */
 #include "weft/weft.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static weft_value build(weft_graph *graph, weft_value *image)
@@ -29,10 +30,13 @@ int main(void)
         return 1;
     }
     weft_value image, loss = build(graph, &image), label = weft_find(graph, "label");
+    double pixels[2 * 9 * 9 * 2];
+    for (int i = 0; i < (int)(sizeof(pixels) / sizeof(pixels[0])); i++)
+        pixels[i] = sin(i * i);
     int32_t labels[] = {2, 0};
-    weft_feed feed = {label, labels, sizeof(labels)};
+    weft_feed feeds[] = {{image, pixels, sizeof(pixels)}, {label, labels, sizeof(labels)}};
     weft_gradcheck_options options = {
-        .feeds = &feed, .feed_count = 1, .mode = WEFT_TRAIN, .batch = 2};
+        .feeds = feeds, .feed_count = 2, .mode = WEFT_TRAIN, .batch = 2};
 
     /* With respect to every trainable variable, then with respect to the image. */
     for (int pass = 0; pass < 2 && error.status == WEFT_OK; pass++) {

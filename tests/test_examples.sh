@@ -44,6 +44,9 @@ short unet mean_iou --samples 12 --batch 2 --width 4
 short linear test_accuracy --samples 200 --batch 20
 short linear mean_iou --samples 12 --batch 4 --window 3
 
+"$programs/gradcheck" >"$out/stdout" || fail "gradcheck: $(cat "$out/stdout")"
+"$programs/custom_op" >"$out/stdout" || fail "custom_op: $(cat "$out/stdout")"
+
 # refused PROGRAM OPTIONS...: exit status 2 and a word on the standard error.
 refused() {
   status=0
