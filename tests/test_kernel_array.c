@@ -305,7 +305,7 @@ Test(reduce, maximum_keeps_nan)
 
 Test(argmax, first_of_the_largest)
 {
-    enum { ROWS = 3, MOST = 40 };
+    enum { ROWS = 3, MOST = 90 };
     for (int level = 0; level <= (int)weft_isa_level(); level++)
         for (int64_t n = 1; n <= MOST; n++)
             for (int by_column = 0; by_column < 2; by_column++) {

@@ -24,30 +24,43 @@ static void search_columns(const weft_argmax_args *args, int32_t *to, const floa
     }
 }
 
-/* The largest of contiguous elements; NaN if there is one. */
-static float largest(const float *x, int64_t n)
+/* True where `candidate` takes the place of `best`. */
+static bool replaces(float candidate, float best)
 {
-    vfloat best = vsplat(x[0]);
-    int64_t i = 0;
+    return candidate > best || (candidate != candidate && best == best);
+}
+
+static int32_t search_short(const float *x, int64_t n)
+{
+    int32_t best = 0;
+    for (int32_t i = 1; i < n; i++)
+        best = replaces(x[i], x[best]) ? i : best;
+    return best;
+}
+
+/* First the maximum (NaN if there is one), then where it is. */
+static int32_t search_long(const float *x, int64_t n)
+{
+    vfloat best = vload(x);
+    int64_t i = LANES;
     for (; i + LANES <= n; i += LANES) {
         vfloat v = vload(x + i);
         best = vselect(beats(v, best), v, best);
     }
-    float all = best[0];
+    float wanted = best[0];
     for (int lane = 1; lane < LANES; lane++)
-        all = best[lane] > all || best[lane] != best[lane] ? best[lane] : all;
+        wanted = replaces(best[lane], wanted) ? best[lane] : wanted;
     for (; i < n; i++)
-        all = x[i] > all || x[i] != x[i] ? x[i] : all;
-    return all;
+        wanted = replaces(x[i], wanted) ? x[i] : wanted;
+    int32_t position = 0;
+    while (wanted == wanted ? x[position] != wanted : x[position] == x[position])
+        position++;
+    return position;
 }
 
 static int32_t search_run(const float *x, int64_t n)
 {
-    float wanted = largest(x, n);
-    int32_t i = 0;
-    while (wanted == wanted ? x[i] != wanted : x[i] == x[i])
-        i++;
-    return i;
+    return n < 4 * LANES ? search_short(x, n) : search_long(x, n);
 }
 
 static void argmax(const weft_call *call, int64_t piece)

@@ -27,10 +27,12 @@ SIMD_INLINE float join_lanes(weft_reduce_kind kind, vfloat v)
         return vsum(v);
     float lane[LANES];
     vstore(lane, v);
-    float best = lane[0];
-    for (int i = 1; i < LANES; i++)
-        best = lane[i] > best || lane[i] != lane[i] ? lane[i] : best;
-    return best;
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++) {
+            float other = lane[i + width];
+            lane[i] = other > lane[i] || other != other ? other : lane[i];
+        }
+    return lane[0];
 }
 
 SIMD_INLINE vint lane_numbers(void)
@@ -53,11 +55,11 @@ SIMD_INLINE vfloat load_tail(weft_reduce_kind kind, const float *p, int64_t n)
 static int64_t walk_offset(const weft_reduce_walk *walk, const int64_t *stride, int64_t index)
 {
     int64_t offset = 0;
-    for (int i = walk->rank - 1; i >= 0; i--) {
+    for (int i = walk->rank - 1; i > 0; i--) {
         offset += index % walk->extent[i] * stride[i];
         index /= walk->extent[i];
     }
-    return offset;
+    return walk->rank ? offset + index * stride[0] : 0;
 }
 
 /* ---- Columns: rows are added to elements that lie side by side ---- */
@@ -149,6 +151,20 @@ SIMD_INLINE void add_row_range(weft_reduce_kind kind, const weft_reduce_args *ar
     }
 }
 
+SIMD_INLINE void reduce_columns(weft_reduce_kind kind, const weft_reduce_args *args, float *to,
+                                const float *x, int64_t begin, int64_t end, int64_t width,
+                                float scale)
+{
+    float sum[WEFT_REDUCE_COLUMN_BLOCK];
+    for (int64_t i = 0; i < width; i += LANES)
+        vstore_first(sum + i, neutral(kind), smaller(LANES, width - i));
+    add_row_range(kind, args, sum, x, begin, end, width);
+    for (int64_t i = 0; i < width; i += LANES) {
+        int64_t count = smaller(LANES, width - i);
+        vstore_first(to + i, vload_first(sum + i, count) * scale, count);
+    }
+}
+
 /* ---- Runs: the last dimension is reduced ---- */
 
 SIMD_INLINE void add_run(weft_reduce_kind kind, vfloat *part, const float *x, int64_t n)
@@ -172,8 +188,9 @@ SIMD_INLINE float reduce_runs(weft_reduce_kind kind, const weft_reduce_args *arg
     for (int u = 0; u < UNROLL; u++)
         part[u] = neutral(kind);
     for (int64_t unit = begin; unit < end; unit++) {
-        int64_t first = unit % parts * WEFT_REDUCE_RUN_PART;
-        int64_t offset = walk_offset(&args->rows, args->rows.from, unit / parts) + first;
+        int64_t row = parts == 1 ? unit : unit / parts;
+        int64_t first = (unit - row * parts) * WEFT_REDUCE_RUN_PART;
+        int64_t offset = walk_offset(&args->rows, args->rows.from, row) + first;
         add_run(kind, part, x + offset, smaller(WEFT_REDUCE_RUN_PART, args->run - first));
     }
     vfloat all = join(kind, join(kind, part[0], part[1]), join(kind, part[2], part[3]));
@@ -181,14 +198,6 @@ SIMD_INLINE float reduce_runs(weft_reduce_kind kind, const weft_reduce_args *arg
 }
 
 /* ---- Pieces ---- */
-
-SIMD_INLINE void write_scaled(float *to, const float *from, int64_t n, float scale)
-{
-    for (int64_t i = 0; i < n; i += LANES) {
-        int64_t count = smaller(LANES, n - i);
-        vstore_first(to + i, vload_first(from + i, count) * scale, count);
-    }
-}
 
 SIMD_INLINE void reduce(weft_reduce_kind kind, const weft_call *call, int64_t piece)
 {
@@ -202,25 +211,18 @@ SIMD_INLINE void reduce(weft_reduce_kind kind, const weft_call *call, int64_t pi
     int64_t kept_end = smaller(kept + args->kept_a_piece, args->kept.count);
     int64_t begin = args->units * slice / args->slices;
     int64_t end = args->units * (slice + 1) / args->slices;
+    bool sliced = args->slices > 1;
+    float scale = sliced ? 1 : args->scale;
     for (; kept < kept_end; kept++) {
         const float *x = (const float *)call->operand[0] + column +
                          walk_offset(&args->kept, args->kept.from, kept);
-        float sum[WEFT_REDUCE_COLUMN_BLOCK];
-        if (args->run) {
-            sum[0] = reduce_runs(kind, args, x, begin, end);
-        } else {
-            for (int64_t i = 0; i < width; i += LANES)
-                vstore_first(sum + i, neutral(kind), smaller(LANES, width - i));
-            add_row_range(kind, args, sum, x, begin, end, width);
-        }
-        if (args->slices > 1)
-            memcpy((float *)call->operand[args->output + 1] +
-                       (slice * args->kept.count + kept) * args->columns + column,
-                   sum, (size_t)width * sizeof(float));
+        float *to = call->operand[sliced ? args->output + 1 : args->output];
+        to += column + (sliced ? (slice * args->kept.count + kept) * args->columns
+                               : walk_offset(&args->kept, args->kept.to, kept));
+        if (args->run)
+            *to = scale * reduce_runs(kind, args, x, begin, end);
         else
-            write_scaled((float *)call->operand[args->output] + column +
-                             walk_offset(&args->kept, args->kept.to, kept),
-                         sum, width, args->scale);
+            reduce_columns(kind, args, to, x, begin, end, width, scale);
     }
 }
 

@@ -118,12 +118,27 @@ SIMD_INLINE vfloat vmin(vfloat a, vfloat b)
 /* The sum of all lanes, always in the same order for a given width. */
 SIMD_INLINE float vsum(vfloat v)
 {
+#if defined(__SSE2__)
+#if defined(WEFT_ISA_avx512)
+    __m256 eight =
+        _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+#elif defined(WEFT_ISA_avx2)
+    __m128 four =
+        _mm_add_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+#else
+    __m128 four = (__m128)v;
+#endif
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+#else
     float lane[LANES];
     vstore(lane, v);
     for (int width = LANES / 2; width > 0; width /= 2)
         for (int i = 0; i < width; i++)
             lane[i] += lane[i + width];
     return lane[0];
+#endif
 }
 
 #define SIMD_UNARY(function, name, accuracy)                                                       \

@@ -1,12 +1,11 @@
 /* Softmax and cross-entropy, a block of rows at a time. Rows of many classes run along vectors; short
- * rows (10 classes, or the 2 of a mask) share vectors for the exponentials, which is where the time
- * goes, and take maxima and sums one element after the other. */
+ * rows (10 classes, or the 2 of a mask) are transposed, so that vectors hold one class of many rows. */
 #include "kernels/simd.h"
 #include "kernels/softmax.h"
 
 #include <math.h>
 
-enum { SHORT_CLASSES = 2 * LANES, BLOCK_ROWS = 64, BLOCK_ELEMENTS = 512 };
+enum { SHORT_CLASSES = 32, BLOCK_ROWS = 64 };
 
 /* Rows that are worked on together, and what is known of each. */
 typedef struct block {
@@ -44,14 +43,7 @@ SIMD_INLINE vfloat only_first(vfloat v, int64_t n, float fill)
     return vselect(lane < (vint){0} + (int32_t)n, v, vsplat(fill));
 }
 
-static int64_t block_rows(int64_t classes)
-{
-    if (classes > SHORT_CLASSES)
-        return 1;
-    return smaller(BLOCK_ROWS, BLOCK_ELEMENTS / classes);
-}
-
-static void long_row(const float *x, int64_t n, float *e, float *maximum, float *sum)
+static void long_row(const float *x, int64_t n, float *p, float factor, float *maximum, float *sum)
 {
     vfloat most = vsplat(-INFINITY);
     for (int64_t i = 0; i < n; i += LANES)
@@ -61,45 +53,56 @@ static void long_row(const float *x, int64_t n, float *e, float *maximum, float 
         m = most[lane] > m ? most[lane] : m;
     vfloat total = vsplat(0);
     for (int64_t i = 0; i < n; i += LANES) {
-        vfloat v = vexp(load_some(x + i, n - i) - m);
-        if (e)
-            store_some(e + i, v, n - i);
-        total += only_first(v, n - i, 0);
+        vfloat e = vexp(load_some(x + i, n - i) - m);
+        if (p)
+            store_some(p + i, e, n - i);
+        total += only_first(e, n - i, 0);
     }
     *maximum = m;
     *sum = vsum(total);
+    float scale = factor / *sum;
+    for (int64_t i = 0; p && i < n; i += LANES)
+        store_some(p + i, load_some(p + i, n - i) * scale, n - i);
 }
 
-static void short_rows(block *b, const float *x, float *e)
+static void short_rows(block *b, const float *x, float *p, const float *factor)
 {
-    int64_t classes = b->classes, n = b->rows * classes;
-    for (int64_t r = 0; r < b->rows; r++) {
-        const float *row = x + r * classes;
-        float m = row[0];
+    int64_t classes = b->classes;
+    float column[SHORT_CLASSES][BLOCK_ROWS]; /* [class][row] */
+    for (int64_t r = 0; r < b->rows; r++)
+        for (int64_t k = 0; k < classes; k++)
+            column[k][r] = x[r * classes + k];
+    for (int64_t r = 0; r < b->rows; r += LANES) {
+        int64_t n = b->rows - r;
+        vfloat most = load_some(column[0] + r, n), total = vsplat(0);
         for (int64_t k = 1; k < classes; k++)
-            m = row[k] > m ? row[k] : m;
+            most = vmax(most, load_some(column[k] + r, n));
+        for (int64_t k = 0; k < classes; k++) {
+            vfloat e = vexp(load_some(column[k] + r, n) - most);
+            vstore(column[k] + r, e);
+            total += e;
+        }
+        store_some(b->maximum + r, most, n);
+        store_some(b->sum + r, total, n);
+        if (!p)
+            continue;
+        vfloat scale = (factor ? load_some(factor + r, n) : vsplat(1)) / total;
         for (int64_t k = 0; k < classes; k++)
-            e[r * classes + k] = row[k] - m;
-        b->maximum[r] = m;
+            vstore(column[k] + r, vload(column[k] + r) * scale);
     }
-    for (int64_t i = 0; i < n; i += LANES)
-        store_some(e + i, vexp(load_some(e + i, n - i)), n - i);
-    for (int64_t r = 0; r < b->rows; r++) {
-        float sum = 0;
+    for (int64_t r = 0; p && r < b->rows; r++)
         for (int64_t k = 0; k < classes; k++)
-            sum += e[r * classes + k];
-        b->sum[r] = sum;
-    }
+            p[r * classes + k] = column[k][r];
 }
 
-/* Fills in the block from its rows at x; e, where it is not NULL, gets exp(x - maximum) and may be x. */
-static void exponentials(block *b, const float *x, float *e)
+/* Fills in the block from its rows at x. p, where it is not NULL, gets softmax(x), each row times its
+ * factor (NULL: 1), and may be x. */
+static void softmax_rows(block *b, const float *x, float *p, const float *factor)
 {
-    float unseen[BLOCK_ELEMENTS];
     if (b->classes > SHORT_CLASSES)
-        long_row(x, b->classes, e, b->maximum, b->sum);
+        long_row(x, b->classes, p, factor ? *factor : 1, b->maximum, b->sum);
     else
-        short_rows(b, x, e ? e : unseen);
+        short_rows(b, x, p, factor);
 }
 
 /* Turns the sums into logarithms. */
@@ -120,7 +123,7 @@ SIMD_INLINE void each_block(const weft_call *call, int64_t piece, block_fn *work
     int64_t row = piece * args->rows_a_piece;
     int64_t end = smaller(row + args->rows_a_piece, args->rows);
     block b = {.classes = args->classes};
-    int64_t step = block_rows(args->classes);
+    int64_t step = args->classes > SHORT_CLASSES ? 1 : BLOCK_ROWS;
     for (; row < end; row += step) {
         b.rows = smaller(step, end - row);
         work(&b, call->operand, row);
@@ -131,12 +134,7 @@ static void softmax_block(block *b, void *const *operand, int64_t row)
 {
     const float *x = (const float *)operand[0] + row * b->classes;
     float *y = (float *)operand[1] + row * b->classes;
-    exponentials(b, x, y);
-    for (int64_t r = 0; r < b->rows; r++, y += b->classes) {
-        float scale = 1 / b->sum[r];
-        for (int64_t k = 0; k < b->classes; k += LANES)
-            store_some(y + k, load_some(y + k, b->classes - k) * scale, b->classes - k);
-    }
+    softmax_rows(b, x, y, NULL);
 }
 
 /* dx = y (dy - <dy, y>) */
@@ -169,7 +167,7 @@ static void sparse_block(block *b, void *const *operand, int64_t row)
     const float *x = (const float *)operand[0] + row * b->classes;
     const int32_t *label = (const int32_t *)operand[1] + row;
     float *loss = (float *)operand[2] + row;
-    exponentials(b, x, NULL);
+    softmax_rows(b, x, NULL, NULL);
     take_logarithms(b);
     for (int64_t r = 0; r < b->rows; r++, x += b->classes)
         loss[r] = in_range(label[r], b->classes) ? b->sum[r] + (b->maximum[r] - x[label[r]]) : NAN;
@@ -182,15 +180,13 @@ static void sparse_gradient_block(block *b, void *const *operand, int64_t row)
     const int32_t *label = (const int32_t *)operand[1] + row;
     const float *dloss = (const float *)operand[2] + row;
     float *dx = (float *)operand[3] + row * b->classes;
-    exponentials(b, x, dx);
-    for (int64_t r = 0; r < b->rows; r++, dx += b->classes) {
-        bool known = in_range(label[r], b->classes);
-        float scale = known ? dloss[r] / b->sum[r] : NAN;
-        for (int64_t k = 0; k < b->classes; k += LANES)
-            store_some(dx + k, load_some(dx + k, b->classes - k) * scale, b->classes - k);
-        if (known)
+    float factor[BLOCK_ROWS];
+    for (int64_t r = 0; r < b->rows; r++)
+        factor[r] = in_range(label[r], b->classes) ? dloss[r] : NAN;
+    softmax_rows(b, x, dx, factor);
+    for (int64_t r = 0; r < b->rows; r++, dx += b->classes)
+        if (in_range(label[r], b->classes))
             dx[label[r]] -= dloss[r];
-    }
 }
 
 /* loss = sum of t (log(sum of exp(x)) - x) */
@@ -200,7 +196,7 @@ static void distribution_block(block *b, void *const *operand, int64_t row)
     const float *x = (const float *)operand[0] + row * classes;
     const float *t = (const float *)operand[1] + row * classes;
     float *loss = (float *)operand[2] + row;
-    exponentials(b, x, NULL);
+    softmax_rows(b, x, NULL, NULL);
     take_logarithms(b);
     for (int64_t r = 0; r < b->rows; r++, x += classes, t += classes) {
         vfloat sum = vsplat(0);
@@ -219,17 +215,19 @@ static void distribution_gradient_block(block *b, void *const *operand, int64_t 
     const float *t = (const float *)operand[1] + row * classes;
     const float *dloss = (const float *)operand[2] + row;
     float *dx = (float *)operand[3] + row * classes;
-    exponentials(b, x, dx);
-    for (int64_t r = 0; r < b->rows; r++, t += classes, dx += classes) {
+    float factor[BLOCK_ROWS];
+    for (int64_t r = 0; r < b->rows; r++) {
         vfloat total = vsplat(0);
         for (int64_t k = 0; k < classes; k += LANES)
-            total += load_some(t + k, classes - k);
-        float scale = vsum(total) / b->sum[r];
-        for (int64_t k = 0; k < classes; k += LANES) {
-            vfloat g = load_some(dx + k, classes - k) * scale - load_some(t + k, classes - k);
-            store_some(dx + k, g * dloss[r], classes - k);
-        }
+            total += load_some(t + r * classes + k, classes - k);
+        factor[r] = vsum(total) * dloss[r];
     }
+    softmax_rows(b, x, dx, factor);
+    for (int64_t r = 0; r < b->rows; r++, t += classes, dx += classes)
+        for (int64_t k = 0; k < classes; k += LANES) {
+            vfloat g = load_some(dx + k, classes - k) - load_some(t + k, classes - k) * dloss[r];
+            store_some(dx + k, g, classes - k);
+        }
 }
 
 static void softmax(const weft_call *call, int64_t piece)
