@@ -5,6 +5,7 @@
 #include "common/score.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -86,10 +87,13 @@ static weft_status compile(session *s, weft_mode mode, int64_t batch, weft_progr
                            weft_error *error)
 {
     weft_value fetch[] = {s->loss, s->logits};
-    return weft_compile(
-        s->graph, s->state,
-        &(weft_compile_options){.mode = mode, .fetch = fetch, .fetches = 2, .batch = batch},
-        program, error);
+    return weft_compile(s->graph, s->state,
+                        &(weft_compile_options){.mode = mode,
+                                                .fetch = fetch,
+                                                .fetches = 2,
+                                                .batch = batch,
+                                                .profile = s->options->profile},
+                        program, error);
 }
 
 static weft_status prepare(session *s, weft_error *error)
@@ -239,6 +243,30 @@ static weft_status train(session *s, outcome *result, weft_error *error)
     return WEFT_OK;
 }
 
+/* The slowest steps of the last run. */
+static void print_profile(const weft_program *program)
+{
+    enum { LINES = 25 };
+    weft_step_report step;
+    double total = 0, ceiling = INFINITY;
+    int steps = 0;
+    for (; weft_program_step(program, steps, &step); steps++)
+        total += step.seconds;
+    printf("%d steps, %.2f ms\n", steps, total * 1e3);
+    for (int line = 0; line < LINES; line++) {
+        weft_step_report slowest = {.seconds = -1};
+        for (int i = 0; weft_program_step(program, i, &step); i++)
+            if (step.seconds > slowest.seconds && step.seconds < ceiling)
+                slowest = step;
+        if (slowest.seconds < 0)
+            break;
+        ceiling = slowest.seconds;
+        printf("%8.3f ms %5.1f%% %8.2f GFLOP/s %7.2f GB/s  %-28s %s\n", slowest.seconds * 1e3,
+               100 * slowest.seconds / total, slowest.flops / slowest.seconds * 1e-9,
+               slowest.bytes / slowest.seconds * 1e-9, slowest.op, slowest.name);
+    }
+}
+
 static void print_json(const session *s, const outcome *result)
 {
     weft_report report = weft_program_report(s->train);
@@ -266,6 +294,8 @@ static weft_status run(session *s, weft_context *context, weft_error *error)
     outcome result = {0};
     if (status == WEFT_OK)
         status = train(s, &result, error);
+    if (status == WEFT_OK && s->options->profile)
+        print_profile(s->train);
     if (status == WEFT_OK && s->options->json)
         print_json(s, &result);
     return status;

@@ -12,8 +12,8 @@ static const struct option shared[] = {
     {"epochs", required_argument, NULL, 'e'},  {"batch", required_argument, NULL, 'b'},
     {"threads", required_argument, NULL, 't'}, {"learning-rate", required_argument, NULL, 'r'},
     {"seed", required_argument, NULL, 's'},    {"dot", required_argument, NULL, 'g'},
-    {"summary", no_argument, NULL, 'l'},       {"json", no_argument, NULL, 'j'},
-    {"help", no_argument, NULL, 'h'},
+    {"summary", no_argument, NULL, 'l'},       {"profile", no_argument, NULL, 'p'},
+    {"json", no_argument, NULL, 'j'},          {"help", no_argument, NULL, 'h'},
 };
 
 enum { SHARED = sizeof(shared) / sizeof(shared[0]) };
@@ -31,6 +31,7 @@ static void print_help(const char *program, const char *purpose, const example_o
            "  --seed N            of data, variables and order (%llu)\n"
            "  --dot FILE          draw the network: .dot, .svg, .png or .pdf\n"
            "  --summary           print the table of layers\n"
+           "  --profile           print where the time of the last step went\n"
            "  --json              end with one line of JSON\n"
            "  --help              this text\n",
            defaults->samples, defaults->epochs, defaults->batch, defaults->learning_rate,
@@ -97,6 +98,9 @@ static bool parse_one(int which, example_options *options)
         return true;
     case 'l':
         options->summary = true;
+        return true;
+    case 'p':
+        options->profile = true;
         return true;
     default:
         options->json = true;

@@ -15,6 +15,7 @@ typedef struct example_options {
     uint64_t seed;
     const char *dot; /* where to write the diagram of the graph; NULL: nowhere */
     bool summary;    /* print the table of layers */
+    bool profile;    /* print where the time of a step went */
     bool json;       /* the last line is one JSON object */
 } example_options;
 
