@@ -102,52 +102,86 @@ static int64_t wanted_pieces(double multiply_adds)
     return (int64_t)ceil(few < 32 ? few : many < 32 ? 32 : many);
 }
 
+/* What the choice of a blocking looks at. */
+typedef struct extent {
+    const weft_tiles *tiles;
+    weft_taps taps[3];
+    int64_t phases, all_taps, pixels, vectors; /* pixels of one phase */
+    int64_t wanted;                            /* pieces */
+} extent;
+
+/* Cycles of copying: each pixel's channels into the input panel, once for each block of filters, and each
+ * filter into its panel, once for each range. The constants are measured; they only weigh one blocking
+ * against another. */
+static double copy_cycles(const weft_direct *direct, const extent *e)
+{
+    const double pixel_start = 6, channel = 0.15, filter = 0.3;
+    const weft_taps *t = e->taps;
+    double reads = (double)(t[0].count * t[1].count * t[2].count);
+    if (reads > 1) { /* in a tile, the taps of a row share pixels */
+        int64_t span = (direct->tile - 1) * t[2].in_step + (t[2].count - 1) * t[2].offset_step + 1;
+        reads = (double)(t[0].count * t[1].count) *
+                (double)weft_least(span, direct->tile * t[2].count) / (double)direct->tile;
+    }
+    double pixel = (double)weft_ceiling(direct->channels, direct->channel_block) * pixel_start +
+                   (double)direct->channels * channel;
+    double input = pixel * reads * (double)(e->pixels * e->phases * direct->filter_blocks);
+    double filters = filter * (double)(e->all_taps * direct->channels) *
+                     (double)(direct->filters * direct->ranges);
+    return (input + filters) * (double)direct->groups;
+}
+
+/* Blocks of `block` vectors of filters, and all that follows; returns cycles. */
+static double choose_blocks(weft_direct *direct, const extent *e, int64_t block)
+{
+    const weft_taps *t = e->taps;
+    direct->filter_block = block * e->tiles->lanes;
+    direct->filter_blocks = weft_ceiling(e->vectors, block);
+    double row = choose_tile(direct, e->tiles, t[2].positions, block);
+    choose_chunk(direct, e->tiles->lanes, t[0].count * t[1].count, t[2].count);
+
+    int64_t others = direct->filter_blocks * direct->groups * e->phases;
+    int64_t tiles = weft_ceiling(direct->batch, direct->images) * t[0].positions * t[1].positions *
+                    weft_ceiling(t[2].positions, direct->tile);
+    int64_t fewest = weft_ceiling(weft_least(e->wanted, 16), others);
+    int64_t most = weft_least(weft_ceiling(e->wanted, others), weft_most(1, e->pixels / 400));
+    direct->ranges = weft_least(weft_most(fewest, most), tiles);
+    return row * (double)(direct->batch * t[0].positions * t[1].positions) *
+               (double)(direct->channels * e->all_taps * direct->filter_blocks * direct->groups) +
+           copy_cycles(direct, e);
+}
+
 void weft_direct_plan(weft_direct *direct, weft_kernel_plan *plan)
 {
-    const weft_tiles *tiles = weft_matmul_tiles();
-    for (int i = 0; i < 3; i++)
+    extent e = {.tiles = weft_matmul_tiles(), .phases = 1, .all_taps = 1, .pixels = direct->batch};
+    for (int i = 0; i < 3; i++) {
         direct->phases[i] = direct->gradient ? direct->dimension[i].stride : 1;
-    weft_taps t[3];
-    for (int i = 0; i < 3; i++)
-        t[i] = largest_taps(direct, i);
-    int64_t phases = direct->phases[0] * direct->phases[1] * direct->phases[2];
-    int64_t taps =
-        direct->dimension[0].kernel * direct->dimension[1].kernel * direct->dimension[2].kernel;
-    int64_t pixels = direct->batch * t[0].positions * t[1].positions * t[2].positions;
-    double multiply_adds =
-        (double)pixels * (double)(direct->groups * direct->channels * direct->filters * taps);
-    int64_t wanted = wanted_pieces(multiply_adds);
+        e.taps[i] = largest_taps(direct, i);
+        e.phases *= direct->phases[i];
+        e.all_taps *= direct->dimension[i].kernel;
+        e.pixels *= e.taps[i].positions;
+    }
+    e.vectors = weft_ceiling(direct->filters, e.tiles->lanes);
+    e.wanted = wanted_pieces((double)(e.pixels * e.all_taps) *
+                             (double)(direct->groups * direct->channels * direct->filters));
 
-    /* Wide blocks copy and pack less; where there are few pixels, narrow ones make enough pieces. */
-    int64_t lanes = tiles->lanes, vectors = weft_ceiling(direct->filters, lanes);
-    int64_t most_ranges = weft_most(1, pixels / 400);
-    int64_t block = weft_least(vectors, 128 / lanes);
-    while (block > 32 / lanes &&
-           weft_ceiling(vectors, block) * direct->groups * phases * most_ranges <
-               weft_least(wanted, 16))
-        block /= 2;
-    block = weft_ceiling(vectors, weft_ceiling(vectors, block));
-    direct->filter_block = block * lanes;
-    direct->filter_blocks = weft_ceiling(vectors, block);
-    double cycles = choose_tile(direct, tiles, t[2].positions, block);
-    choose_chunk(direct, lanes, t[0].count * t[1].count, t[2].count);
-
-    int64_t row_tiles = weft_ceiling(t[2].positions, direct->tile);
-    int64_t all_tiles =
-        weft_ceiling(direct->batch, direct->images) * t[0].positions * t[1].positions * row_tiles;
-    int64_t others = direct->filter_blocks * direct->groups * phases;
-    direct->ranges = weft_least(weft_least(weft_ceiling(wanted, others), most_ranges), all_tiles);
-    /* All pixels of a tile in the same sets of the first-level cache: copying is cheaper. */
-    int64_t step = t[2].in_step * direct->a_stride[3];
-    direct->in_place = step % 1024 != 0 || direct->tile * direct->images <= 8;
-
-    plan->cycles = cycles * (double)(direct->batch * t[0].positions * t[1].positions) *
-                   (double)(direct->channels * taps * direct->filter_blocks * direct->groups);
+    weft_direct best = *direct;
+    plan->cycles = INFINITY;
+    for (int64_t block = 1; block <= weft_least(e.vectors, 128 / e.tiles->lanes); block++) {
+        weft_direct candidate = *direct;
+        double cycles = choose_blocks(&candidate, &e, block);
+        if (cycles < plan->cycles) {
+            plan->cycles = cycles;
+            best = candidate;
+        }
+    }
+    *direct = best;
     plan->workspace = 0;
     plan->phases = 1;
-    plan->phase[0] = (weft_phase){weft_convolution_direct()->run, others * direct->ranges};
-    _Static_assert(sizeof *direct <= sizeof plan->args, "the plan has room for its arguments");
-    memcpy(plan->args, direct, sizeof *direct);
+    plan->phase[0] = (weft_phase){weft_convolution_direct()->run,
+                                  best.filter_blocks * best.groups * e.phases * best.ranges};
+    _Static_assert(sizeof best <= sizeof plan->args, "the plan has room for its arguments");
+    memcpy(plan->args, &best, sizeof best);
 }
 
 static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)

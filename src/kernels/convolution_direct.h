@@ -5,8 +5,7 @@
  * written; "channels" are those summed over, "filters" those of c, both of one group. A piece computes
  * a range of tiles for one block of filters. It packs the part of the filter that it needs into a panel,
  * chunk by chunk of the reduction, on the stack, where it stays in the second-level cache, and reads a
- * in place, or through a small panel where a border, or a stride that maps all pixels of a tile to the
- * same cache sets, forbids that. There is no workspace. */
+ * in place, or through a small panel where a border forbids that. There is no workspace. */
 #ifndef WEFT_KERNELS_CONVOLUTION_DIRECT_H
 #define WEFT_KERNELS_CONVOLUTION_DIRECT_H
 
@@ -35,11 +34,10 @@ typedef struct weft_direct {
     int64_t tap_row_block; /* rows of taps of a chunk */
     int64_t tap_block;     /* taps of a row in a chunk */
     int64_t ranges;        /* of tiles */
-    bool in_place;         /* tiles away from borders read a in place */
 } weft_direct;
 
 enum {
-    WEFT_DIRECT_FILTER_PANEL = 48 * 1024, /* floats on the stack */
+    WEFT_DIRECT_FILTER_PANEL = 80 * 1024, /* floats on the stack */
     WEFT_DIRECT_INPUT_PANEL = 16 * 1024,
     WEFT_DIRECT_RUNS = 256
 };

@@ -121,6 +121,9 @@ SIMD_INLINE int64_t runs_in_place(const piece_state *s, const chunk *k, const pl
     tile->a = s->a + p->image * s->d->a_stride[0] + k->channel;
     tile->a_step = t->in_step * pixel;
     tile->a_half = p->images == 2 ? s->d->a_stride[0] : (p->pixels + 1) / 2 * tile->a_step;
+    /* More taps have seen most of it already; the processor itself follows long rows. */
+    if (k->rows * k->taps == 1 && k->channels <= 512)
+        tile->ahead = p->pixels * tile->a_step;
     return runs;
 }
 
@@ -190,7 +193,7 @@ static void run_place(const piece_state *s, const chunk *k, const place *p)
     int64_t low = p->column * t->in_step + t->offset + k->tap * t->offset_step;
     int64_t span = (p->pixels - 1) * t->in_step + (k->taps - 1) * t->offset_step + 1;
     weft_tile tile = {.run = s->run, .accumulate = !k->first};
-    if (d->in_place && low >= 0 && low + span <= d->dimension[W].in)
+    if (low >= 0 && low + span <= d->dimension[W].in)
         tile.runs = runs_in_place(s, k, p, &tile);
     else if (span <= p->pixels * k->taps)
         tile.runs = runs_of_span(s, k, p, span, &tile);
@@ -213,6 +216,7 @@ static void run_place(const piece_state *s, const chunk *k, const place *p)
         tile.bias = s->bias ? s->bias + v0 * LANES : NULL;
         tile.last = v1 < s->vectors ? LANES : s->filters - (v1 - 1) * LANES;
         WEFT_FOR_ISA(weft_matmul_tiles).rows[v1 - v0][p->pixels * p->images](&tile);
+        tile.ahead = 0;
     }
 }
 

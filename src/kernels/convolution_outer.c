@@ -32,95 +32,132 @@ static double choose_tile(weft_outer *outer, const weft_tiles *tiles, int64_t ro
     return best;
 }
 
-/* Cuts rows of pixels into segments and puts as many into a chunk as the panels hold. */
-static void choose_chunk(weft_outer *outer, int64_t width, const weft_taps *row)
+/* What the choice of a blocking looks at. */
+typedef struct extent {
+    const weft_tiles *tiles;
+    weft_taps row; /* taps of W */
+    int64_t rows;  /* of pixels */
+    int64_t tap_rows, pixels, vectors;
+    int64_t wanted; /* pieces */
+} extent;
+
+/* Cuts rows of pixels into segments and puts as many into a chunk as suits the caches: short chunks keep
+ * lines of a between the tiles that read them; where a line has many readers, longer ones pay. */
+static void choose_chunk(weft_outer *outer, const extent *e)
 {
-    int64_t pixels = weft_least(WEFT_OUTER_PIXELS, WEFT_OUTER_FILTER_PANEL / width);
-    int64_t reach = (row->count - 1) * row->offset_step + 1;
+    const weft_taps *row = &e->row;
+    int64_t step = outer->a_stride[3] * row->in_step;
+    int64_t pixels = e->tap_rows * row->count > 1 ? 192 : 64;
+    /* Pixels 4 KiB apart meet in the same sets of both caches. With few channels, taps join them as rows
+     * of the tiles, which takes a copy. */
+    outer->in_place = step < 1024 && (row->in_step == 1 || row->count > 1);
+    outer->merged = outer->channels <= 8 && row->count > 1 && row->offset_step == 1 &&
+                    row->filter_step == 1 && outer->channel_block == outer->channels;
+    outer->in_place = outer->in_place && !outer->merged;
+    if (!outer->in_place)
+        pixels = 192;
+    pixels = weft_least(pixels, WEFT_OUTER_FILTER_PANEL / outer->filter_block);
+    if (!outer->in_place)
+        pixels = weft_least(pixels, WEFT_OUTER_INPUT_PANEL / outer->channel_block);
     int64_t length = weft_least(row->positions, pixels);
-    /* Shorter segments rather than a copy for each tap, down to a point. */
-    while (length > 32 &&
-           ((length - 1) * row->in_step + reach) * outer->channel_block > WEFT_OUTER_INPUT_PANEL)
-        length = weft_ceiling(length, 2);
-    int64_t span = (length - 1) * row->in_step + reach;
-    outer->span =
-        span <= length * row->count && span * outer->channel_block <= WEFT_OUTER_INPUT_PANEL;
-    int64_t step = (outer->span ? span : length) * outer->channel_block;
+    int64_t span = (length - 1) * row->in_step + (row->count - 1) * row->offset_step + 1;
+    if (span * outer->channel_block > WEFT_OUTER_INPUT_PANEL)
+        outer->merged = false; /* then each tap has a copy of its own */
+    outer->span = outer->merged || (span <= length * row->count &&
+                                    span * outer->channel_block <= WEFT_OUTER_INPUT_PANEL);
+    outer->segment_step = (outer->span ? span : length) * outer->channel_block;
     outer->segments = weft_ceiling(row->positions, length);
-    outer->segment_step = step;
-    outer->segment_chunk = weft_least(pixels / length, WEFT_OUTER_INPUT_PANEL / step);
+    outer->segment_chunk = pixels / length;
+    if (!outer->in_place)
+        outer->segment_chunk =
+            weft_least(outer->segment_chunk, WEFT_OUTER_INPUT_PANEL / outer->segment_step);
+}
+
+/* Cycles of all but the products. The constants are measured; they only weigh one blocking against
+ * another. */
+static double copy_cycles(const weft_outer *outer, const extent *e)
+{
+    const double read_channel = 0.15, copy = 0.5, keep = 0.2, merge = 1;
+    double size = (double)(outer->merge_rows * outer->merge_width);
+    double chunks = (double)weft_ceiling(e->rows * outer->segments, outer->segment_chunk);
+    double read = (outer->in_place ? read_channel : copy) *
+                  (double)(e->pixels * outer->channels * e->tap_rows) *
+                  (double)(outer->filter_blocks * outer->groups);
+    double filters = copy * (double)(e->pixels * outer->filters * outer->groups) *
+                     (double)(outer->channel_blocks * outer->tap_row_blocks);
+    return read + filters + keep * size * chunks +
+           (outer->splits > 1 ? merge * size * (double)outer->splits : 0);
+}
+
+/* Blocks of `block` vectors of filters and `channels` channels, and all that follows; returns cycles. */
+static double choose_blocks(weft_outer *outer, const extent *e, int64_t block, int64_t channels,
+                            int64_t tap_row_block)
+{
+    outer->filter_block = block * e->tiles->lanes;
+    outer->filter_blocks = weft_ceiling(e->vectors, block);
+    outer->channel_block = channels;
+    outer->channel_blocks = weft_ceiling(outer->channels, channels);
+    outer->tap_row_block = tap_row_block;
+    outer->tap_row_blocks = weft_ceiling(e->tap_rows, tap_row_block);
+    choose_chunk(outer, e);
+    int64_t pieces =
+        outer->filter_blocks * outer->channel_blocks * outer->groups * outer->tap_row_blocks;
+    int64_t fewest = weft_ceiling(weft_least(e->wanted, 16), pieces);
+    int64_t most = weft_least(weft_ceiling(e->wanted, pieces), weft_most(1, e->pixels / 1500));
+    int64_t chunks = weft_ceiling(e->rows * outer->segments, outer->segment_chunk);
+    outer->splits = weft_least(weft_most(fewest, most), chunks);
+
+    double cycles = outer->merged
+                        ? choose_tile(outer, e->tiles, e->row.count * channels, block)
+                        : (double)e->row.count * choose_tile(outer, e->tiles, channels, block);
+    return cycles * (double)(e->pixels * outer->filter_blocks * outer->channel_blocks) *
+               (double)(outer->groups * e->tap_rows) +
+           copy_cycles(outer, e);
 }
 
 void weft_outer_plan(weft_outer *outer, weft_kernel_plan *plan)
 {
-    const weft_tiles *tiles = weft_matmul_tiles();
     weft_taps t[3];
     for (int i = 0; i < 3; i++)
         t[i] = weft_taps_forward(&outer->dimension[i], outer->flip);
-    int64_t lanes = tiles->lanes, vectors = weft_ceiling(outer->filters, lanes);
-    int64_t tap_rows = t[0].count * t[1].count;
-    int64_t pixels = outer->batch * t[0].positions * t[1].positions * t[2].positions;
-    double multiply_adds = (double)pixels * (double)(outer->groups * outer->channels *
-                                                     outer->filters * tap_rows * t[2].count);
-    int64_t wanted =
+    extent e = {.tiles = weft_matmul_tiles(),
+                .row = t[2],
+                .rows = outer->batch * t[0].positions * t[1].positions,
+                .tap_rows = t[0].count * t[1].count};
+    e.pixels = e.rows * t[2].positions;
+    e.vectors = weft_ceiling(outer->filters, e.tiles->lanes);
+    double multiply_adds = (double)e.pixels * (double)(outer->groups * outer->channels) *
+                           (double)(outer->filters * e.tap_rows * t[2].count);
+    e.wanted =
         (int64_t)ceil(multiply_adds < 32e6 ? multiply_adds / 1e6 : fmax(32, multiply_adds / 15e6));
-    /* Each split costs a copy of c to write and to read again. */
-    int64_t most_splits = weft_most(1, pixels / 1500);
 
-    int64_t filters = weft_least(vectors, 128 / lanes), channels = weft_least(outer->channels, 128);
-    int64_t pieces;
-    for (;;) {
-        int64_t blocks = weft_ceiling(vectors, filters) * weft_ceiling(outer->channels, channels) *
-                         outer->groups;
-        pieces = blocks;
-        if (blocks * tap_rows * most_splits >= weft_least(wanted, 16))
-            break;
-        if (channels > 32)
-            channels = weft_ceiling(channels, 2);
-        else if (filters > 32 / lanes)
-            filters = weft_ceiling(filters, 2);
-        else
-            break;
-    }
-    filters = weft_ceiling(vectors, weft_ceiling(vectors, filters));
-    outer->filter_block = filters * lanes;
-    outer->filter_blocks = weft_ceiling(vectors, filters);
-    outer->channel_blocks = weft_ceiling(outer->channels, channels);
-    outer->channel_block = weft_ceiling(outer->channels, outer->channel_blocks);
-    outer->channel_blocks = weft_ceiling(outer->channels, outer->channel_block);
-    outer->tap_row_block = pieces < wanted ? 1 : tap_rows;
-    outer->tap_row_blocks = weft_ceiling(tap_rows, outer->tap_row_block);
-    choose_chunk(outer, outer->filter_block, &t[2]);
-    pieces = outer->filter_blocks * outer->channel_blocks * outer->groups * outer->tap_row_blocks;
-    int64_t segments = outer->batch * t[0].positions * t[1].positions * outer->segments;
-    outer->splits = weft_least(weft_least(weft_ceiling(wanted, pieces), most_splits),
-                               weft_ceiling(segments, outer->segment_chunk));
-    outer->splits = weft_most(outer->splits, 1);
-
-    /* A row of taps and its channels are contiguous both in the copied pixels and in c. */
-    outer->merged = outer->span && t[2].offset_step == 1 && t[2].filter_step == 1 &&
-                    outer->channel_blocks == 1 &&
-                    outer->copy.tap == outer->channels * outer->copy.channel;
-    int64_t rows = outer->merged ? t[2].count * outer->channel_block : outer->channel_block;
-    double row_cycles = choose_tile(outer, tiles, rows, filters);
-    if (!outer->merged)
-        row_cycles *= (double)t[2].count;
-    plan->cycles =
-        (double)pixels * row_cycles *
-        (double)(outer->filter_blocks * outer->channel_blocks * outer->groups * tap_rows);
+    weft_outer best = *outer;
+    plan->cycles = INFINITY;
+    for (int64_t block = 1; block <= weft_least(e.vectors, 128 / e.tiles->lanes); block++)
+        for (int64_t parts = 1; parts <= weft_ceiling(outer->channels, 32); parts *= 2)
+            for (int whole = 0; whole < 2; whole++) {
+                weft_outer candidate = *outer;
+                double cycles =
+                    choose_blocks(&candidate, &e, block, weft_ceiling(outer->channels, parts),
+                                  whole ? e.tap_rows : 1);
+                if (cycles < plan->cycles) {
+                    plan->cycles = cycles;
+                    best = candidate;
+                }
+            }
     plan->phases = 1;
-    plan->phase[0] = (weft_phase){weft_convolution_outer()->run, pieces * outer->splits};
-    if (outer->splits > 1) {
-        double size = (double)(outer->merge_rows * outer->merge_width);
-        plan->workspace = (size_t)(outer->splits * outer->merge_rows * outer->merge_width) * 4;
-        plan->cycles += size * (double)outer->splits;
-        outer->merge_pieces =
-            weft_least(outer->merge_rows, (int64_t)ceil(size * (double)outer->splits / 65536));
+    plan->phase[0] = (weft_phase){weft_convolution_outer()->run,
+                                  best.filter_blocks * best.channel_blocks * best.groups *
+                                      best.tap_row_blocks * best.splits};
+    if (best.splits > 1) {
+        int64_t size = best.merge_rows * best.merge_width * best.splits;
+        plan->workspace = (size_t)size * sizeof(float);
+        best.merge_pieces = weft_least(best.merge_rows, weft_ceiling(size, 65536));
         plan->phase[plan->phases++] =
-            (weft_phase){weft_convolution_outer()->merge, outer->merge_pieces};
+            (weft_phase){weft_convolution_outer()->merge, best.merge_pieces};
     }
-    _Static_assert(sizeof *outer <= sizeof plan->args, "the plan has room for its arguments");
-    memcpy(plan->args, outer, sizeof *outer);
+    _Static_assert(sizeof best <= sizeof plan->args, "the plan has room for its arguments");
+    memcpy(plan->args, &best, sizeof best);
 }
 
 static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)

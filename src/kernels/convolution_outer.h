@@ -2,8 +2,9 @@
  * pieces. It also serves matrix products with a transposed first factor.
  *
  * "a" is x, "b" is dy, "c" is dw; the reduction runs over pixels. A piece holds a block of c: some rows
- * of taps, a block of channels (of a) and a block of filters (of b). It walks over its pixels in chunks
- * and copies the two sides of each chunk into panels on the stack. Where blocks alone are too few pieces,
+ * of taps, a block of channels (of a) and a block of filters (of b). It walks over its pixels in chunks,
+ * copies each chunk of b into a panel on the stack, and reads a in place, where a border only shortens the
+ * runs of pixels, or copies it, too. Meanwhile the tiles fetch the next chunk into the second-level cache. Where blocks alone are too few pieces,
  * the pixels are cut into splits: each sums into its own copy of c in the workspace, and a second phase
  * adds the copies, in order. */
 #ifndef WEFT_KERNELS_CONVOLUTION_OUTER_H
@@ -41,9 +42,10 @@ typedef struct weft_outer {
     int64_t rows;          /* most rows of a tile */
     int64_t segments;      /* of a row of pixels */
     int64_t segment_chunk; /* segments of a chunk */
-    int64_t segment_step;  /* floats of the input panel that a segment takes */
-    bool span;             /* the input panel holds a span of pixels for all taps of a row */
-    bool merged;           /* taps of a row and channels are one contiguous range of c's rows */
+    bool in_place;         /* tiles read a itself; if not, a copy */
+    bool span;   /* the copy holds what all taps of a row see; if not, what one tap sees */
+    bool merged; /* few channels: the taps of a row and channels are one range of c's rows */
+    int64_t segment_step; /* floats that a segment takes of the copy */
     int64_t merge_pieces;
 } weft_outer;
 

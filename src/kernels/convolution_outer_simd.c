@@ -7,6 +7,15 @@ extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 
 enum { D, H, W };
 
+/* The next chunk, which the tiles of this one fetch into the second-level cache: each tile fetches a
+ * cache line of every pixel, one a step, and so the copies that follow do not wait for memory. */
+typedef struct fetching {
+    const float *a, *b;
+    int64_t a_columns, columns; /* lines of a pixel: of a, and of both */
+    int64_t column;             /* the next one */
+    int64_t pixels;             /* that one tile fetches */
+} fetching;
+
 /* What one piece works on. */
 typedef struct piece_state {
     const weft_outer *o;
@@ -16,6 +25,7 @@ typedef struct piece_state {
     weft_taps taps[3];
     int64_t channels, filters, vectors; /* of the piece */
     float *input, *panel;
+    fetching *next;
 } piece_state;
 
 /* A segment of a row of pixels of dy. */
@@ -65,32 +75,104 @@ static void pack_filters(const piece_state *s, const segment *segments, int64_t 
     }
 }
 
-/* Copies what the segments see through one row of taps, from tap on; returns the number of runs. */
-static int64_t copy_input(const piece_state *s, const segment *segments, int64_t count,
-                          int64_t tap_row, int64_t tap, weft_tile_run *run)
+/* Offset in a of the row that a segment reads through a row of taps; false where it is outside. */
+SIMD_INLINE bool input_row(const piece_state *s, const segment *g, int64_t tap_row, int64_t *offset)
+{
+    const weft_taps *t = s->taps;
+    int64_t depth = g->depth * t[D].in_step + t[D].offset + tap_row / t[H].count * t[D].offset_step;
+    int64_t height =
+        g->height * t[H].in_step + t[H].offset + tap_row % t[H].count * t[H].offset_step;
+    if (depth < 0 || depth >= s->o->dimension[D].in || height < 0 ||
+        height >= s->o->dimension[H].in)
+        return false;
+    *offset = g->image * s->o->a_stride[0] + depth * s->o->a_stride[1] + height * s->o->a_stride[2];
+    return true;
+}
+
+/* Runs through a itself: of each segment, the pixels that one tap sees. */
+static int64_t runs_in_place(const piece_state *s, const segment *segments, int64_t count,
+                             int64_t tap_row, int64_t tap, weft_tile_run *run)
+{
+    const weft_taps *t = &s->taps[W];
+    int64_t runs = 0, pixel = 0, extent = s->o->dimension[W].in;
+    for (int64_t i = 0; i < count; pixel += segments[i].pixels, i++) {
+        const segment *g = &segments[i];
+        int64_t offset, at = g->column * t->in_step + t->offset + tap * t->offset_step;
+        if (at >= extent || !input_row(s, g, tap_row, &offset))
+            continue;
+        int64_t low = at < 0 ? weft_ceiling(-at, t->in_step) : 0;
+        int64_t high = weft_least(g->pixels, (extent - 1 - at) / t->in_step + 1);
+        if (low < high)
+            run[runs++] = (weft_tile_run){.a = offset + (at + low * t->in_step) * s->o->a_stride[3],
+                                          .b = pixel + low,
+                                          .length = high - low};
+    }
+    return runs;
+}
+
+/* Copies what each segment sees, zeros outside: the span of all taps of a row, or the pixels of one. */
+static int64_t runs_of_copy(const piece_state *s, const segment *segments, int64_t count,
+                            int64_t tap_row, int64_t tap, weft_tile_run *run)
 {
     const weft_outer *o = s->o;
-    const weft_taps *t = s->taps;
+    const weft_taps *t = &s->taps[W];
     int64_t runs = 0, pixel = 0;
     for (int64_t i = 0; i < count; pixel += segments[i].pixels, i++) {
         const segment *g = &segments[i];
-        int64_t depth =
-            g->depth * t[D].in_step + t[D].offset + tap_row / t[H].count * t[D].offset_step;
-        int64_t height =
-            g->height * t[H].in_step + t[H].offset + tap_row % t[H].count * t[H].offset_step;
-        if (depth < 0 || depth >= o->dimension[D].in || height < 0 || height >= o->dimension[H].in)
+        int64_t offset, column = g->column * t->in_step + t->offset + tap * t->offset_step;
+        int64_t span = (g->pixels - 1) * t->in_step + (t->count - 1) * t->offset_step + 1;
+        if (!input_row(s, g, tap_row, &offset))
             continue;
-        const float *row =
-            s->a + g->image * o->a_stride[0] + depth * o->a_stride[1] + height * o->a_stride[2];
-        int64_t column = g->column * t[W].in_step + t[W].offset + tap * t[W].offset_step;
-        int64_t span = (g->pixels - 1) * t[W].in_step + (t[W].count - 1) * t[W].offset_step + 1;
-        float *to = s->input + runs * o->segment_step;
-        copy_pixels(to, s->channels, row, o->dimension[W].in, o->a_stride[3], column,
-                    o->span ? 1 : t[W].in_step, o->span ? span : g->pixels, s->channels);
+        copy_pixels(s->input + runs * o->segment_step, s->channels, s->a + offset,
+                    o->dimension[W].in, o->a_stride[3], column, o->span ? 1 : t->in_step,
+                    o->span ? span : g->pixels, s->channels);
         run[runs] = (weft_tile_run){.a = runs * o->segment_step, .b = pixel, .length = g->pixels};
         runs++;
     }
     return runs;
+}
+
+enum { LINE = 16 }; /* floats of a cache line */
+
+static fetching fetch_chunk(const piece_state *s, int64_t index, int64_t pixels)
+{
+    const weft_outer *o = s->o;
+    const weft_taps *t = s->taps;
+    segment g = find_segment(s, index);
+    int64_t depth = weft_most(0, g.depth * t[D].in_step + t[D].offset);
+    int64_t height = weft_most(0, g.height * t[H].in_step + t[H].offset);
+    fetching f = {.pixels = pixels};
+    f.a = s->a + g.image * o->a_stride[0] + depth * o->a_stride[1] + height * o->a_stride[2] +
+          g.column * t[W].in_step * o->a_stride[3];
+    f.b = s->b + g.image * o->b_stride[0] + g.depth * o->b_stride[1] + g.height * o->b_stride[2] +
+          g.column * o->b_stride[3];
+    /* a has more pixels than b where the filter strides over them; if it jumps over them, not all are
+     * read, and none is fetched. */
+    if (t[H].in_step <= t[H].count && t[W].in_step <= t[W].count)
+        f.a_columns = weft_ceiling(s->channels, LINE) * t[H].in_step * t[W].in_step;
+    f.columns = f.a_columns + (o->b_filter == 1 ? weft_ceiling(s->filters, LINE) : 0);
+    return f;
+}
+
+/* Gives a tile the next column of lines; when there are no more, lines that are here. */
+SIMD_INLINE void fetch_column(const piece_state *s, weft_tile *tile)
+{
+    fetching *f = s->next;
+    const weft_outer *o = s->o;
+    tile->fetch = tile->b;
+    tile->fetch_step = 0;
+    if (f->column >= f->columns)
+        return;
+    if (f->column < f->a_columns) {
+        int64_t lines = weft_ceiling(s->channels, LINE);
+        tile->fetch_step = o->a_stride[3];
+        tile->fetch =
+            f->a + f->column % lines * LINE + f->column / lines * f->pixels * tile->fetch_step;
+    } else {
+        tile->fetch_step = o->b_stride[3];
+        tile->fetch = f->b + (f->column - f->a_columns) * LINE;
+    }
+    f->column++;
 }
 
 /* All tiles of `rows` rows of c, which start at c. */
@@ -110,6 +192,7 @@ static void run_rows(const piece_state *s, const weft_tile *shared, const float 
             tile.a = a + r0;
             tile.c = c + r0 * tile.c_step + v0 * LANES;
             tile.c_half = (r1 - r0 + 1) / 2 * tile.c_step;
+            fetch_column(s, &tile);
             WEFT_FOR_ISA(weft_matmul_tiles).outer[v1 - v0][r1 - r0](&tile);
         }
     }
@@ -123,25 +206,34 @@ static void run_tap_row(const piece_state *s, const segment *segments, int64_t c
     const weft_taps *t = s->taps;
     weft_tile_run run[WEFT_OUTER_PIXELS];
     weft_tile tile = {.run = run, .accumulate = !first};
-    tile.a_step = o->span ? t[W].in_step * s->channels : s->channels;
     int64_t fd = t[D].filter + tap_row / t[H].count * t[D].filter_step;
     int64_t fh = t[H].filter + tap_row % t[H].count * t[H].filter_step;
+    float *c = s->c + (fd * o->dimension[H].kernel + fh) * o->dimension[W].kernel * s->to.tap;
+    if (o->merged) {
+        tile.a_step = t[W].in_step * s->channels;
+        tile.runs = runs_of_copy(s, segments, count, tap_row, 0, run);
+        if (tile.runs || first)
+            run_rows(s, &tile, s->input, c, t[W].count * s->channels, pixels);
+        return;
+    }
     for (int64_t tap = 0; tap < t[W].count; tap++) {
-        if (tap == 0 || !o->span)
-            tile.runs = copy_input(s, segments, count, tap_row, tap, run);
-        if (!tile.runs && !first)
-            continue;
-        int64_t fw = t[W].filter + tap * t[W].filter_step;
-        int64_t index = (fd * o->dimension[H].kernel + fh) * o->dimension[W].kernel + fw;
-        float *c = s->c + index * s->to.tap;
         const float *a = s->input;
-        if (o->span)
+        if (o->in_place) {
+            a = s->a;
+            tile.a_step = t[W].in_step * o->a_stride[3];
+            tile.runs = runs_in_place(s, segments, count, tap_row, tap, run);
+        } else if (!o->span) {
+            tile.a_step = s->channels;
+            tile.runs = runs_of_copy(s, segments, count, tap_row, tap, run);
+        } else {
+            tile.a_step = t[W].in_step * s->channels;
             a += tap * t[W].offset_step * s->channels;
-        if (o->merged) {
-            run_rows(s, &tile, a, c, t[W].count * s->channels, pixels);
-            return;
+            if (tap == 0)
+                tile.runs = runs_of_copy(s, segments, count, tap_row, 0, run);
         }
-        run_rows(s, &tile, a, c, s->channels, pixels);
+        if (tile.runs || first)
+            run_rows(s, &tile, a, c + (t[W].filter + tap * t[W].filter_step) * s->to.tap,
+                     s->channels, pixels);
     }
 }
 
@@ -191,6 +283,10 @@ static void run(const weft_call *call, int64_t piece)
         for (int64_t i = 0; i < count; pixels += segments[i].pixels, i++)
             segments[i] = find_segment(&s, at + i);
         pack_filters(&s, segments, count, pixels);
+        fetching next = {0};
+        if (at + count < end)
+            next = fetch_chunk(&s, at + count, pixels);
+        s.next = &next;
         for (int64_t row = tap_row0; row < tap_row1; row++)
             run_tap_row(&s, segments, count, pixels, row, at == begin);
     }

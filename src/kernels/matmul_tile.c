@@ -2,6 +2,8 @@
 
 #include "kernels/simd.h"
 
+enum { LINE = 16 }; /* floats of a cache line */
+
 /* Everything is inlined with constant rows and vectors, so that acc lives in registers. */
 SIMD_INLINE void tile_begin(const weft_tile *t, int rows, int vectors,
                             vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
@@ -19,6 +21,13 @@ SIMD_INLINE void tile_begin(const weft_tile *t, int rows, int vectors,
         }
         return;
     }
+    const float *c0 = t->c, *c1 = t->c + t->c_half; /* fetched while the sums are made */
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            __builtin_prefetch(
+                (i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step) + v * LANES, 1);
     vfloat start[WEFT_TILE_VECTORS] = {0};
     if (t->bias) {
 #pragma GCC unroll 4
@@ -60,21 +69,28 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
     for (int64_t r = 0; r < t->runs; r++) {
         const float *a0 = t->a + t->run[r].a, *a1 = a0 + t->a_half;
         const float *b = t->b + t->run[r].b * vectors * LANES;
-        for (int64_t k = t->run[r].length; k > 0; k--) {
-            vfloat row[WEFT_TILE_VECTORS];
-#pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++)
-                row[v] = vload(b + v * LANES);
+        for (int64_t left = t->run[r].length; left > 0; left -= LINE) {
+            if (t->ahead)
 #pragma GCC unroll 14
-            for (int i = 0; i < rows; i++) {
-                vfloat s = vsplat(i < half ? a0[i * step] : a1[(i - half) * step]);
+                for (int i = 0; i < rows; i++)
+                    __builtin_prefetch(
+                        (i < half ? a0 + i * step : a1 + (i - half) * step) + t->ahead, 0, 2);
+            for (int64_t k = left < LINE ? left : LINE; k > 0; k--) {
+                vfloat row[WEFT_TILE_VECTORS];
 #pragma GCC unroll 4
                 for (int v = 0; v < vectors; v++)
-                    acc[i][v] += s * row[v];
+                    row[v] = vload(b + v * LANES);
+#pragma GCC unroll 14
+                for (int i = 0; i < rows; i++) {
+                    vfloat s = vsplat(i < half ? a0[i * step] : a1[(i - half) * step]);
+#pragma GCC unroll 4
+                    for (int v = 0; v < vectors; v++)
+                        acc[i][v] += s * row[v];
+                }
+                a0++;
+                a1++;
+                b += vectors * LANES;
             }
-            a0++;
-            a1++;
-            b += vectors * LANES;
         }
     }
     tile_end(t, rows, vectors, acc);
@@ -85,10 +101,13 @@ SIMD_INLINE void tile_outer(const weft_tile *t, int rows, int vectors)
     vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS];
     tile_begin(t, rows, vectors, acc);
     const int64_t step = t->a_step;
+    const float *fetch = t->fetch;
     for (int64_t r = 0; r < t->runs; r++) {
         const float *a = t->a + t->run[r].a, *b = t->b + t->run[r].b * vectors * LANES;
         for (int64_t k = t->run[r].length; k > 0; k--) {
             vfloat row[WEFT_TILE_VECTORS];
+            __builtin_prefetch(fetch, 0, 2);
+            fetch += t->fetch_step;
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++)
                 row[v] = vload(b + v * LANES);

@@ -30,6 +30,10 @@ typedef struct weft_tile {
     int64_t runs;
     const float *a;
     int64_t a_step, a_half;
+    int64_t ahead; /* rows kind: what lies so far after a will be read next; 0: nothing */
+    /* outer kind: every step k fetches one address into the cache, fetch_step after the last */
+    const float *fetch;
+    int64_t fetch_step;
     const float *b;
     float *c;
     int64_t c_step, c_half;
@@ -52,13 +56,13 @@ typedef struct weft_tiles {
 
 WEFT_ISA_DECLARE(weft_tiles, weft_matmul_tiles);
 
-/* Cycles that one step k takes on a tile: two multiply-adds and two loads a cycle, and no accumulator
- * more often than every four cycles. */
+/* Cycles that one step k takes on a tile: two multiply-adds and two loads a cycle, no accumulator more
+ * often than every four cycles, and half a cycle for the loop. */
 static inline double weft_tile_cycles(int64_t rows, int64_t vectors)
 {
     double products = 0.5 * (double)(rows * vectors), loads = 0.5 * (double)(rows + vectors);
     double cycles = products > loads ? products : loads;
-    return cycles > 4 ? cycles : 4;
+    return (cycles > 4 ? cycles : 4) + 0.5;
 }
 
 #endif

@@ -1,0 +1,29 @@
+/* What the benchmarks share: time, the machine's own limits, memory, running a plan on threads. */
+#ifndef WEFT_BENCHMARKS_MEASURE_H
+#define WEFT_BENCHMARKS_MEASURE_H
+
+#include "kernels/isa.h"
+#include "kernels/plan.h"
+
+/* By the wall clock; or, after measure_processor_time(), the time that the processors spent on this
+ * program, divided by its threads: for a machine that others use, too (set OMP_WAIT_POLICY=passive). */
+double measure_seconds(void);
+void measure_processor_time(void);
+
+/* Binds each of the threads to a processor of its own; returns their number. */
+int measure_threads(int wanted);
+
+/* Multiply-adds in registers, GFLOP/s (2 a multiply-add) of all threads together. */
+double measure_peak(weft_isa isa);
+
+/* Floats on huge pages where there are any, filled with small values, for free(); exits when
+ * memory is short. */
+float *measure_floats(int64_t n);
+
+/* Runs the phases of the plan on all threads, which draw pieces from a counter. */
+void measure_run(const weft_kernel_plan *plan, void *const *operand);
+
+/* Median seconds of a run (of processor time: the least) of the plan, over about `seconds` in all and at least 3 runs. */
+double measure_plan(const weft_kernel_plan *plan, void *const *operand, double seconds);
+
+#endif
