@@ -5,6 +5,13 @@
 #include "kernels/isa.h"
 #include "kernels/plan.h"
 
+/* Constraint of an operand of inline assembly in a vector register. */
+#if defined(__aarch64__)
+#define IN_REGISTER "w"
+#else
+#define IN_REGISTER "x"
+#endif
+
 /* By the wall clock; or, after measure_processor_time(), the time that the processors spent on this
  * program, divided by its threads: for a machine that others use, too (set OMP_WAIT_POLICY=passive). */
 double measure_seconds(void);
