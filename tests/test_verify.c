@@ -165,14 +165,14 @@ static weft_step *step_with_workspace(void)
 Test(verify, workspace_over_an_input)
 {
     weft_step *step = step_with_workspace();
-    step->workspace_offset = planned(a)->offset;
+    planned(a)->offset = step->workspace_offset;
     expect_damage("workspace over an input");
 }
 
 Test(verify, workspace_over_an_output)
 {
     weft_step *step = step_with_workspace();
-    step->workspace_offset = planned(b)->offset;
+    planned(b)->offset = step->workspace_offset;
     expect_damage("overlap");
 }
 
