@@ -7,7 +7,13 @@ struct weft_pool_chunk {
     size_t bytes, used;
 };
 
+/* Under the address sanitizer every allocation is a chunk of its own, which it can put red zones around; a
+ * failing allocator can then fail each of them, too. */
+#ifdef __SANITIZE_ADDRESS__
+enum { HEADER = WEFT_ALIGNMENT, CHUNK = HEADER };
+#else
 enum { HEADER = WEFT_ALIGNMENT, CHUNK = 64 * 1024 };
+#endif
 
 _Static_assert(sizeof(struct weft_pool_chunk) <= HEADER, "the header must keep the alignment");
 
