@@ -141,10 +141,10 @@ weft_status weft_execute(weft_program *program, const weft_run_info *info, int *
         atomic_store_explicit(&program->counter[i], 0, memory_order_relaxed);
     if (program->poison && program->arena)
         memset(program->arena, 0xFF, program->arena_allocated);
+#ifdef WEFT_HAVE_OPENMP
     int processors = 1;
     if (sched_getaffinity(0, sizeof(e.processors), &e.processors) == 0)
         processors = CPU_COUNT(&e.processors);
-#ifdef WEFT_HAVE_OPENMP
     bool free_threads = omp_get_proc_bind() == omp_proc_bind_false;
     e.bind = program->threads > 1 && program->threads <= processors && free_threads;
     e.barrier.yield = program->threads > processors;
