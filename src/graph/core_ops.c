@@ -1,9 +1,9 @@
 #include "graph/core_ops.h"
 
 #include "base/memory.h"
+#include "graph/bind_map.h"
 #include "graph/node.h"
 #include "kernels/copy.h"
-#include "kernels/map.h"
 
 #include <string.h>
 

@@ -125,7 +125,4 @@ typedef struct weft_map_args {
 
 weft_piece_fn weft_map_piece;
 
-/* Binds a node that computes the function of its first inputs in one phase. */
-bool weft_map_bind(weft_bind *bind, weft_map_function function, float a, float b);
-
 #endif

@@ -1,4 +1,5 @@
 /* Repeating a value to a shape and summing it back: each is the other's gradient. */
+#include "graph/bind_map.h"
 #include "ops/map.h"
 #include "ops/ops.h"
 #include "ops/reduction.h"

@@ -1,4 +1,5 @@
 /* x / (elements of like / elements of x): the factor of a mean's gradient, known when extents are bound. */
+#include "graph/bind_map.h"
 #include "ops/axes.h"
 #include "ops/map.h"
 #include "ops/ops.h"

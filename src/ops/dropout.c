@@ -1,5 +1,6 @@
 #include "weft/random.h"
 
+#include "graph/bind_map.h"
 #include "kernels/dropout.h"
 #include "ops/map.h"
 #include "ops/ops.h"

@@ -1,5 +1,6 @@
 #include "ops/map.h"
 
+#include "graph/bind_map.h"
 #include "ops/rules.h"
 
 #include <string.h>
