@@ -47,7 +47,7 @@ static void choose_chunk(weft_outer *outer, const extent *e)
 {
     const weft_taps *row = &e->row;
     int64_t step = outer->a_stride[3] * row->in_step;
-    int64_t pixels = e->tap_rows * row->count > 1 ? 192 : 64;
+    int64_t pixels = e->tap_rows * row->count > 1 ? 192 : 96;
     /* Pixels 4 KiB apart meet in the same sets of both caches. With few channels, taps join them as rows
      * of the tiles, which takes a copy. */
     outer->in_place = step < 1024 && (row->in_step == 1 || row->count > 1);
@@ -77,7 +77,9 @@ static void choose_chunk(weft_outer *outer, const extent *e)
  * another. */
 static double copy_cycles(const weft_outer *outer, const extent *e)
 {
-    const double read_channel = 0.15, copy = 0.5, keep = 0.2, merge = 1;
+    /* Whole pixels are read along memory, which the processor follows; parts of them are not. */
+    const double read_whole = 0.12, read_part = 0.25, copy = 0.5, keep = 0.2, merge = 1;
+    double read_channel = outer->channel_blocks == 1 ? read_whole : read_part;
     double size = (double)(outer->merge_rows * outer->merge_width);
     double chunks = (double)weft_ceiling(e->rows * outer->segments, outer->segment_chunk);
     double read = (outer->in_place ? read_channel : copy) *
@@ -133,7 +135,7 @@ void weft_outer_plan(weft_outer *outer, weft_kernel_plan *plan)
 
     weft_outer best = *outer;
     plan->cycles = INFINITY;
-    for (int64_t block = 1; block <= weft_least(e.vectors, 128 / e.tiles->lanes); block++)
+    for (int64_t block = 1; block <= weft_least(e.vectors, 256 / e.tiles->lanes); block++)
         for (int64_t parts = 1; parts <= weft_ceiling(outer->channels, 32); parts *= 2)
             for (int whole = 0; whole < 2; whole++) {
                 weft_outer candidate = *outer;

@@ -154,24 +154,33 @@ static fetching fetch_chunk(const piece_state *s, int64_t index, int64_t pixels)
     return f;
 }
 
-/* Gives a tile the next column of lines; when there are no more, lines that are here. */
+/* Where line `index` of a slice is, which is `lines` lines wide in pixels `stride` apart, and the step to
+ * the next: along memory if the slice is all of a pixel, which the processor follows on its own, or else
+ * down a column. */
+SIMD_INLINE const float *fetch_line(const float *slice, int64_t lines, int64_t stride,
+                                    int64_t pixels, int64_t column, int64_t *step)
+{
+    if (lines * LINE >= stride) {
+        *step = LINE;
+        return slice + column * pixels * LINE;
+    }
+    *step = stride;
+    return slice + column % lines * LINE + column / lines * pixels * stride;
+}
+
+/* Gives a tile the next lines to fetch, one for each pixel; when there are no more, one that is here. */
 SIMD_INLINE void fetch_column(const piece_state *s, weft_tile *tile)
 {
     fetching *f = s->next;
     const weft_outer *o = s->o;
     tile->fetch = tile->b;
     tile->fetch_step = 0;
-    if (f->column >= f->columns)
-        return;
-    if (f->column < f->a_columns) {
-        int64_t lines = weft_ceiling(s->channels, LINE);
-        tile->fetch_step = o->a_stride[3];
-        tile->fetch =
-            f->a + f->column % lines * LINE + f->column / lines * f->pixels * tile->fetch_step;
-    } else {
-        tile->fetch_step = o->b_stride[3];
-        tile->fetch = f->b + (f->column - f->a_columns) * LINE;
-    }
+    if (f->column < f->a_columns)
+        tile->fetch = fetch_line(f->a, weft_ceiling(s->channels, LINE), o->a_stride[3], f->pixels,
+                                 f->column, &tile->fetch_step);
+    else if (f->column < f->columns)
+        tile->fetch = fetch_line(f->b, weft_ceiling(s->filters, LINE), o->b_stride[3], f->pixels,
+                                 f->column - f->a_columns, &tile->fetch_step);
     f->column++;
 }
 
