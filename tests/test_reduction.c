@@ -43,6 +43,23 @@ Test(reduction, maxima_and_where_they_are)
     cr_expect_eq(weft_dtype_get(weft_argmax(x, 0)), WEFT_INT32);
 }
 
+/* Long enough to be cut into slices and merged; small integers, so that float32 is exact. */
+Test(reduction, long_sums)
+{
+    enum { ROWS = 4001, COLUMNS = 30 };
+    static double x[ROWS * COLUMNS], columns[COLUMNS];
+    double all = 0;
+    for (int i = 0; i < ROWS * COLUMNS; i++) {
+        x[i] = i * 7 % 13 - 5;
+        all += x[i];
+        columns[i % COLUMNS] += x[i];
+    }
+    weft_value value = test_given(&bench, weft_shape_of(ROWS, COLUMNS), x);
+    test_expect(&bench, weft_sum(value), &all, 1);
+    test_expect(&bench, weft_sum(value, .axes = {0}, .axis_count = 1), columns, COLUMNS);
+    test_expect(&bench, weft_max(value), (double[]){7}, 1);
+}
+
 Test(reduction, gradient_of_a_maximum_is_shared)
 {
     weft_value x = test_given(&bench, weft_shape_of(2, 4), (double[]){1, 7, 7, 2, 5, 5, 5, 5});
