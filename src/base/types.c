@@ -61,8 +61,8 @@ char *weft_shape_text(weft_shape shape, char *text, size_t size)
         if (extent == WEFT_BATCH)
             used += (size_t)snprintf(text + used, size - used, "%sN", comma);
         else if (extent < 0)
-            used +=
-                (size_t)snprintf(text + used, size - used, "%s%lldN", comma, -(long long)extent);
+            used += (size_t)snprintf(text + used, size - used, "%s%lluN", comma,
+                                     0ULL - (unsigned long long)extent);
         else
             used += (size_t)snprintf(text + used, size - used, "%s%lld", comma, (long long)extent);
     }

@@ -1,0 +1,84 @@
+#!/bin/sh
+# Shows that the tests can fail: makes one small fault after the other in a copy of the sources - a sign in
+# a gradient rule, a term of an optimizer, an offset of the memory plan - and says which tests notice.
+#   scripts/mutate.sh            all faults
+#   scripts/mutate.sh PATTERN    those whose names match the (extended) pattern
+# Exits with status 1 if a fault goes unnoticed. Takes a minute or so for each; not part of CI.
+set -eu
+cd "$(dirname "$0")/.."
+root=$PWD
+pattern=${1:-.}
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT INT TERM
+
+# name | file | perl substitution, which must change the file
+faults='
+gradient-sign-sqrt|src/ops/unary.c|s/weft_scale\(quotient, 0\.5\)/weft_scale(quotient, -0.5)/
+gradient-sign-log|src/ops/unary.c|s/(input_gradient\[0\] = )(weft_divide\(call->output_gradient\[0\], call->input\[0\]\))/$1weft_negate($2)/
+gradient-mask-relu|src/ops/activation.c|s/relu_grad\(call->output_gradient\[0\], call->output\[0\]\)/call->output_gradient[0]/
+gradient-filter-of-convolution|src/ops/convolution.c|s/(weft_convolution_w\(call, x, dy, w\))/weft_negate($1)/
+gradient-bias-of-convolution|src/ops/convolution.c|s/weft_sum_like\(dy, call->input\[BIAS\]\)/weft_scale(weft_sum_like(dy, call->input[BIAS]), 2)/
+gradient-of-batch-norm-statistics|src/ops/batch_norm.c|s/result\[X\] = sum_of\(d\.x, .*?\);/result[X] = d.x;/
+gradient-of-batch-norm-sum|src/ops/batch_norm_gradient.c|s/\(sum \+ h \* product\)/(sum - h * product)/
+second-gradient-of-softmax|src/ops/softmax.c|s/weft_multiply\(u, centred\), weft_multiply/weft_multiply(dy, centred), weft_multiply/
+gradient-of-cross-entropy|src/ops/sparse_cross_entropy.c|s/g\[k\] - \(k == label\)/g[k] + (k == label)/
+lost-contribution-at-fan-out|src/graph/gradient.c|s/weft_accumulate\(\*sum, contribution\)/contribution/
+kernel-relu-float32|src/kernels/map_simd.c|s/(static.*relu.*\n(?:.*\n)*?.*return .*)max/$1min/
+sgd-weight-decay|src/kernels/update.c|s/d->scale \* g \+ d->decay \* w/d->scale * g/
+sgd-momentum|src/kernels/update.c|s/momentum \* load\(v \+ i, count - i\) \+ now/now/
+adam-bias-correction|src/optim/adam.c|s/sqrt\(\*v\) \* terms->unbias/sqrt(*v)/
+plan-offset-shifted|src/graph/pass_plan.c|s/\.offset = interval\[i\]\.offset;/.offset = interval[i].offset - (i % 3 == 2 ? 64 : 0);/
+plan-lives-end-a-step-early|src/graph/pass_plan.c|s/s->last = step;/s->last = step > s->first ? step - 1 : step;/
+plan-neighbours-in-time-share|src/graph/pack.c|s/a->first <= b->last && b->first <= a->last/a->first < b->last && b->first < a->last/
+in-place-over-a-living-input|src/graph/pass_plan.c|s/ir->storage\[x->storage\]\.last != step/ir->storage[x->storage].last < step/
+update-before-readers|src/graph/pass_order.c|s/if \(executes\(node\) && node->op->writes\)/if (0 && node->op->writes)/
+barriers-missing|src/graph/emit.c|s/task\.wait = /task.wait = step % 5 != 4 && /
+cse-ignores-attributes|src/graph/pass_cse.c|s/memcmp\(a->attributes, b->attributes, a->attribute_bytes\) == 0/true/
+gradcheck-compares-nothing|src/check/gradcheck.c|s/double difference = fabs\(numeric\.value - analytic\);/double difference = 0;/
+'
+
+git ls-files | tar -cf - -T - | tar -xf - -C "$copy"
+cd "$copy"
+meson setup build -Dexamples=true -Dbenchmarks=false >/dev/null
+ninja -C build >/dev/null
+# All but the slow ones and those that need other programs.
+tests=$(meson test -C build --list 2>/dev/null | grep -vE 'examples|parity|ops_|^ninja' | sed 's/.* //')
+
+# Runs the tests; prints the names of those that fail.
+failing() {
+  meson test -C build --no-rebuild $tests >/dev/null 2>&1 || true
+  sed -n 's/.*"name": "\([^"]*\)".*"result": "\(FAIL\|ERROR\|TIMEOUT\)".*/\1/p' \
+    build/meson-logs/testlog.json | sed 's/.* //' | sort | tr '\n' ' '
+}
+
+red=$(failing)
+if [ -n "$red" ]; then
+  echo "these tests fail without any fault: $red" >&2
+  exit 1
+fi
+
+unnoticed=
+echo "$faults" | grep . | grep -E "^[^|]*($pattern)" >faults
+while IFS='|' read -r name file substitution; do
+  perl -0pi -e "$substitution" "$file"
+  if cmp -s "$file" "$root/$file"; then
+    echo "$name: the substitution changes nothing in $file" >&2
+    unnoticed="$unnoticed $name"
+    continue
+  fi
+  if ! ninja -C build >build.log 2>&1; then
+    echo "$name: does not compile" >&2
+    grep -m 3 error build.log >&2 || true
+    unnoticed="$unnoticed $name"
+  else
+    red=$(failing)
+    printf '%-36s %s\n' "$name:" "${red:-UNNOTICED}"
+    [ -n "$red" ] || unnoticed="$unnoticed $name"
+  fi
+  cp "$root/$file" "$file"
+done <faults
+
+if [ -n "$unnoticed" ]; then
+  echo "unnoticed:$unnoticed" >&2
+  exit 1
+fi
