@@ -29,8 +29,8 @@ void weft_map_cost(const weft_bind *bind, weft_cost *cost);
 #define WEFT_MAP_OP_FLAGS(arity, more_flags)                                                       \
     .min_inputs = (arity), .max_inputs = (arity), .outputs = 1,                                    \
     .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS | (more_flags),                      \
-    .in_place = (1u << (arity)) - 1,                                                               \
-    .run_f64 = weft_map_run_f64, .bind = weft_map_bind_op, .cost = weft_map_cost
+    .in_place = (1u << (arity)) - 1, .run_f64 = weft_map_run_f64, .bind = weft_map_bind_op,        \
+    .cost = weft_map_cost
 
 /* A case for op tests: build applied to one input of three random shapes; false past the last. */
 bool weft_map_sample_unary(weft_sampler *sampler, int index, weft_value (*build)(weft_value),
