@@ -72,8 +72,7 @@ static void cut(weft_reduce_plan *plan)
 weft_reduce_plan weft_reduce_make(const weft_reduce_problem *given)
 {
     weft_reduce_problem problem = merged(given);
-    weft_reduce_plan plan = {.args = {.kind = problem.kind,
-                                      .output = 1,
+    weft_reduce_plan plan = {.args = {.output = 1,
                                       .scale = problem.scale,
                                       .kept = {.count = 1},
                                       .rows = {.count = 1},

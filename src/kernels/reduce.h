@@ -34,7 +34,6 @@ typedef struct weft_reduce_walk {
  * elements lie side by side in input and output, and rows are added to them. Else the last dimension
  * is reduced: columns is 1, and each row is a run of that many contiguous elements. */
 typedef struct weft_reduce_args {
-    weft_reduce_kind kind;
     int output; /* set to 1 when planned: nodes with more inputs change it */
     float scale;
     weft_reduce_walk kept, rows;

@@ -217,10 +217,10 @@ bool weft_bind_reduction(weft_bind *bind, weft_reduce_kind kind, double scale, c
         return false;
     *args = plan.args;
     args->output = bind->inputs;
-    weft_bind_phase(bind, weft_reduce_table()->reduce[kind], plan.pieces);
+    weft_bind_phase(bind, weft_reduce_table()->reduce[problem.kind], plan.pieces);
     if (plan.workspace_bytes) {
         weft_bind_workspace(bind, plan.workspace_bytes);
-        weft_bind_phase(bind, weft_reduce_table()->merge[kind], 1);
+        weft_bind_phase(bind, weft_reduce_table()->merge[problem.kind], 1);
     }
     return true;
 }
