@@ -47,7 +47,7 @@ static void choose_chunk(weft_outer *outer, const extent *e)
 {
     const weft_taps *row = &e->row;
     int64_t step = outer->a_stride[3] * row->in_step;
-    int64_t pixels = e->tap_rows * row->count > 1 ? 192 : 96;
+    int64_t pixels = e->tap_rows * row->count > 1 || outer->c.channel % 1024 == 0 ? 192 : 96;
     /* Pixels 4 KiB apart meet in the same sets of both caches. With few channels, taps join them as rows
      * of the tiles, which takes a copy. */
     outer->in_place = step < 1024 && (row->in_step == 1 || row->count > 1);
