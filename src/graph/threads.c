@@ -15,7 +15,7 @@ static inline void pause_briefly(void)
 
 void weft_barrier_wait(weft_barrier *barrier)
 {
-    enum { SPINS = 20000 };
+    enum { SPINS = 2000 }; /* about 100 microseconds */
     if (barrier->threads == 1)
         return;
     int round = atomic_load_explicit(&barrier->round, memory_order_relaxed);
