@@ -51,23 +51,26 @@ static weft_shape widened(weft_shape shape, int64_t more)
 
 enum { BEFORE = 1, AFTER = 2 }; /* channels beside those of a strided operand */
 
-/* What of the fed input the op gets; shape is what it wants. */
-static weft_value lay_out(const weft_sampler *sampler, weft_value input, weft_shape shape)
+/* Whether the next operand is to be strided. Not all of an op's are, since few kernels take that of a
+ * filter. */
+static bool draw_strided(weft_sampler *sampler, weft_shape shape)
+{
+    return sampler->layout == WEFT_LAYOUT_STRIDED && shape.rank > 0 &&
+           weft_draw_integer(&sampler->draw, 0, 1);
+}
+
+static weft_value pass(weft_value x)
+{
+    return weft_apply(x.graph, &pass_op, NULL, 0, NULL, &x, 1, NULL, 1);
+}
+
+/* The shape's elements among further channels. */
+static weft_value narrow(weft_value wide, weft_shape shape)
 {
     weft_slice_options slice = {.name = "strided"};
-    switch (sampler->layout) {
-    case WEFT_LAYOUT_TRANSIENT:
-    case WEFT_LAYOUT_DYING:
-        return weft_apply(sampler->graph, &pass_op, NULL, 0, NULL, &input, 1, NULL, 1);
-    case WEFT_LAYOUT_STRIDED:
-        if (shape.rank == 0)
-            return input;
-        slice.begin[shape.rank - 1] = BEFORE;
-        slice.size[shape.rank - 1] = shape.extent[shape.rank - 1];
-        return weft_slice(input, &slice);
-    default:
-        return input;
-    }
+    slice.begin[shape.rank - 1] = BEFORE;
+    slice.size[shape.rank - 1] = shape.extent[shape.rank - 1];
+    return weft_slice(wide, &slice);
 }
 
 /* ---- Inputs ---- */
@@ -111,9 +114,12 @@ static weft_value real_input(weft_sampler *sampler, weft_shape shape, weft_sampl
 
 weft_value weft_sampler_input(weft_sampler *sampler, weft_shape shape, weft_sample_kind kind)
 {
-    bool wider = sampler->layout == WEFT_LAYOUT_STRIDED && shape.rank > 0;
-    weft_shape fed = wider ? widened(shape, BEFORE + AFTER) : shape;
-    return lay_out(sampler, real_input(sampler, fed, kind), shape);
+    if (draw_strided(sampler, shape))
+        return narrow(real_input(sampler, widened(shape, BEFORE + AFTER), kind), shape);
+    weft_value input = real_input(sampler, shape, kind);
+    bool in_arena =
+        sampler->layout == WEFT_LAYOUT_TRANSIENT || sampler->layout == WEFT_LAYOUT_DYING;
+    return in_arena ? pass(input) : input;
 }
 
 weft_value weft_sampler_labels(weft_sampler *sampler, weft_shape shape, int32_t below)
@@ -147,8 +153,6 @@ int64_t weft_sampler_integer(weft_sampler *sampler, int64_t low, int64_t high)
 static weft_value surround(weft_sampler *sampler, weft_value value)
 {
     weft_shape shape = weft_shape_get(value);
-    if (weft_dtype_get(value) != WEFT_REAL || shape.rank <= 0)
-        return value;
     weft_shape margin = shape;
     margin.extent[margin.rank - 1] = BEFORE;
     weft_value before = real_input(sampler, margin, WEFT_SAMPLE_NORMAL);
@@ -164,7 +168,7 @@ void weft_sampler_output(weft_sampler *sampler, weft_value value)
         weft_graph_fail(sampler->graph, WEFT_ERROR_MEMORY, "out of memory: a sample's output");
         return;
     }
-    if (sampler->layout == WEFT_LAYOUT_STRIDED)
+    if (weft_dtype_get(value) == WEFT_REAL && draw_strided(sampler, weft_shape_get(value)))
         value = surround(sampler, value);
     sampler->output[sampler->outputs++] = value;
 }

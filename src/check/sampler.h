@@ -19,7 +19,8 @@ typedef enum weft_sample_layout {
     WEFT_LAYOUT_FED = 0,   /* in the caller's memory */
     WEFT_LAYOUT_TRANSIENT, /* in the arena */
     WEFT_LAYOUT_DYING,     /* in the arena, and no gradients read them: may be overwritten */
-    WEFT_LAYOUT_STRIDED,   /* channels of a wider input; outputs become channels of a wider one */
+    WEFT_LAYOUT_STRIDED, /* some, by chance: channels of a wider input; and some outputs become channels
+                            * of a wider one */
     WEFT_LAYOUTS
 } weft_sample_layout;
 
