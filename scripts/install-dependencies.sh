@@ -1,17 +1,21 @@
 #!/bin/sh
 # Installs what weft needs from Debian's or Ubuntu's packages; does nothing where all is there.
 #   scripts/install-dependencies.sh          to build, test and draw diagrams
-#   scripts/install-dependencies.sh --full   also what the checks of the source and valgrind runs need
+#   scripts/install-dependencies.sh --full   also what scripts/test.sh --full needs
+#   scripts/install-dependencies.sh --ci     also what the checks of the source in .ci/run need
 set -eu
 
 packages="build-essential meson ninja-build pkg-config libsleef-dev libxxhash-dev zlib1g-dev
   libjansson-dev libgraphviz-dev graphviz libcriterion-dev"
-if [ "${1:-}" = --full ]; then
-  packages="$packages clang-format-14 clang-tidy-14 libomp-14-dev valgrind"
-elif [ $# -gt 0 ]; then
-  echo "usage: $0 [--full]" >&2
+case "${1:-}" in
+'') ;;
+--full) packages="$packages valgrind" ;;
+--ci) packages="$packages clang-format-14 clang-tidy-14 libomp-14-dev" ;;
+*)
+  echo "usage: $0 [--full | --ci]" >&2
   exit 2
-fi
+  ;;
+esac
 
 if ! command -v apt-get >/dev/null 2>&1; then
   echo "This is not Debian or Ubuntu: please install the equivalents of" >&2
