@@ -29,7 +29,7 @@ int main(int argc, char **argv)
         .loss = loss,
         .optimizer = {.kind = WEFT_ADAM, .weight_decay = 1e-3},
         .augmentation = {.flip = true},
-        .options = {.samples = 8000, .epochs = 10, .batch = 64, .learning_rate = 1e-3, .seed = 1},
+        .options = {.samples = 8000, .epochs = 8, .batch = 64, .learning_rate = 1e-3, .seed = 1},
     };
     int status;
     if (!example_parse(argc, argv, linear_example.purpose, &linear_example.options, own, &status))

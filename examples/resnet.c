@@ -31,7 +31,7 @@ int main(int argc, char **argv)
                       .weight_decay = 5e-4,
                       .decay_filters_only = true},
         .augmentation = {.flip = true},
-        .options = {.samples = 8000, .epochs = 6, .batch = 128, .learning_rate = 0.1, .seed = 1},
+        .options = {.samples = 8000, .epochs = 6, .batch = 64, .learning_rate = 0.05, .seed = 1},
     };
     return example_main(argc, argv, own, &resnet_example);
 }

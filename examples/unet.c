@@ -39,7 +39,7 @@ int main(int argc, char **argv)
         .loss = loss,
         .optimizer = {.kind = WEFT_ADAM},
         .augmentation = {.flip = true, .flip_vertical = true, .flip_diagonal = true},
-        .options = {.samples = 480, .epochs = 20, .batch = 8, .learning_rate = 2e-3, .seed = 1},
+        .options = {.samples = 480, .epochs = 12, .batch = 8, .learning_rate = 2e-3, .seed = 1},
     };
     return example_main(argc, argv, own, &unet_example);
 }
