@@ -9,18 +9,6 @@ SIMD_INLINE void tile_begin(const weft_tile *t, int rows, int vectors,
                             vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
 {
     int half = (rows + 1) / 2;
-    if (t->accumulate) {
-        const float *c0 = t->c, *c1 = t->c + t->c_half;
-#pragma GCC unroll 14
-        for (int i = 0; i < rows; i++) {
-            const float *c = i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step;
-#pragma GCC unroll 4
-            for (int v = 0; v + 1 < vectors; v++)
-                acc[i][v] = vload(c + v * LANES);
-            acc[i][vectors - 1] = vload_first(c + (vectors - 1) * LANES, t->last);
-        }
-        return;
-    }
     const float *c0 = t->c, *c1 = t->c + t->c_half; /* fetched while the sums are made */
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++)
@@ -29,7 +17,7 @@ SIMD_INLINE void tile_begin(const weft_tile *t, int rows, int vectors,
             __builtin_prefetch(
                 (i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step) + v * LANES, 1);
     vfloat start[WEFT_TILE_VECTORS] = {0};
-    if (t->bias) {
+    if (t->bias && !t->accumulate) {
 #pragma GCC unroll 4
         for (int v = 0; v + 1 < vectors; v++)
             start[v] = vload(t->bias + v * LANES);
@@ -47,6 +35,15 @@ SIMD_INLINE void tile_end(const weft_tile *t, int rows, int vectors,
 {
     int half = (rows + 1) / 2;
     float *c0 = t->c, *c1 = t->c + t->c_half;
+    if (t->accumulate)
+#pragma GCC unroll 14
+        for (int i = 0; i < rows; i++) {
+            const float *c = i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step;
+#pragma GCC unroll 4
+            for (int v = 0; v + 1 < vectors; v++)
+                acc[i][v] += vload(c + v * LANES);
+            acc[i][vectors - 1] += vload_first(c + (vectors - 1) * LANES, t->last);
+        }
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++) {
         float *c = i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step;

@@ -39,7 +39,7 @@ typedef struct weft_tile {
     int64_t c_step, c_half;
     const float *bias; /* initial value of every row of c, or NULL */
     int64_t last;      /* columns in the last vector, 1..LANES */
-    int accumulate;    /* nonzero: c starts from what is there; bias is not read */
+    int accumulate;    /* nonzero: the sum is added to c; bias is not read */
 } weft_tile;
 
 typedef void weft_tile_fn(const weft_tile *tile);
