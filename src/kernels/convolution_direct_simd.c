@@ -209,14 +209,18 @@ static void run_place(const piece_state *s, const chunk *k, const place *p)
     tile.c_step = t->step * d->c_stride[3];
     tile.c_half = p->images == 2 ? d->c_stride[0] : (p->pixels + 1) / 2 * tile.c_step;
     int64_t tiles = vector_tiles(s), panel_rows = k->rows * k->taps * k->channels;
+    int64_t rows = p->pixels * p->images;
     for (int64_t i = 0; i < tiles; i++) {
         int64_t v0 = vectors_before(s, i, tiles), v1 = vectors_before(s, i + 1, tiles);
         tile.b = s->panel + panel_rows * v0 * LANES;
         tile.c = c + v0 * LANES;
         tile.bias = s->bias ? s->bias + v0 * LANES : NULL;
         tile.last = v1 < s->vectors ? LANES : s->filters - (v1 - 1) * LANES;
-        WEFT_FOR_ISA(weft_matmul_tiles).rows[v1 - v0][p->pixels * p->images](&tile);
-        tile.ahead = 0;
+        if (tile.ahead) { /* each tile fetches its share of the rows */
+            tile.ahead_first = rows * i / tiles;
+            tile.ahead_end = rows * (i + 1) / tiles;
+        }
+        WEFT_FOR_ISA(weft_matmul_tiles).rows[v1 - v0][rows](&tile);
     }
 }
 

@@ -67,11 +67,9 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
         const float *a0 = t->a + t->run[r].a, *a1 = a0 + t->a_half;
         const float *b = t->b + t->run[r].b * vectors * LANES;
         for (int64_t left = t->run[r].length; left > 0; left -= LINE) {
-            if (t->ahead)
-#pragma GCC unroll 14
-                for (int i = 0; i < rows; i++)
-                    __builtin_prefetch(
-                        (i < half ? a0 + i * step : a1 + (i - half) * step) + t->ahead, 0, 2);
+            for (int64_t i = t->ahead_first; i < t->ahead_end; i++)
+                __builtin_prefetch((i < half ? a0 + i * step : a1 + (i - half) * step) + t->ahead,
+                                   0, 2);
             for (int64_t k = left < LINE ? left : LINE; k > 0; k--) {
                 vfloat row[WEFT_TILE_VECTORS];
 #pragma GCC unroll 4

@@ -30,7 +30,8 @@ typedef struct weft_tile {
     int64_t runs;
     const float *a;
     int64_t a_step, a_half;
-    int64_t ahead; /* rows kind: what lies so far after a will be read next; 0: nothing */
+    /* rows kind: rows ahead_first..ahead_end-1 fetch what lies so far after them into the cache */
+    int64_t ahead, ahead_first, ahead_end;
     /* outer kind: every step k fetches one address into the cache, fetch_step after the last */
     const float *fetch;
     int64_t fetch_step;
