@@ -101,16 +101,6 @@ static bool bind_gradient(weft_bind *bind)
     return weft_pool_bind_pixels(bind, &args, true, windows, weft_pool_average_table()->backward);
 }
 
-static void cost_average(const weft_bind *bind, weft_cost *cost)
-{
-    weft_pool_cost(bind, &bind->output[0], cost);
-}
-
-static void cost_gradient(const weft_bind *bind, weft_cost *cost)
-{
-    weft_pool_cost(bind, &bind->input[0], cost);
-}
-
 /* ---- Samples ---- */
 
 static bool sample_average(weft_sampler *sampler, int index)
@@ -149,7 +139,7 @@ const weft_op weft_average_pool_op = {
     .gradient = average_pool_gradient,
     .run_f64 = average_f64,
     .bind = bind_average,
-    .cost = cost_average,
+    .cost = weft_pool_cost_of_output,
     .label = weft_pool_label,
     .sample = sample_average,
 };
@@ -167,7 +157,7 @@ const weft_op weft_average_pool_gradient_op = {
     .gradient = gradient_gradient,
     .run_f64 = spread_f64,
     .bind = bind_gradient,
-    .cost = cost_gradient,
+    .cost = weft_pool_cost_of_input,
     .label = weft_pool_label,
     .sample = sample_gradient,
 };

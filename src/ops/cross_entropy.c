@@ -24,13 +24,6 @@ weft_value weft_cross_entropy(weft_value logits, weft_value targets,
     return weft_loss_reduce(losses, options);
 }
 
-static weft_shape without_classes(weft_shape logits)
-{
-    logits.rank--;
-    logits.extent[logits.rank] = 0;
-    return logits;
-}
-
 static bool check(const weft_infer *infer)
 {
     const weft_shape *logits = &infer->shape[LOGITS], *targets = &infer->shape[TARGETS];
@@ -50,7 +43,7 @@ static bool infer(weft_infer *infer)
 {
     if (!check(infer))
         return false;
-    infer->out_shape[0] = without_classes(infer->shape[LOGITS]);
+    infer->out_shape[0] = weft_shape_without_classes(infer->shape[LOGITS]);
     return true;
 }
 
@@ -98,7 +91,8 @@ static bool sample_inputs(weft_sampler *sampler, int index, weft_value *input)
     if (!weft_sample_classes(sampler, index, &shape, &input[LOGITS]))
         return false;
     input[TARGETS] = weft_sampler_input(sampler, shape, WEFT_SAMPLE_UNIT);
-    input[DLOSS] = weft_sampler_input(sampler, without_classes(shape), WEFT_SAMPLE_NORMAL);
+    input[DLOSS] =
+        weft_sampler_input(sampler, weft_shape_without_classes(shape), WEFT_SAMPLE_NORMAL);
     return true;
 }
 
@@ -135,7 +129,8 @@ static bool infer_gradient(weft_infer *infer)
     if (!check(infer) || !weft_infer_real(infer, DLOSS, "gradient"))
         return false;
     infer->out_shape[0] = infer->shape[LOGITS];
-    return weft_shape_equal(infer->shape[DLOSS], without_classes(infer->shape[LOGITS])) ||
+    return weft_shape_equal(infer->shape[DLOSS],
+                            weft_shape_without_classes(infer->shape[LOGITS])) ||
            weft_infer_fail(infer, "the gradient has not the shape of the loss");
 }
 

@@ -26,6 +26,13 @@ weft_value weft_loss_reduce(weft_value losses, const weft_loss_options *options)
                            (int)options->reduction);
 }
 
+weft_shape weft_shape_without_classes(weft_shape logits)
+{
+    logits.rank--;
+    logits.extent[logits.rank] = 0;
+    return logits;
+}
+
 weft_value weft_sum_classes(weft_value x, bool keep)
 {
     return weft_sum(x, &(weft_reduce_options){.axes = {-1}, .axis_count = 1, .keep_dims = keep});

@@ -141,16 +141,6 @@ static bool bind_scatter(weft_bind *bind)
     return weft_pool_bind_boxes(bind, &args, weft_pool_max_table()->scatter);
 }
 
-static void cost_coarse_output(const weft_bind *bind, weft_cost *cost)
-{
-    weft_pool_cost(bind, &bind->output[0], cost);
-}
-
-static void cost_coarse_input(const weft_bind *bind, weft_cost *cost)
-{
-    weft_pool_cost(bind, &bind->input[0], cost);
-}
-
 /* ---- Samples ---- */
 
 static bool sample_max_pool(weft_sampler *sampler, int index)
@@ -206,7 +196,7 @@ const weft_op weft_max_pool_op = {
     .gradient = max_pool_gradient,
     .run_f64 = gather_f64,
     .bind = bind_max_pool,
-    .cost = cost_coarse_output,
+    .cost = weft_pool_cost_of_output,
     .label = weft_pool_label,
     .sample = sample_max_pool,
 };
@@ -223,7 +213,7 @@ const weft_op weft_max_pool_gradient_op = {
     .gradient = scatter_gradient,
     .run_f64 = scatter_f64,
     .bind = bind_scatter,
-    .cost = cost_coarse_input,
+    .cost = weft_pool_cost_of_input,
     .label = weft_pool_label,
     .sample = sample_scatter,
 };
@@ -240,7 +230,7 @@ const weft_op weft_max_pool_gather_op = {
     .gradient = gather_gradient,
     .run_f64 = gather_f64,
     .bind = bind_gather,
-    .cost = cost_coarse_output,
+    .cost = weft_pool_cost_of_output,
     .label = weft_pool_label,
     .sample = sample_gather,
 };

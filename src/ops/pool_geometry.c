@@ -241,13 +241,23 @@ int64_t weft_pool_taps(const weft_pool_args *args)
     return taps;
 }
 
-void weft_pool_cost(const weft_bind *bind, const weft_tensor *coarse, weft_cost *cost)
+static void cost_of(const weft_bind *bind, const weft_tensor *coarse, weft_cost *cost)
 {
     const weft_pool_attributes *a = bind->attributes;
     cost->flops = (double)weft_tensor_elements(coarse);
     for (int i = 0; i < coarse->rank - 2; i++)
         cost->flops *= a->window[i];
     cost->bytes = weft_bind_bytes(bind);
+}
+
+void weft_pool_cost_of_output(const weft_bind *bind, weft_cost *cost)
+{
+    cost_of(bind, &bind->output[0], cost);
+}
+
+void weft_pool_cost_of_input(const weft_bind *bind, weft_cost *cost)
+{
+    cost_of(bind, &bind->input[0], cost);
 }
 
 void weft_pool_label(const void *attributes, char *text, size_t size)

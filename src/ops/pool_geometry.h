@@ -35,8 +35,9 @@ bool weft_pool_bind_boxes(weft_bind *bind, const weft_pool_args *args, weft_piec
 
 /* Elements of a window. */
 int64_t weft_pool_taps(const weft_pool_args *args);
-/* One operation for each element of each window of `coarse`. */
-void weft_pool_cost(const weft_bind *bind, const weft_tensor *coarse, weft_cost *cost);
+/* One operation for each element of each window: windows are the elements of output 0, or of input 0. */
+void weft_pool_cost_of_output(const weft_bind *bind, weft_cost *cost);
+void weft_pool_cost_of_input(const weft_bind *bind, weft_cost *cost);
 void weft_pool_label(const void *attributes, char *text, size_t size);
 
 /* Calls visit for each window of the float64 form: `range` is what of the input is within it. */

@@ -25,13 +25,6 @@ weft_value weft_sparse_cross_entropy(weft_value logits, weft_value labels,
     return weft_loss_reduce(losses, options);
 }
 
-static weft_shape without_classes(weft_shape logits)
-{
-    logits.rank--;
-    logits.extent[logits.rank] = 0;
-    return logits;
-}
-
 static bool check(const weft_infer *infer)
 {
     const weft_shape *logits = &infer->shape[LOGITS], *labels = &infer->shape[LABELS];
@@ -41,7 +34,7 @@ static bool check(const weft_infer *infer)
     if (infer->dtype[LABELS] != WEFT_INT32)
         return weft_infer_fail(infer, "labels must be int32, not %s",
                                weft_dtype_name(infer->dtype[LABELS]));
-    if (logits->rank < 1 || !weft_shape_equal(*labels, without_classes(*logits)))
+    if (logits->rank < 1 || !weft_shape_equal(*labels, weft_shape_without_classes(*logits)))
         return weft_infer_fail(infer,
                                "logits %s need labels of that shape without the last extent, "
                                "not %s",
@@ -93,9 +86,10 @@ static bool sample_inputs(weft_sampler *sampler, int index, weft_value *input)
     weft_shape shape;
     if (!weft_sample_classes(sampler, index, &shape, &input[LOGITS]))
         return false;
-    input[LABELS] =
-        weft_sampler_labels(sampler, without_classes(shape), (int32_t)shape.extent[shape.rank - 1]);
-    input[DLOSS] = weft_sampler_input(sampler, without_classes(shape), WEFT_SAMPLE_NORMAL);
+    input[LABELS] = weft_sampler_labels(sampler, weft_shape_without_classes(shape),
+                                        (int32_t)shape.extent[shape.rank - 1]);
+    input[DLOSS] =
+        weft_sampler_input(sampler, weft_shape_without_classes(shape), WEFT_SAMPLE_NORMAL);
     return true;
 }
 
