@@ -45,9 +45,9 @@ WEFT_API void weft_split(weft_value x, int axis, const int64_t *sizes, int count
 
 typedef struct weft_region_options {
     const char *name; /* NULL: the op's */
-    int64_t
-        begin[WEFT_MAX_RANK]; /* place of the small value's first element in the large one, for each
-                                   * dimension; negative: from the end */
+    /* place of the small value's first element in the large one, for each dimension; negative:
+     * from the end */
+    int64_t begin[WEFT_MAX_RANK];
     int64_t step[WEFT_MAX_RANK]; /* of the large value, every step-th element; 0: 1 */
     bool center; /* instead, for images: the middle of all dimensions but the first and
                                    * last (D H W), rounded down; batch and channels are those of x */

@@ -12,26 +12,26 @@ extern "C" {
 /* ---- Gradients of a graph ---- */
 
 typedef struct weft_gradcheck_options {
-    const weft_feed
-        *feeds; /* of the inputs that y needs, real ones in double; copied. Inputs among x
-                             * that are not fed are drawn standard normal, at least 0.05 from zero */
+    /* of the inputs that y needs, real ones in double; copied. Inputs among x that are not fed
+     * are drawn standard normal, at least 0.05 from zero */
+    const weft_feed *feeds;
     int feed_count;
-    weft_state
-        *state; /* in float64: where variables are looked up, left as it was. NULL: a fresh one */
+    /* in float64: where variables are looked up, left as it was. NULL: a fresh one */
+    weft_state *state;
     weft_mode mode; /* variables are not written in train mode either */
     int64_t batch;  /* what the open extent is bound to; 0: 2 */
     uint64_t seed;  /* of what is drawn, and of a fresh state */
     double step;    /* largest step of the differences; 0: 1e-3. Halved twice for extrapolation, and
                         * made smaller where the extrapolation does not settle: at a kink */
     double tolerance; /* bound on the relative error; 0: 1e-7, with directions 1e-5 */
-    int64_t
-        elements; /* most elements to probe of a value; 0: 48. Of a larger value so many are picked,
-                        * and one random direction probes the others */
+    /* most elements to probe of a value; 0: 48. Of a larger value so many are picked, and one
+     * random direction probes the others */
+    int64_t elements;
     int directions; /* not 0: probe so many random directions of each value instead of elements, for
                         * whole networks */
-    bool
-        second_order; /* check the gradients of the gradients instead: of x[i]'s gradients contracted
-                        * with random weights, with respect to x and to the gradients of y */
+    /* check the gradients of the gradients instead: of x[i]'s gradients contracted with random
+     * weights, with respect to x and to the gradients of y */
+    bool second_order;
 } weft_gradcheck_options;
 
 typedef struct weft_gradcheck_report {

@@ -69,9 +69,9 @@ typedef struct weft_batch_norm_options {
     double epsilon; /* added to the variance; 0: 1e-5 */
     bool no_scale, no_shift;
     bool no_updates; /* leaves the running statistics as they are */
-    bool
-        biased_variance; /* the running variance is that over n, as Keras has it; default: over n - 1,
-                            * as PyTorch has it */
+    /* the running variance is that over n, as Keras has it; default: over n - 1, as PyTorch has
+     * it */
+    bool biased_variance;
     weft_mode_choice mode;             /* by the program's mode, or pinned */
     weft_initializer initializer;      /* of weight; default: ones */
     weft_initializer bias_initializer; /* default: zeros */

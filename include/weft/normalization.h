@@ -15,8 +15,8 @@ typedef struct weft_batch_normalization_options {
     weft_value gamma, beta; /* [C]; null: 1 and 0 */
     double epsilon;         /* added to the variance; 0: 1e-5 (PyTorch; Keras has 1e-3) */
     weft_mode_choice mode;  /* whose statistics: by the program's mode, or pinned */
-    double
-        decay; /* weight of the old running value in an update; 0: 0.9 (PyTorch; Keras has 0.99) */
+    /* weight of the old running value in an update; 0: 0.9 (PyTorch; Keras has 0.99) */
+    double decay;
     bool no_updates; /* leaves the running statistics as they are */
     /* The running variance takes the batch's as it is, as in Keras. Default: times n / (n - 1) for n
      * samples a channel, as in PyTorch. */

@@ -185,8 +185,8 @@ struct weft_op {
     uint32_t shape_only; /* only the shape is read ("like x"); nothing is kept alive for it */
     uint32_t writes; /* variables that the op changes. Output 0, if there is one, is then the new
                           * value of the first of them, in the variable's own storage */
-    uint32_t
-        in_place; /* output 0 may overwrite this input: element i is read before it is written */
+    /* output 0 may overwrite this input: element i is read before it is written */
+    uint32_t in_place;
 
     bool (*infer)(weft_infer *infer);
     void (*gradient)(weft_gradient_call *call);

@@ -40,8 +40,8 @@ typedef struct weft_optimizer_options {
     double epsilon;       /* Adam: 0: 1e-8 */
     double weight_decay;  /* 0: none. Coupled adds 0.5 wd |w|^2 to the loss, in effect */
     bool decoupled;       /* the decay does not pass through momentum and moments: SGDW, AdamW */
-    bool
-        decay_filters_only; /* spares biases and the scales of norms: variables of rank 1 and less */
+    /* spares biases and the scales of norms: variables of rank 1 and less */
+    bool decay_filters_only;
     /* Gradients are scaled by min(1, clip_norm / (norm + 1e-6)), norm being that of all gradients as one
      * vector, before weight decay (torch/nn/utils/clip_grad.py; Pascanu et al. 2013). 0: no clipping.
      * Every gradient is then alive until the last is there, which takes memory. */

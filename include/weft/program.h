@@ -85,7 +85,7 @@ WEFT_API weft_status weft_run(weft_program *program, const weft_feed *feeds, int
                               const weft_run_options *options, weft_error *error);
 
 /* A fetched value after a run: dense, in the program's memory, valid until its next run. data is
- * NULL where the value was not among the fetches. */
+ * NULL where the value was not among the fetches. A variable is read from its storage: what the run left. */
 WEFT_API weft_tensor weft_fetch(const weft_program *program, weft_value value);
 /* Element 0 of a fetched value as a double; NaN where it was not fetched. */
 WEFT_API double weft_fetch_scalar(const weft_program *program, weft_value value);
@@ -93,8 +93,8 @@ WEFT_API double weft_fetch_scalar(const weft_program *program, weft_value value)
 typedef struct weft_report {
     int steps;
     int64_t arena_bytes; /* memory of transient values, workspace included */
-    int64_t
-        bound_bytes; /* largest sum of live sizes at any step: no plan of this order needs less */
+    /* largest sum of live sizes at any step: no plan of this order needs less */
+    int64_t bound_bytes;
     int64_t state_bytes;    /* of the variables that the program uses */
     int64_t constant_bytes; /* constants and arguments of kernels */
     double flops, bytes;    /* of one run */
