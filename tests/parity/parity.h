@@ -27,9 +27,6 @@ typedef struct parity_case {
     const char *torch; /* the same as a Python expression; compare.py says what its names are */
     bool update;
     weft_mode mode;
-    /* Of the inputs. In float32 a network's gradients jump where an input of a ReLU is within rounding of
-     * zero; a seed with which that happens compares nothing. */
-    uint64_t seed;
 } parity_case;
 
 extern const parity_case parity_op_cases[], parity_network_cases[]; /* end with a NULL name */
