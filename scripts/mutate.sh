@@ -59,7 +59,7 @@ if [ -n "$red" ]; then
 fi
 
 unnoticed=
-echo "$faults" | grep . | grep -E "^[^|]*($pattern)" >faults
+printf '%s\n' "$faults" | grep . | grep -E "^[^|]*($pattern)" >faults
 while IFS='|' read -r name file substitution; do
   perl -0pi -e "$substitution" "$file"
   if cmp -s "$file" "$root/$file"; then
