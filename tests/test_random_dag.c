@@ -167,6 +167,14 @@ static void grow_broadcast(pool *p)
     add(p, draw(p, 0, 1) ? weft_add(x, bias) : weft_multiply(x, bias));
 }
 
+/* Nodes that differ in their attributes alone, and two that do not differ at all. */
+static void grow_twins(pool *p)
+{
+    weft_value x = pick(p);
+    weft_value unlike = weft_subtract(weft_scale(x, 0.5), weft_scale(x, 0.75));
+    add(p, weft_add(unlike, weft_multiply(weft_tanh(x), weft_tanh(x))));
+}
+
 static void grow_statistics(pool *p)
 {
     weft_value x = pick(p);
@@ -178,8 +186,8 @@ static void grow_statistics(pool *p)
 }
 
 static void (*const growth[])(pool *p) = {
-    grow_unary,  grow_binary, grow_chain,     grow_channel_parts,
-    grow_concat, grow_view,   grow_broadcast, grow_statistics,
+    grow_unary, grow_binary,    grow_chain, grow_channel_parts, grow_concat,
+    grow_view,  grow_broadcast, grow_twins, grow_statistics,
 };
 
 /* Outputs: whatever nothing reads, and some values in the middle. */
