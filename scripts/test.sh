@@ -67,7 +67,7 @@ if [ -n "$full" ]; then
   run plain build-plain --timeout-multiplier 2
 
   build build-sanitize -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
-  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_stack_use_after_return=1 \
+  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1 \
     run sanitize build-sanitize --timeout-multiplier 10
 
   # Valgrind knows AVX2 but not AVX-512, runs threads one at a time, and takes some 30 times as long:
