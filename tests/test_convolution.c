@@ -245,9 +245,8 @@ static weft_value seven_by_seven(void)
 /* Crops one pixel at each side, so that one output is left in the middle. */
 static weft_value middle(weft_value y)
 {
-    weft_value centre =
-        test_given(&bench, weft_shape_of(3, 3, 1, 1), (double[]){0, 0, 0, 0, 1, 0, 0, 0, 0});
-    return weft_convolution(y, centre);
+    static const double centre[] = {0, 0, 0, 0, 1, 0, 0, 0, 0};
+    return weft_convolution(y, test_given(&bench, weft_shape_of(3, 3, 1, 1), centre));
 }
 
 Test(convolution, three_by_three_dilated_by_two_spans_five_by_five)

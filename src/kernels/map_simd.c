@@ -206,7 +206,8 @@ SIMD_INLINE void map_loop(map_function *f, load_function *load, unsigned splat,
 
 SIMD_INLINE void map_row(map_function *f, load_function *load, int inputs, const weft_map_row *row)
 {
-    switch (row->splat & (inputs == 1 ? 1 : 3)) {
+    /* The second input of a function of one is never read as a row: it may be a single element. */
+    switch (inputs == 1 ? (row->splat & 1) | 2 : row->splat & 3) {
     case 0:
         map_loop(f, load, 0, row);
         break;
