@@ -35,7 +35,7 @@ SIMD_INLINE void tile_end(const weft_tile *t, int rows, int vectors,
 {
     int half = (rows + 1) / 2;
     float *c0 = t->c, *c1 = t->c + t->c_half;
-    if (t->accumulate)
+    if (t->accumulate) {
 #pragma GCC unroll 14
         for (int i = 0; i < rows; i++) {
             const float *c = i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step;
@@ -44,6 +44,7 @@ SIMD_INLINE void tile_end(const weft_tile *t, int rows, int vectors,
                 acc[i][v] += vload(c + v * LANES);
             acc[i][vectors - 1] += vload_first(c + (vectors - 1) * LANES, t->last);
         }
+    }
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++) {
         float *c = i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step;
