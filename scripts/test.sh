@@ -67,12 +67,15 @@ if [ -n "$full" ]; then
   run plain build-plain --timeout-multiplier 2
 
   build build-sanitize -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+  # The README's program is linked as a user would, without the sanitizers' runtime.
+  names=$(meson test -C build-sanitize --list 2>/dev/null | grep -Ev '^(ninja: .*|readme)$')
+  # shellcheck disable=SC2086
   UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1 \
-    run sanitize build-sanitize --timeout-multiplier 10
+    run sanitize build-sanitize --timeout-multiplier 10 $names
 
   # Valgrind knows AVX2 but not AVX-512, runs threads one at a time, and takes some 30 times as long:
-  # the checks of all ops and the networks stay with the sanitizers.
-  names=$(meson test -C build --list 2>/dev/null | grep -Ev '^(ninja: .*|ops.*|parity|examples)$')
+  # the checks of all ops and the networks stay with the sanitizers. Nor does it belong around compilers.
+  names=$(meson test -C build --list 2>/dev/null | grep -Ev '^(ninja: .*|ops.*|networks|parity|examples|readme)$')
   # shellcheck disable=SC2086
   WEFT_ISA=avx2 OMP_NUM_THREADS=1 run valgrind build --timeout-multiplier 40 --wrapper \
     'valgrind --quiet --error-exitcode=9 --trace-children=yes --leak-check=full
