@@ -41,37 +41,53 @@ static void expect_close(double got, double want, const char *what, int64_t at)
               (long long)at, got, want);
 }
 
+enum { ROWS = 3, WIDTH = 64 };
+
+/* One call of a function on ROWS rows; every other input is one row, repeated. */
+static void check_function(int level, weft_map_function f, unsigned splat, int64_t count)
+{
+    static float in[WEFT_MAP_INPUTS][ROWS][WIDTH], out[ROWS][WIDTH];
+    uint32_t seed = (uint32_t)(f * 100 + count);
+    weft_map_row row = {.out = out,
+                        .count = count,
+                        .rows = ROWS,
+                        .out_step = sizeof(out[0]),
+                        .splat = splat,
+                        .a = 0.3f,
+                        .b = -0.25f};
+    for (int k = 0; k < WEFT_MAP_INPUTS; k++) {
+        row.in[k] = in[k];
+        row.in_step[k] = k % 2 ? 0 : sizeof(in[k][0]);
+        for (int r = 0; r < ROWS; r++)
+            for (int i = 0; i < WIDTH; i++)
+                in[k][r][i] = draw_operand(&seed, f);
+    }
+    for (int r = 0; r < ROWS; r++)
+        for (int i = 0; i < WIDTH; i++)
+            out[r][i] = untouched;
+    kernels_of(level)->row[f](&row);
+    const weft_map_traits *traits = &weft_map_functions[f];
+    for (int r = 0; r < ROWS; r++)
+        for (int64_t i = 0; i < WIDTH; i++) {
+            double at[WEFT_MAP_INPUTS];
+            for (int k = 0; k < WEFT_MAP_INPUTS; k++)
+                at[k] = in[k][k % 2 ? 0 : r][splat >> k & 1 ? 0 : i];
+            double want = traits->f64((weft_map_f64_in){
+                .x = at[0], .y = at[1], .z = at[2], .w = at[3], .a = 0.3f, .b = -0.25f});
+            if (i < count)
+                expect_close(out[r][i], want, traits->name, i);
+            else
+                cr_assert_eq(out[r][i], untouched, "%s wrote past its end", traits->name);
+        }
+}
+
 Test(map_rows, every_function_form_and_tail)
 {
     for (int level = 0; level <= (int)weft_isa_level(); level++)
         for (int f = 0; f < WEFT_MAP_CAST_UINT8; f++)
-            for (unsigned splat = 0; splat < 4; splat++)
-                for (int64_t count = 1; count < 50; count += count < 36 ? 1 : 7) {
-                    uint32_t seed = (uint32_t)(f * 100 + count);
-                    float x[64], y[64], out[64];
-                    for (int i = 0; i < 64; i++) {
-                        x[i] = draw_operand(&seed, (weft_map_function)f);
-                        y[i] = draw_operand(&seed, (weft_map_function)f);
-                        out[i] = untouched;
-                    }
-                    weft_map_row row = {.in = {x, y},
-                                        .out = out,
-                                        .count = count,
-                                        .splat = splat,
-                                        .a = 0.3f,
-                                        .b = -0.25f};
-                    kernels_of(level)->row[f](&row);
-                    const weft_map_traits *traits = &weft_map_functions[f];
-                    for (int64_t i = 0; i < count; i++) {
-                        double want = traits->f64((weft_map_f64_in){.x = x[splat & 1 ? 0 : i],
-                                                                    .y = y[splat & 2 ? 0 : i],
-                                                                    .a = 0.3f,
-                                                                    .b = -0.25f});
-                        expect_close(out[i], want, traits->name, i);
-                    }
-                    for (int64_t i = count; i < 64; i++)
-                        cr_assert_eq(out[i], untouched, "%s wrote past its end", traits->name);
-                }
+            for (unsigned splat = 0; splat < (f >= WEFT_MAP_ADD_PRODUCT ? 16 : 4); splat++)
+                for (int64_t count = 1; count < 50; count += count < 36 ? 1 : 7)
+                    check_function(level, (weft_map_function)f, splat, count);
 }
 
 Test(map_rows, integers)
@@ -87,7 +103,7 @@ Test(map_rows, integers)
             float out[68];
             out[count] = untouched;
             weft_map_row row = {
-                .in = {bytes, bytes}, .out = out, .count = count, .a = 0.5f, .b = -3};
+                .in = {bytes, bytes}, .out = out, .count = count, .rows = 1, .a = 0.5f, .b = -3};
             kernels_of(level)->row[WEFT_MAP_CAST_UINT8](&row);
             for (int64_t i = 0; i < count; i++)
                 cr_assert_eq(out[i], (float)bytes[i] * 0.5f - 3);
@@ -104,7 +120,7 @@ Test(map_rows, extreme_values)
     float x[] = {NAN, INFINITY, -INFINITY, 200, -200, 0};
     float out[6];
     for (int level = 0; level <= (int)weft_isa_level(); level++) {
-        weft_map_row row = {.in = {x, x}, .out = out, .count = 6};
+        weft_map_row row = {.in = {x, x}, .rows = 1, .out = out, .count = 6};
         kernels_of(level)->row[WEFT_MAP_RELU](&row);
         cr_assert(isnan(out[0]), "ReLU must not hide NaN");
         cr_assert(isinf(out[1]) && out[2] == 0 && out[3] == 200 && out[4] == 0 && out[5] == 0);
@@ -222,7 +238,7 @@ Test(map_rows, hyperbolic_tangent_is_accurate)
     for (int i = 0; i < COUNT; i++)
         x[i] = (float)(i - COUNT / 2) * 0.005f + 1e-6f;
     for (int level = 0; level <= (int)weft_isa_level(); level++) {
-        weft_map_row row = {.in = {x, x}, .out = out, .count = COUNT};
+        weft_map_row row = {.in = {x, x}, .rows = 1, .out = out, .count = COUNT};
         kernels_of(level)->row[WEFT_MAP_TANH](&row);
         for (int i = 0; i < COUNT; i++) {
             double want = tanh(x[i]);

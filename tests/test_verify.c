@@ -89,9 +89,12 @@ Test(verify, good_plans_pass)
     }
 }
 
+/* Every node a step of its own. */
+static const unsigned unfused = 1u << WEFT_PASS_FUSE;
+
 Test(verify, shifted_offset)
 {
-    diamond((weft_compile_options){0});
+    diamond((weft_compile_options){.without = unfused});
     weft_plan_value *value = planned(a), *other = planned(b);
     value->offset = other->offset;
     cr_expect_eq(weft_program_verify(program, &error), WEFT_ERROR_INTERNAL);
@@ -99,7 +102,8 @@ Test(verify, shifted_offset)
 
 Test(verify, every_shift_of_any_value_onto_another_that_lives)
 {
-    diamond((weft_compile_options){.without = 1u << WEFT_PASS_REUSE | 1u << WEFT_PASS_IN_PLACE});
+    diamond((weft_compile_options){.without =
+                                       1u << WEFT_PASS_REUSE | 1u << WEFT_PASS_IN_PLACE | unfused});
     /* Nothing shares bytes here, so that only values that live at once can be damaged. */
     weft_value pairs[][2] = {{a, b}, {joined, a}};
     for (int i = 0; i < 2; i++) {
@@ -117,7 +121,7 @@ Test(verify, every_shift_of_any_value_onto_another_that_lives)
 
 Test(verify, value_outside_the_arena)
 {
-    diamond((weft_compile_options){0});
+    diamond((weft_compile_options){.without = unfused});
     planned(a)->offset = program->report.arena_bytes;
     expect_damage("outside the arena");
     planned(a)->offset = -64;
@@ -126,7 +130,8 @@ Test(verify, value_outside_the_arena)
 
 Test(verify, steps_in_the_wrong_order)
 {
-    diamond((weft_compile_options){.without = 1u << WEFT_PASS_REUSE | 1u << WEFT_PASS_IN_PLACE});
+    diamond((weft_compile_options){.without =
+                                       1u << WEFT_PASS_REUSE | 1u << WEFT_PASS_IN_PLACE | unfused});
     weft_step *first = step_of(a), *second = step_of(joined), swap = *first;
     *first = *second;
     *second = swap;
@@ -188,7 +193,7 @@ Test(verify, fetched_value_that_does_not_last)
     x = weft_input(graph, .shape = weft_shape_of(100));
     a = weft_tanh(x);
     b = weft_exp(weft_sigmoid(weft_square(a)));
-    compile((weft_compile_options){0}, (weft_value[]){a, b}, 2);
+    compile((weft_compile_options){.without = unfused}, (weft_value[]){a, b}, 2);
     planned(b)->offset = planned(a)->offset;
     expect_damage("does not last to the end");
 }

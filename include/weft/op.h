@@ -104,6 +104,9 @@ struct weft_bind {
     const weft_tensor *input; /* data is set where the input is a constant */
     int outputs;
     const weft_tensor *output;
+    /* Built-in ops: what the kernel applies to its output (src/kernels/epilogue.h); NULL: nothing. */
+    struct weft_epilogue *epilogue;
+    const int *slot; /* where operands are in weft_call.operand; NULL: in the order said there */
     void *internal;
 };
 
@@ -114,6 +117,29 @@ WEFT_API void *weft_bind_args(weft_bind *bind, size_t bytes);
 WEFT_API void weft_bind_phase(weft_bind *bind, weft_piece_fn *run, int64_t pieces);
 /* Asks for workspace in the arena, alive during this step only, 64-byte aligned. */
 WEFT_API void weft_bind_workspace(weft_bind *bind, size_t bytes);
+
+/* A block of an elementwise map in float32: rows of `count` elements. */
+enum { WEFT_MAP_INPUTS = 4 };
+
+typedef struct weft_map_row {
+    const void
+        *in[WEFT_MAP_INPUTS]; /* all are set; those that the map does not have equal the first */
+    void *out;
+    int64_t count; /* elements of a row, contiguous in the output */
+    int64_t rows;
+    int64_t in_step[WEFT_MAP_INPUTS]; /* bytes from one row to the next, 0 where it is repeated */
+    int64_t out_step;
+    unsigned splat; /* bit i: input i is one element for a whole row; else it is contiguous */
+    float a, b;     /* parameters */
+} weft_map_row;
+
+typedef void weft_map_row_fn(const weft_map_row *row);
+
+/* What an op that is an elementwise map computes. */
+typedef struct weft_map {
+    weft_map_row_fn *row; /* may write over any of its inputs */
+    float a, b;
+} weft_map;
 
 /* What a node costs. */
 typedef struct weft_cost {
@@ -197,6 +223,12 @@ struct weft_op {
     void (*run_f32)(const weft_operands *operands); /* optional: one piece, one thread */
     bool (*bind)(weft_bind *bind); /* optional: the fast float32 form. Returns false,
                                                      * having asked for nothing, where it has none */
+
+    /* Optional: the op is an elementwise map of up to WEFT_MAP_INPUTS inputs, each of them broadcast to
+     * output 0, all of them and the output float32 here; says which, or returns false. The compiler fuses
+     * maps with each other and with what makes their inputs: results are the same bits. */
+    bool (*map)(const void *attributes, weft_map *map);
+    const struct weft_fusion *fusion; /* built-in ops only: src/graph/fusion.h */
 
     void (*cost)(const weft_bind *bind, weft_cost *cost); /* optional: default 1 flop an element */
 

@@ -21,6 +21,7 @@ typedef struct weft_program weft_program;
     X(WEFT_PASS_CSE, "cse")           /* one node for equal computations */                        \
     X(WEFT_PASS_FOLD, "fold")         /* constants and identities */                               \
     X(WEFT_PASS_VIEW, "view")         /* reshape, slice, split and concat without copying */       \
+    X(WEFT_PASS_FUSE, "fuse")         /* maps and sums in the kernels that make what they read */  \
     X(WEFT_PASS_ORDER, "order")       /* order for memory; off: order of creation */               \
     X(WEFT_PASS_IN_PLACE, "in_place") /* outputs over dying inputs */                              \
     X(WEFT_PASS_REUSE, "reuse")       /* one arena slot for several values */

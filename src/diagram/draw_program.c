@@ -67,7 +67,7 @@ static void add_step(sketch *s, int index)
     const weft_node *node = weft_node_get(program->graph, step->graph_node);
     weft_heat heat = s->drawing.options->heat;
     weft_box box = {
-        .title = step->op->name,
+        .title = step->label,
         .text = describe(s, step, index),
         .family = step->op->family,
         .part = step->op->family == WEFT_FAMILY_UPDATE ? WEFT_PART_UPDATE
@@ -80,7 +80,7 @@ static void add_step(sketch *s, int index)
     weft_drawing_place(&s->drawing, &box, step->name);
     int made = weft_drawing_box(&s->drawing, box);
     for (int k = 0; k < step->inputs; k++)
-        if (k >= 32 || !(step->op->shape_only & WEFT_INPUT(k)))
+        if (!weft_step_has(step, step->op->shape_only, k))
             connect(s, step->value[k], made, describe_value(s, step->value[k]));
     for (int k = 0; k < step->outputs; k++)
         s->writer[step->value[step->inputs + k]] = made;

@@ -31,6 +31,8 @@ const weft_op weft_variable_op = {
 const weft_op weft_constant_op = {
     .name = "constant", .family = WEFT_FAMILY_LEAF, .outputs = 1, .infer = infer_constant};
 
+const weft_op weft_maps_op = {.name = "maps", .family = WEFT_FAMILY_ARITHMETIC};
+
 weft_value weft_input(weft_graph *graph, const weft_input_options *options)
 {
     const char *name = options->name ? options->name : "input";
@@ -164,6 +166,13 @@ static bool bind_accumulate(weft_bind *bind)
     return weft_map_bind(bind, WEFT_MAP_ADD, 0, 0);
 }
 
+static bool accumulate_map(const void *attributes, weft_map *map)
+{
+    (void)attributes;
+    *map = (weft_map){.row = weft_map_kernel_table()->row[WEFT_MAP_ADD]};
+    return true;
+}
+
 static bool bind_copy(weft_bind *bind)
 {
     return bind->output[0].dtype == WEFT_FLOAT32 && weft_map_bind(bind, WEFT_MAP_COPY, 0, 0);
@@ -224,6 +233,7 @@ const weft_op weft_accumulate_op = {
     .gradient = accumulate_gradient,
     .run_f64 = accumulate_f64,
     .bind = bind_accumulate,
+    .map = accumulate_map,
 };
 
 weft_value weft_accumulate(weft_value a, weft_value b)

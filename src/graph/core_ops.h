@@ -5,6 +5,7 @@
 #include "weft/op.h"
 
 extern const weft_op weft_input_op, weft_variable_op, weft_constant_op;
+extern const weft_op weft_maps_op; /* fused maps without a kernel before them */
 extern const weft_op weft_fill_op, weft_accumulate_op, weft_stop_gradient_op, weft_copy_op;
 
 typedef struct weft_leaf_attributes {

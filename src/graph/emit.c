@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "graph/core_ops.h"
+#include "graph/fused.h"
 #include "graph/program.h"
 
 #include <string.h>
@@ -47,23 +48,30 @@ static weft_status emit_step(const weft_ir *ir, weft_program *program, int index
     *step = (weft_step){.op = node->op,
                         .name = node->name,
                         .graph_node = node->graph_node,
+                        .label = node->fused ? node->fused->label : node->op->name,
                         .inputs = node->inputs,
                         .outputs = node->outputs,
-                        .args = node->args,
+                        .own_inputs = node->own_inputs,
+                        .in_place = node->in_place,
                         .cost = node->cost,
                         .workspace_bytes = node->workspace_bytes};
     step->value = weft_pool_array(&program->pool, operands, sizeof(int));
+    step->slot = weft_pool_array(&program->pool, operands, sizeof(int));
     step->operand = weft_pool_array(&program->pool, operands + 1, sizeof(void *));
-    if (!step->value || !step->operand)
+    if (!step->value || !step->slot || !step->operand)
         return weft_out_of_memory(ir->error, operands * sizeof(void *));
     memcpy(step->value, node->input, (size_t)node->inputs * sizeof(int));
     memcpy(step->value + node->inputs, node->output, (size_t)node->outputs * sizeof(int));
-    for (size_t k = 0; k < operands; k++)
-        if ((int)k >= node->inputs || weft_ir_reads(node, (int)k))
-            step->operand[k] = weft_plan_address(program, &program->value[step->value[k]]);
+    for (int k = 0; k < (int)operands; k++) {
+        step->slot[k] = weft_ir_slot(node, k);
+        if (k >= node->inputs || weft_ir_reads(node, k))
+            step->operand[step->slot[k]] =
+                weft_plan_address(program, &program->value[step->value[k]]);
+    }
     if (node->workspace >= 0) {
         step->workspace_offset = ir->storage[node->workspace].offset;
-        step->operand[operands] = program->arena + step->workspace_offset;
+        step->operand[node->own_inputs + node->own_outputs] =
+            program->arena + step->workspace_offset;
     }
     for (int p = 0; p < node->phases; p++)
         step->pieces += node->phase[p].pieces;
@@ -92,10 +100,8 @@ static range range_of(const weft_program *program, const weft_step *step, int op
     int64_t last = 0;
     for (int d = 0; d < tensor->rank; d++)
         last += (tensor->extent[d] - 1) * tensor->stride[d];
-    bool written =
-        operand >= step->inputs || (operand < 32 && step->op->writes & WEFT_INPUT(operand));
-    bool read =
-        operand < step->inputs && (operand >= 32 || !(step->op->shape_only & WEFT_INPUT(operand)));
+    bool written = operand >= step->inputs || weft_step_has(step, step->op->writes, operand);
+    bool read = operand < step->inputs && !weft_step_has(step, step->op->shape_only, operand);
     if (!from || !(written || read))
         return (range){0};
     return (range){from, from + (last + 1) * (int64_t)weft_dtype_bytes(tensor->dtype), written};
@@ -194,7 +200,7 @@ static weft_status emit_tasks(const weft_ir *ir, weft_program *program)
         for (int p = 0; p < node->phases; p++) {
             weft_task task = {
                 .run = node->phase[p].run,
-                .call = {.args = node->args, .operand = program->step[i].operand},
+                .call = {.args = node->phase_args[p], .operand = program->step[i].operand},
                 .pieces = node->phase[p].pieces,
                 .step = i,
             };
@@ -228,7 +234,7 @@ static weft_status emit_feed(const weft_ir *ir, weft_program *program, int stora
                     continue;
                 if (feed->patch)
                     feed->patch[feed->patches] =
-                        (struct weft_patch){&step->operand[k], value->offset};
+                        (struct weft_patch){&step->operand[step->slot[k]], value->offset};
                 feed->patches++;
             }
         }

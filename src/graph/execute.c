@@ -79,7 +79,7 @@ static bool is_finite(const weft_tensor *tensor, const void *data)
 static bool outputs_finite(const weft_program *program, const weft_step *step)
 {
     for (int k = step->inputs; k < step->inputs + step->outputs; k++)
-        if (!is_finite(&program->value[step->value[k]].tensor, step->operand[k]))
+        if (!is_finite(&program->value[step->value[k]].tensor, step->operand[step->slot[k]]))
             return false;
     return true;
 }

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "graph/core_ops.h"
+#include "graph/fused.h"
 #include "graph/node.h"
 
 #include <string.h>
@@ -14,12 +15,25 @@ weft_status weft_ir_out_of_memory(weft_ir *ir)
 
 bool weft_ir_reads(const weft_ir_node *node, int input)
 {
-    return input >= 32 || !(node->op->shape_only & WEFT_INPUT(input));
+    return input >= 32 || input >= node->own_inputs || !(node->op->shape_only & WEFT_INPUT(input));
 }
 
 bool weft_ir_writes(const weft_ir_node *node, int input)
 {
-    return input < 32 && node->op->writes & WEFT_INPUT(input);
+    return input < 32 && input < node->own_inputs && node->op->writes & WEFT_INPUT(input);
+}
+
+int weft_ir_slot(const weft_ir_node *node, int k)
+{
+    int own = node->own_inputs + node->own_outputs;
+    if (k < node->own_inputs)
+        return k;
+    if (k < node->inputs)
+        return own + 1 + (k - node->own_inputs);
+    k -= node->inputs;
+    if (k < node->own_outputs)
+        return node->own_inputs + k;
+    return own + 1 + (node->inputs - node->own_inputs) + (k - node->own_outputs);
 }
 
 int weft_ir_resolve(const weft_ir *ir, int value)
@@ -37,19 +51,63 @@ int weft_ir_add_storage(weft_ir *ir, weft_storage storage)
 
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors)
 {
-    for (int i = 0; i < node->inputs; i++)
+    for (int i = 0; i < node->own_inputs; i++)
         tensors[i] = ir->value[node->input[i]].tensor;
-    for (int i = 0; i < node->outputs; i++)
-        tensors[node->inputs + i] = ir->value[node->output[i]].tensor;
+    for (int i = 0; i < node->own_outputs; i++)
+        tensors[node->own_inputs + i] = ir->value[node->output[i]].tensor;
     return (weft_bind){
         .op = node->op,
         .attributes = node->attributes,
         .mode = ir->options->mode,
-        .inputs = node->inputs,
+        .inputs = node->own_inputs,
         .input = tensors,
-        .outputs = node->outputs,
-        .output = tensors + node->inputs,
+        .outputs = node->own_outputs,
+        .output = tensors + node->own_inputs,
     };
+}
+
+/* ---- Room ---- */
+
+static bool widen(weft_ir *ir, void **array, size_t element, int used, int capacity)
+{
+    void *wider = weft_pool_array(&ir->scratch, (size_t)capacity, element);
+    if (!wider)
+        return false;
+    memcpy(wider, *array, (size_t)used * element);
+    *array = wider;
+    return true;
+}
+
+weft_status weft_ir_reserve(weft_ir *ir, int nodes, int values)
+{
+    int node_capacity = ir->nodes + nodes, value_capacity = ir->values + values;
+    int storage_capacity = ir->storages + node_capacity + value_capacity;
+    if (!widen(ir, (void **)&ir->node, sizeof(*ir->node), ir->nodes, node_capacity) ||
+        !widen(ir, (void **)&ir->order, sizeof(int), 0, node_capacity) ||
+        !widen(ir, (void **)&ir->value, sizeof(*ir->value), ir->values, value_capacity) ||
+        !widen(ir, (void **)&ir->forward, sizeof(int), ir->values, value_capacity) ||
+        !widen(ir, (void **)&ir->storage, sizeof(*ir->storage), ir->storages, storage_capacity))
+        return weft_ir_out_of_memory(ir);
+    ir->node_capacity = node_capacity;
+    ir->value_capacity = value_capacity;
+    ir->storage_capacity = storage_capacity;
+    return WEFT_OK;
+}
+
+weft_status weft_ir_sort(weft_ir *ir, int *order)
+{
+    int *first = weft_pool_array(&ir->scratch, (size_t)ir->graph->nodes + 1, sizeof(int));
+    int *next = weft_pool_array(&ir->scratch, (size_t)ir->nodes, sizeof(int));
+    if (!first || !next)
+        return weft_ir_out_of_memory(ir);
+    for (int i = ir->nodes - 1; i >= 0; i--) { /* lists of node + 1 */
+        next[i] = first[ir->node[i].graph_node];
+        first[ir->node[i].graph_node] = i + 1;
+    }
+    for (int32_t g = 0, count = 0; g <= ir->graph->nodes; g++)
+        for (int i = first[g]; i; i = next[i - 1])
+            order[count++] = i - 1;
+    return WEFT_OK;
 }
 
 /* ---- Building ---- */
@@ -110,6 +168,9 @@ static weft_status add_node(weft_ir *ir, int32_t graph_node, int *first_value)
         .graph_node = graph_node,
         .inputs = from->inputs,
         .outputs = from->outputs,
+        .own_inputs = from->inputs,
+        .own_outputs = from->outputs,
+        .in_place = from->op->in_place,
         .workspace = -1,
     };
     node->input =
@@ -209,7 +270,8 @@ static void print_node(const weft_ir *ir, const weft_ir_node *node, FILE *file)
         fprintf(file, "%s", k ? ", " : "");
         print_value(ir, node->output[k], file);
     }
-    fprintf(file, "%s%s", node->outputs ? " = " : "", node->op->name);
+    fprintf(file, "%s%s", node->outputs ? " = " : "",
+            node->fused ? node->fused->label : node->op->name);
     for (int k = 0; k < node->inputs; k++)
         fprintf(file, "%s%%%d%s", k ? ", " : "(", node->input[k],
                 weft_ir_reads(node, k) ? "" : " (shape)");

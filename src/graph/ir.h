@@ -46,13 +46,16 @@ typedef struct weft_ir_node {
     const char *name;
     int32_t graph_node;
     int inputs, outputs;
-    int *input, *output; /* values */
-    bool gone;           /* dead, merged, folded or an alias: nothing to execute */
-    bool alias;          /* gone because its outputs and inputs share storage (views, concat) */
+    int *input, *output;         /* values */
+    int own_inputs, own_outputs; /* that the op itself knows; those of maps fused with it follow */
+    uint32_t in_place;           /* as weft_op.in_place */
+    struct weft_fused *fused;    /* what the fuse pass made of several nodes; NULL: nothing */
+    bool gone;                   /* dead, merged, folded or an alias: nothing to execute */
+    bool alias; /* gone because its outputs and inputs share storage (views, concat) */
     /* What select chose: */
     weft_phase phase[WEFT_PLAN_PHASES];
+    const void *phase_args[WEFT_PLAN_PHASES];
     int phases;
-    void *args;
     int64_t workspace_bytes;
     int workspace; /* a storage, or -1 */
     weft_cost cost;
@@ -89,6 +92,13 @@ void weft_ir_prune(weft_ir *ir); /* marks nodes that nothing needs any more as g
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors);
 bool weft_ir_reads(const weft_ir_node *node, int input); /* false where only the shape is read */
 bool weft_ir_writes(const weft_ir_node *node, int input);
+/* Where operand k (inputs, then outputs) is in weft_call.operand: own inputs, own outputs, workspace, then
+ * the operands of what is fused. */
+int weft_ir_slot(const weft_ir_node *node, int k);
+/* Makes room for so many more nodes and values. */
+weft_status weft_ir_reserve(weft_ir *ir, int nodes, int values);
+/* Lists all nodes, each where the graph node that it is of stands. */
+weft_status weft_ir_sort(weft_ir *ir, int *order);
 int weft_ir_add_storage(weft_ir *ir,
                         weft_storage storage); /* there is room for one a value and node */
 weft_status weft_ir_out_of_memory(weft_ir *ir);
@@ -98,6 +108,7 @@ weft_status weft_pass_bind(weft_ir *ir);
 weft_status weft_pass_cse(weft_ir *ir);
 weft_status weft_pass_fold(weft_ir *ir);
 weft_status weft_pass_view(weft_ir *ir);
+weft_status weft_pass_fuse(weft_ir *ir);
 weft_status weft_pass_select(weft_ir *ir);
 weft_status weft_pass_order(weft_ir *ir);
 weft_status weft_pass_plan(weft_ir *ir);

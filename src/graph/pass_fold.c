@@ -43,7 +43,7 @@ static weft_status evaluate(weft_ir *ir, weft_ir_node *node)
     if (!operand[operands - 1])
         return weft_ir_out_of_memory(ir);
     weft_run_info info = {0};
-    weft_call call = {.args = node->args, .operand = operand, .info = &info};
+    weft_call call = {.args = node->phase_args[0], .operand = operand, .info = &info};
     node->phase[0].run(&call, 0);
     node->gone = true;
     return WEFT_OK;

@@ -191,7 +191,7 @@ static int64_t step_change(simulation *s, const weft_ir_node *node, bool commit)
         int storage = ir->value[value].storage;
         if (--s->uses[storage] == 0) {
             freed += ir->storage[storage].bytes;
-            if (k < 32 && k < node->inputs && node->op->in_place & WEFT_INPUT(k))
+            if (k < 32 && k < node->inputs && node->in_place & WEFT_INPUT(k))
                 reused = ir->storage[storage].bytes;
             s->live[storage] = commit ? false : s->live[storage];
         }

@@ -67,7 +67,7 @@ static bool may_overwrite(const weft_ir *ir, const weft_ir_node *node, int k, in
         const weft_ir_value *other = &ir->value[node->input[j]];
         if (j != k && weft_ir_reads(node, j) && other->storage == x->storage &&
             (other->offset != x->offset || !same_layout(&other->tensor, &x->tensor) ||
-             !(j < 32 && node->op->in_place & WEFT_INPUT(j))))
+             !(j < 32 && node->in_place & WEFT_INPUT(j))))
             return false;
     }
     for (int j = 1; j < node->outputs; j++)
@@ -90,13 +90,13 @@ static void place_outputs_over_inputs(weft_ir *ir)
 {
     for (int step = 0; step < ir->steps; step++) {
         const weft_ir_node *node = &ir->node[ir->order[step]];
-        if (!node->op->in_place || !node->outputs || node->op->writes)
+        if (!node->in_place || !node->outputs || node->op->writes)
             continue;
         int output = ir->value[node->output[0]].storage;
         if (!in_arena(ir, output) || ir->storage[output].first != step)
             continue;
         for (int k = 0; k < node->inputs && k < 32; k++)
-            if (node->op->in_place & WEFT_INPUT(k) && weft_ir_reads(node, k) &&
+            if (node->in_place & WEFT_INPUT(k) && weft_ir_reads(node, k) &&
                 may_overwrite(ir, node, k, step)) {
                 take_over(ir, output, ir->value[node->input[k]].storage);
                 break;

@@ -2,28 +2,33 @@
 #include "base/error.h"
 #include "base/pool.h"
 #include "graph/core_ops.h"
-#include "graph/ir.h"
+#include "graph/fused.h"
 
 /* What weft_bind.internal points to. */
 typedef struct binding {
     weft_ir *ir;
     weft_ir_node *node;
+    const void *args; /* of the phases that follow */
     bool failed;
 } binding;
 
 void *weft_bind_args(weft_bind *bind, size_t bytes)
 {
     binding *b = bind->internal;
-    b->node->args = weft_pool_allocate(b->ir->keep, bytes);
-    b->failed |= !b->node->args;
-    return b->node->args;
+    void *args = weft_pool_allocate(b->ir->keep, bytes);
+    b->failed |= !args;
+    b->args = args;
+    return args;
 }
 
 void weft_bind_phase(weft_bind *bind, weft_piece_fn *run, int64_t pieces)
 {
-    weft_ir_node *node = ((binding *)bind->internal)->node;
-    if (node->phases < WEFT_PLAN_PHASES)
+    binding *b = bind->internal;
+    weft_ir_node *node = b->node;
+    if (node->phases < WEFT_PLAN_PHASES) {
         node->phase[node->phases] = (weft_phase){run, pieces};
+        node->phase_args[node->phases] = b->args;
+    }
     node->phases++;
 }
 
@@ -32,41 +37,128 @@ void weft_bind_workspace(weft_bind *bind, size_t bytes)
     ((binding *)bind->internal)->node->workspace_bytes = (int64_t)bytes;
 }
 
+static weft_status check_phases(const weft_ir *ir, const weft_ir_node *node)
+{
+    if (node->phases >= 1 && node->phases <= WEFT_PLAN_PHASES)
+        return WEFT_OK;
+    return weft_error_set(ir->error, WEFT_ERROR_INTERNAL, "%s \"%s\": bound to %d phases",
+                          node->op->name, node->name, node->phases);
+}
+
 static weft_status select_kernel(weft_ir *ir, weft_ir_node *node, weft_bind *bind)
 {
     binding b = {.ir = ir, .node = node};
     bind->internal = &b;
-    if (ir->real == WEFT_FLOAT32 && node->op->bind && node->op->bind(bind)) {
-        if (node->phases >= 1 && node->phases <= WEFT_PLAN_PHASES)
-            return WEFT_OK;
-        return weft_error_set(ir->error, WEFT_ERROR_INTERNAL, "%s \"%s\": bound to %d phases",
-                              node->op->name, node->name, node->phases);
-    }
+    if (ir->real == WEFT_FLOAT32 && node->op->bind && node->op->bind(bind))
+        return check_phases(ir, node);
     if (b.failed)
         return weft_ir_out_of_memory(ir);
     return weft_select_plain(ir, node);
 }
 
+/* ---- Fused nodes ---- */
+
+static int slot_of(const weft_ir_node *node, int value)
+{
+    for (int k = node->own_inputs; k < node->inputs + node->outputs; k++) {
+        int operand = k < node->inputs ? node->input[k] : node->output[k - node->inputs];
+        if (operand == value)
+            return weft_ir_slot(node, k);
+    }
+    return -1;
+}
+
+/* Maps alone: pieces of some pixels. */
+static void bind_chain(weft_bind *bind, weft_epilogue *epilogue)
+{
+    enum { PIECE_ELEMENTS = 32768 };
+    int64_t pixels = PIECE_ELEMENTS / epilogue->channels;
+    epilogue->piece_pixels = pixels > 0 ? pixels : 1;
+    int64_t pieces = (epilogue->pixels.count + epilogue->piece_pixels - 1) / epilogue->piece_pixels;
+    ((binding *)bind->internal)->args = epilogue;
+    size_t workspace = weft_epilogue_workspace(epilogue, pieces, 0);
+    if (workspace)
+        weft_bind_workspace(bind, workspace);
+    weft_bind_phase(bind, weft_epilogue_table()->chain, pieces);
+}
+
+/* The phases of a node that is computed from sums which are now made. */
+static bool bind_sums(weft_bind *bind, const weft_ir_node *node, const weft_fused_sums *sums,
+                      const weft_epilogue *epilogue, const weft_epilogue_sums *where)
+{
+    const weft_ir *ir = ((binding *)bind->internal)->ir;
+    const weft_ir_node *own = &sums->node;
+    weft_tensor tensors[16];
+    int slot[17];
+    weft_bind of = weft_ir_operands(ir, own, tensors);
+    for (int k = 0; k < own->inputs + own->outputs; k++)
+        slot[k] = slot_of(node, k < own->inputs ? own->input[k] : own->output[k - own->inputs]);
+    slot[own->inputs + own->outputs] = epilogue->workspace;
+    of.slot = slot;
+    of.internal = bind->internal;
+    weft_partial partial = {
+        .slot = epilogue->workspace, .offset = where->offset, .parts = epilogue->parts};
+    return own->op->fusion->finish(&of, &partial);
+}
+
+static weft_status select_fused(weft_ir *ir, weft_ir_node *node, weft_bind *bind)
+{
+    weft_fused *fused = node->fused;
+    binding b = {.ir = ir, .node = node};
+    bind->internal = &b;
+    bind->epilogue = fused->epilogue;
+    bool bound = true;
+    if (fused->kernel.op)
+        bound = node->op->bind(bind);
+    else
+        bind_chain(bind, fused->epilogue);
+    for (int i = 0; i < fused->sums && bound; i++)
+        bound = bind_sums(bind, node, &fused->sum[i], fused->epilogue, &fused->epilogue->sum[i]);
+    if (b.failed)
+        return weft_ir_out_of_memory(ir);
+    if (!bound)
+        return weft_error_set(ir->error, WEFT_ERROR_INTERNAL, "%s \"%s\": has no fused kernel",
+                              node->op->name, node->name);
+    return check_phases(ir, node);
+}
+
 static weft_cost default_cost(const weft_ir_node *node, const weft_bind *bind)
 {
     weft_cost cost = {0};
-    for (int k = 0; k < node->outputs; k++)
+    for (int k = 0; k < node->own_outputs; k++)
         cost.flops += (double)weft_tensor_elements(&bind->output[k]);
     return cost;
+}
+
+static double value_bytes(const weft_ir *ir, int value)
+{
+    const weft_tensor *tensor = &ir->value[value].tensor;
+    return (double)weft_tensor_elements(tensor) * (double)weft_dtype_bytes(tensor->dtype);
 }
 
 static double operand_bytes(const weft_ir_node *node, const weft_bind *bind)
 {
     double bytes = 0;
-    for (int k = 0; k < node->inputs; k++)
+    for (int k = 0; k < node->own_inputs; k++)
         if (weft_ir_reads(node, k))
             bytes += (double)weft_tensor_elements(&bind->input[k]) *
                      (double)weft_dtype_bytes(bind->input[k].dtype) *
                      (weft_ir_writes(node, k) ? 2 : 1);
-    for (int k = 0; k < node->outputs; k++)
+    for (int k = 0; k < node->own_outputs; k++)
         bytes += (double)weft_tensor_elements(&bind->output[k]) *
                  (double)weft_dtype_bytes(bind->output[k].dtype);
     return bytes;
+}
+
+static void add_fused_cost(const weft_ir *ir, weft_ir_node *node)
+{
+    const weft_fused *fused = node->fused;
+    double elements = (double)weft_tensor_elements(&ir->value[fused->reference].tensor);
+    node->cost.flops += (double)(fused->maps + 3 * fused->sums) * elements;
+    for (int k = node->own_inputs; k < node->inputs; k++)
+        node->cost.bytes += value_bytes(ir, node->input[k]);
+    for (int k = node->own_outputs; k < node->outputs; k++)
+        node->cost.bytes += value_bytes(ir, node->output[k]);
 }
 
 weft_status weft_pass_select(weft_ir *ir)
@@ -80,11 +172,13 @@ weft_status weft_pass_select(weft_ir *ir)
         if (!tensors)
             return weft_ir_out_of_memory(ir);
         weft_bind bind = weft_ir_operands(ir, node, tensors);
-        WEFT_TRY(select_kernel(ir, node, &bind));
+        WEFT_TRY(node->fused ? select_fused(ir, node, &bind) : select_kernel(ir, node, &bind));
         node->cost = default_cost(node, &bind);
         node->cost.bytes = operand_bytes(node, &bind);
         if (node->op->cost)
             node->op->cost(&bind, &node->cost);
+        if (node->fused)
+            add_fused_cost(ir, node);
         if (node->workspace_bytes)
             node->workspace =
                 weft_ir_add_storage(ir, (weft_storage){.bytes = node->workspace_bytes});

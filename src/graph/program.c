@@ -144,7 +144,7 @@ bool weft_program_step(const weft_program *program, int index, weft_step_report 
     const weft_step *step = &program->step[index];
     *report = (weft_step_report){
         .name = step->name,
-        .op = step->op->name,
+        .op = step->label,
         .flops = step->cost.flops,
         .bytes = step->cost.bytes,
         .seconds = step->seconds,

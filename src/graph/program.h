@@ -20,10 +20,13 @@ typedef struct weft_step {
     const weft_op *op;
     const char *name;
     int32_t graph_node;
+    const char *label; /* the op's name, or those of all that are fused */
     int inputs, outputs;
-    int *value; /* indices of inputs, then of outputs */
-    const void *args;
-    void **operand; /* inputs, outputs, workspace */
+    int own_inputs; /* of the op; the others belong to what is fused with it */
+    uint32_t in_place;
+    int *value;     /* indices of inputs, then of outputs */
+    int *slot;      /* where each of them is in operand */
+    void **operand; /* as kernels see them */
     weft_cost cost;
     int64_t workspace_offset, workspace_bytes;
     int64_t live_bytes;
@@ -105,6 +108,12 @@ weft_status weft_execute(weft_program *program, const weft_run_info *info, int *
 
 /* verify_barriers.c: part of weft_program_verify. */
 weft_status weft_verify_barriers(const weft_program *program, weft_error *error);
+
+/* Whether a mask of the op's (shape_only, writes) has input k. */
+static inline bool weft_step_has(const weft_step *step, uint32_t mask, int k)
+{
+    return k < 32 && k < step->own_inputs && mask & WEFT_INPUT(k);
+}
 
 /* The address of a value's first element; NULL for feeds. */
 static inline void *weft_plan_address(const weft_program *program, const weft_plan_value *value)

@@ -65,11 +65,6 @@ static bool in_arena(const shadow *s, int value)
     return s->program->value[value].place == WEFT_PLACE_ARENA;
 }
 
-static bool input_is(uint32_t mask, int k)
-{
-    return k < 32 && mask & WEFT_INPUT(k);
-}
-
 static bool is_new_value(const shadow *s, int value, int expected)
 {
     if (value == expected)
@@ -84,7 +79,7 @@ static weft_status check_reads(shadow *s, const weft_step *step, uint32_t overwr
 {
     for (int k = 0; k < step->inputs; k++) {
         int index = step->value[k];
-        if (input_is(step->op->shape_only | overwritten, k))
+        if (weft_step_has(step, step->op->shape_only, k) || (k < 32 && overwritten & WEFT_INPUT(k)))
             continue;
         if (in_arena(s, index) && !visit(s, index, false))
             return fail(s, step, complaint, index);
@@ -97,15 +92,16 @@ static weft_status check_variables(shadow *s, const weft_step *step)
     for (int k = 0; k < step->inputs; k++) {
         int index = step->value[k];
         const weft_plan_value *value = &s->program->value[index];
-        if (value->place != WEFT_PLACE_VARIABLE || input_is(step->op->shape_only, k))
+        if (value->place != WEFT_PLACE_VARIABLE || weft_step_has(step, step->op->shape_only, k))
             continue;
         int updated = s->new_value[value->storage];
-        if (updated && !input_is(step->op->writes, k) && !is_new_value(s, index, updated - 1))
+        if (updated && !weft_step_has(step, step->op->writes, k) &&
+            !is_new_value(s, index, updated - 1))
             return fail(s, step, "reads a variable after its update", index);
     }
     int first = step->op->writes ? __builtin_ctz(step->op->writes) : 0;
     for (int k = 0; k < step->inputs; k++)
-        if (input_is(step->op->writes, k))
+        if (weft_step_has(step, step->op->writes, k))
             s->new_value[s->program->value[step->value[k]].storage] =
                 step->outputs && k == first ? step->value[step->inputs] + 1 : NO_VALUE;
     return WEFT_OK;
@@ -130,7 +126,7 @@ static weft_status replay_step(shadow *s, const weft_step *step)
     for (int k = step->inputs; k < step->inputs + step->outputs; k++)
         if (in_arena(s, step->value[k]) && !visit(s, step->value[k], true))
             return fail(s, step, "writes outside the arena", step->value[k]);
-    WEFT_TRY(check_reads(s, step, step->op->in_place, "writes over an input that it still reads"));
+    WEFT_TRY(check_reads(s, step, step->in_place, "writes over an input that it still reads"));
     WEFT_TRY(scribble_workspace(s, step));
     for (int k = step->inputs; k < step->inputs + step->outputs; k++)
         if (in_arena(s, step->value[k]) && !visit(s, step->value[k], false))

@@ -16,11 +16,6 @@ typedef struct bytes {
     bool written;
 } bytes;
 
-static bool has(uint32_t mask, int input)
-{
-    return input < 32 && mask & WEFT_INPUT(input);
-}
-
 /* What operand k of the step covers, or its workspace for the one past the last; nothing for feeds, which
  * no step writes. */
 static bytes covered(const weft_program *program, const weft_step *step, int k)
@@ -33,14 +28,14 @@ static bytes covered(const weft_program *program, const weft_step *step, int k)
     const weft_plan_value *value = &program->value[step->value[k]];
     bool input = k < step->inputs;
     uintptr_t base = value->place == WEFT_PLACE_ARENA ? arena : (uintptr_t)value->tensor.data;
-    if (!base || (input && has(step->op->shape_only, k)))
+    if (!base || (input && weft_step_has(step, step->op->shape_only, k)))
         return (bytes){0};
     int64_t elements = 1;
     for (int d = 0; d < value->tensor.rank; d++)
         elements += (value->tensor.extent[d] - 1) * value->tensor.stride[d];
     uintptr_t from = base + (uintptr_t)value->offset;
     return (bytes){from, from + (uintptr_t)elements * weft_dtype_bytes(value->tensor.dtype),
-                   !input || has(step->op->writes, k)};
+                   !input || weft_step_has(step, step->op->writes, k)};
 }
 
 static bool collide(const weft_program *program, const weft_step *a, const weft_step *b)

@@ -16,17 +16,18 @@ static range cut(int64_t index, int64_t size, int64_t count)
     return (range){begin, end < count ? end : count};
 }
 
-/* Number `which` (0 to 2) of each channel of a block of pixels; block args->blocks has the coefficients. */
-static float *numbers(const weft_call *call, int64_t block, int which)
+static float *number(const weft_call *call, weft_batch_norm_number which)
 {
-    const weft_batch_norm_args *args = call->args;
-    return (float *)call->operand[8] + (3 * block + which) * args->channels;
+    const weft_batch_norm_place *at = &((const weft_batch_norm_args *)call->args)->at[which];
+    return (float *)call->operand[at->slot] + at->offset;
 }
 
-static float *coefficient(const weft_call *call, int which)
+/* Number `which` of each channel that part `block` left. */
+static float *sums_of(const weft_call *call, int64_t block, int which)
 {
     const weft_batch_norm_args *args = call->args;
-    return numbers(call, args->blocks, which);
+    return number(call, WEFT_BATCH_NORM_SUMS) +
+           (WEFT_CHANNEL_NUMBERS * block + which) * args->channels;
 }
 
 /* ---- Forward: statistics ---- */
@@ -105,29 +106,32 @@ static void forward_sums(const weft_call *call, int64_t piece)
         for (; i < run.count; i++)
             add_differences(from + i * step, step, 1, width, mean, sum, square);
     }
-    memcpy(numbers(call, block, 0) + channels.begin, mean, (size_t)width * sizeof(float));
-    memcpy(numbers(call, block, 1) + channels.begin, sum, (size_t)width * sizeof(float));
-    memcpy(numbers(call, block, 2) + channels.begin, square, (size_t)width * sizeof(float));
+    memcpy(sums_of(call, block, 0) + channels.begin, mean, (size_t)width * sizeof(float));
+    memcpy(sums_of(call, block, 1) + channels.begin, sum, (size_t)width * sizeof(float));
+    memcpy(sums_of(call, block, 2) + channels.begin, square, (size_t)width * sizeof(float));
+    float *count = sums_of(call, block, 3);
+    for (int64_t c = channels.begin; c < channels.end; c++)
+        count[c] = (float)(pixels.end - pixels.begin);
 }
 
 /* Adds up a block's sum of x. */
-static void merge_sum(const weft_call *call, int64_t block, double pixels, range channels,
-                      double *total)
+static void merge_sum(const weft_call *call, int64_t block, range channels, double *total)
 {
-    const float *mean = numbers(call, block, 0), *sum = numbers(call, block, 1);
+    const float *mean = sums_of(call, block, 0), *sum = sums_of(call, block, 1);
+    const float *count = sums_of(call, block, 3);
     for (int64_t c = channels.begin; c < channels.end; c++)
-        *total++ += pixels * (double)mean[c] + (double)sum[c];
+        *total++ += (double)count[c] * (double)mean[c] + (double)sum[c];
 }
 
 /* Adds up a block's sum of squared differences, moved from its own mean to that of all. */
-static void merge_square(const weft_call *call, int64_t block, double pixels, range channels,
+static void merge_square(const weft_call *call, int64_t block, range channels,
                          const double *mean_of_all, double *total)
 {
-    const float *mean = numbers(call, block, 0), *sum = numbers(call, block, 1);
-    const float *square = numbers(call, block, 2);
+    const float *mean = sums_of(call, block, 0), *sum = sums_of(call, block, 1);
+    const float *square = sums_of(call, block, 2), *count = sums_of(call, block, 3);
     for (int64_t c = channels.begin; c < channels.end; c++) {
         double d = (double)mean[c] - *mean_of_all++;
-        *total++ += (double)square[c] + d * (2 * (double)sum[c] + pixels * d);
+        *total++ += (double)square[c] + d * (2 * (double)sum[c] + (double)count[c] * d);
     }
 }
 
@@ -137,25 +141,23 @@ static void forward_finish(const weft_call *call, int64_t piece)
     range channels = cut(piece, FINISH, args->channels);
     double mean[FINISH] = {0}, square[FINISH] = {0};
     const double count = (double)args->pixels.count;
-    for (int64_t b = 0; b < args->blocks; b++) {
-        range pixels = cut(b, args->block_pixels, args->pixels.count);
-        merge_sum(call, b, (double)(pixels.end - pixels.begin), channels, mean);
-    }
+    for (int64_t b = 0; b < args->blocks; b++)
+        merge_sum(call, b, channels, mean);
     for (int c = 0; c < FINISH; c++)
         mean[c] /= count;
-    for (int64_t b = 0; b < args->blocks; b++) {
-        range pixels = cut(b, args->block_pixels, args->pixels.count);
-        merge_square(call, b, (double)(pixels.end - pixels.begin), channels, mean, square);
-    }
-    const float *gamma = call->operand[1], *beta = call->operand[2];
-    float *out_mean = call->operand[6], *out_variance = call->operand[7];
-    float *slope = coefficient(call, 0), *center = coefficient(call, 1);
-    float *shift = coefficient(call, 2);
+    for (int64_t b = 0; b < args->blocks; b++)
+        merge_square(call, b, channels, mean, square);
+    const float *gamma = number(call, WEFT_BATCH_NORM_GAMMA);
+    const float *beta = number(call, WEFT_BATCH_NORM_BETA);
+    float *center = number(call, WEFT_BATCH_NORM_MEAN);
+    float *out_variance = number(call, WEFT_BATCH_NORM_VARIANCE);
+    float *slope = number(call, WEFT_BATCH_NORM_SLOPE);
+    float *shift = number(call, WEFT_BATCH_NORM_SHIFT);
     for (int64_t c = channels.begin; c < channels.end; c++) {
         double m = mean[c - channels.begin], variance = square[c - channels.begin] / count;
         variance = variance < 0 ? 0 : variance; /* rounding; NaN stays */
         double s = (double)gamma[c] / sqrt(variance + args->epsilon);
-        out_mean[c] = center[c] = (float)m;
+        center[c] = (float)m;
         out_variance[c] = (float)variance;
         slope[c] = (float)s;
         shift[c] = (float)((double)beta[c] + ((double)center[c] - m) * s);
@@ -166,13 +168,16 @@ static void forward_running(const weft_call *call, int64_t piece)
 {
     const weft_batch_norm_args *args = call->args;
     range channels = cut(piece, FINISH, args->channels);
-    const float *gamma = call->operand[1], *beta = call->operand[2];
-    const float *mean = call->operand[3], *variance = call->operand[4];
-    float *out_mean = call->operand[6], *out_variance = call->operand[7];
-    float *slope = coefficient(call, 0), *center = coefficient(call, 1);
-    float *shift = coefficient(call, 2);
+    const float *gamma = number(call, WEFT_BATCH_NORM_GAMMA);
+    const float *beta = number(call, WEFT_BATCH_NORM_BETA);
+    const float *mean = number(call, WEFT_BATCH_NORM_RUNNING_MEAN);
+    const float *variance = number(call, WEFT_BATCH_NORM_RUNNING_VARIANCE);
+    float *center = number(call, WEFT_BATCH_NORM_MEAN);
+    float *out_variance = number(call, WEFT_BATCH_NORM_VARIANCE);
+    float *slope = number(call, WEFT_BATCH_NORM_SLOPE);
+    float *shift = number(call, WEFT_BATCH_NORM_SHIFT);
     for (int64_t c = channels.begin; c < channels.end; c++) {
-        out_mean[c] = center[c] = mean[c];
+        center[c] = mean[c];
         out_variance[c] = variance[c];
         slope[c] = (float)((double)gamma[c] / sqrt((double)variance[c] + args->epsilon));
         shift[c] = beta[c];
@@ -242,9 +247,9 @@ static void forward_apply(const weft_call *call, int64_t piece)
     const weft_batch_norm_args *args = call->args;
     range pixels = cut(piece, args->apply_pixels, args->pixels.count);
     line by = {
-        .slope = coefficient(call, 0),
-        .center = coefficient(call, 1),
-        .shift = coefficient(call, 2),
+        .slope = number(call, WEFT_BATCH_NORM_SLOPE),
+        .center = number(call, WEFT_BATCH_NORM_MEAN),
+        .shift = number(call, WEFT_BATCH_NORM_SHIFT),
     };
     const float *x = call->operand[0];
     weft_pixel_run run;
@@ -310,8 +315,8 @@ static void backward_sums(const weft_call *call, int64_t piece)
         for (; i < run.count; i++, at.a += at.a_step, at.b += at.b_step)
             add_products(&at, 1, width, mean, sum, product);
     }
-    memcpy(numbers(call, block, 0) + channels.begin, sum, (size_t)width * sizeof(float));
-    memcpy(numbers(call, block, 1) + channels.begin, product, (size_t)width * sizeof(float));
+    memcpy(sums_of(call, block, 0) + channels.begin, sum, (size_t)width * sizeof(float));
+    memcpy(sums_of(call, block, 1) + channels.begin, product, (size_t)width * sizeof(float));
 }
 
 SIMD_INLINE void backward_finish(const weft_call *call, int64_t piece, bool train)
@@ -321,17 +326,20 @@ SIMD_INLINE void backward_finish(const weft_call *call, int64_t piece, bool trai
     int64_t width = channels.end - channels.begin;
     double sum[FINISH] = {0}, product[FINISH] = {0};
     for (int64_t b = 0; b < args->blocks; b++) {
-        const float *sums = numbers(call, b, 0) + channels.begin;
-        const float *products = numbers(call, b, 1) + channels.begin;
+        const float *sums = sums_of(call, b, 0) + channels.begin;
+        const float *products = sums_of(call, b, 1) + channels.begin;
         for (int64_t c = 0; c < width; c++) {
             sum[c] += (double)sums[c];
             product[c] += (double)products[c];
         }
     }
-    const float *gamma = call->operand[2], *variance = call->operand[4];
-    float *dgamma = call->operand[6], *dbeta = call->operand[7];
-    float *scale = coefficient(call, 0), *slope = coefficient(call, 1);
-    float *shift = coefficient(call, 2);
+    const float *gamma = number(call, WEFT_BATCH_NORM_GAMMA);
+    const float *variance = number(call, WEFT_BATCH_NORM_VARIANCE);
+    float *dgamma = number(call, WEFT_BATCH_NORM_DGAMMA);
+    float *dbeta = number(call, WEFT_BATCH_NORM_DBETA);
+    float *scale = number(call, WEFT_BATCH_NORM_SCALE);
+    float *slope = number(call, WEFT_BATCH_NORM_SLOPE);
+    float *shift = number(call, WEFT_BATCH_NORM_SHIFT);
     const double count = (double)args->pixels.count;
     for (int64_t c = channels.begin; c < channels.end; c++) {
         double r = 1 / sqrt((double)variance[c] + args->epsilon), s = (double)gamma[c] * r;
@@ -360,11 +368,11 @@ SIMD_INLINE void backward_apply(const weft_call *call, int64_t piece, bool train
 {
     const weft_batch_norm_args *args = call->args;
     range pixels = cut(piece, args->apply_pixels, args->pixels.count);
-    line by = {.scale = coefficient(call, 0)};
+    line by = {.scale = number(call, WEFT_BATCH_NORM_SCALE)};
     if (train) {
-        by.slope = coefficient(call, 1);
-        by.shift = coefficient(call, 2);
-        by.center = call->operand[3];
+        by.slope = number(call, WEFT_BATCH_NORM_SLOPE);
+        by.shift = number(call, WEFT_BATCH_NORM_SHIFT);
+        by.center = number(call, WEFT_BATCH_NORM_MEAN);
     }
     weft_pixel_run run;
     for (int64_t pixel = pixels.begin; pixel < pixels.end; pixel += run.count) {

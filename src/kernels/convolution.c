@@ -1,6 +1,7 @@
 #include "kernels/convolution.h"
 
 #include "kernels/convolution_candidates.h"
+#include "kernels/epilogue.h"
 
 #include <string.h>
 
@@ -9,6 +10,16 @@ static const weft_convolution_candidate *const candidates[] = {
     &weft_convolution_direct_candidate,
     &weft_convolution_outer_candidate,
 };
+
+/* True where whatever the epilogue reads and writes goes on where rows of `row` pixels along W end, in
+ * dimension d (of N, D, H, W). */
+static bool epilogue_goes_on(const weft_epilogue *epilogue, int d, int64_t row)
+{
+    for (int i = 0; epilogue && i < epilogue->operands; i++)
+        if (epilogue->operand[i].stride[d] != row * epilogue->operand[i].stride[3])
+            return false;
+    return true;
+}
 
 /* Where a filter has one tap and nothing else moves the pixels, a row of them may be as long as memory
  * allows: W takes in H, then D, then the batch, while both arrays go on without a gap. What is left is a
@@ -22,7 +33,8 @@ static weft_convolution_problem collapse(const weft_convolution_problem *problem
     for (int i = 2; i >= 0; i--) { /* stride[i] is of the dimension before in[i] */
         int64_t *extent = i ? &p.in[i - 1] : &p.batch;
         if (*extent > 1 &&
-            (p.x_stride[i] != p.in[2] * p.x_stride[3] || p.y_stride[i] != p.in[2] * p.y_stride[3]))
+            (p.x_stride[i] != p.in[2] * p.x_stride[3] || p.y_stride[i] != p.in[2] * p.y_stride[3] ||
+             !epilogue_goes_on(p.epilogue, i, p.in[2])))
             break;
         p.in[2] *= *extent;
         *extent = 1;
@@ -49,6 +61,8 @@ void weft_convolution_plan(const weft_convolution_problem *problem, weft_convolu
             *plan = candidate;
         found = true;
     }
+    if (problem->epilogue)
+        plan->workspace = weft_epilogue_workspace(problem->epilogue, plan->parts, plan->workspace);
 }
 
 void weft_convolution_dense(const int64_t extent[3], int64_t channels, int64_t stride[4])

@@ -38,13 +38,14 @@ typedef struct weft_convolution_problem {
     int64_t y_stride[4];
     bool flip_filter;
     bool bias; /* forward: + bias[out_channels]; input gradient: + bias[in_channels] */
+    struct weft_epilogue *epilogue; /* of y forward, of x in the input gradient; NULL: none */
 } weft_convolution_problem;
 
 /* The filter is dense: [D] [H] [W] [in_channels / groups] [out_channels]. Inputs in order:
  *     forward x, w, (bias);  input gradient dy, w, (bias);  filter gradient x, dy.
  * Every element of the output is written; nothing else is.
  *
- * Chooses the algorithm of least cost by model. slots may be NULL. All extents must be positive.
+ * Chooses the algorithm of least cost by model; an epilogue is told its parts. slots may be NULL. All extents must be positive.
  * Running a piece takes up to 512 KiB of stack. */
 void weft_convolution_plan(const weft_convolution_problem *problem, weft_convolution_pass pass,
                            const weft_slots *slots, weft_kernel_plan *plan);

@@ -177,6 +177,7 @@ void weft_direct_plan(weft_direct *direct, weft_kernel_plan *plan)
     }
     *direct = best;
     plan->workspace = 0;
+    plan->parts = e.phases * best.ranges;
     plan->phases = 1;
     plan->phase[0] = (weft_phase){weft_convolution_direct()->run,
                                   best.filter_blocks * best.groups * e.phases * best.ranges};
@@ -197,6 +198,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     int64_t in = problem->in_channels / problem->groups;
     int64_t out = problem->out_channels / problem->groups;
     weft_direct direct = {.slots = *slots,
+                          .epilogue = problem->epilogue,
                           .gradient = gradient,
                           .flip = problem->flip_filter,
                           .bias = problem->bias,

@@ -15,6 +15,7 @@
 
 typedef struct weft_direct {
     weft_slots slots;
+    const struct weft_epilogue *epilogue; /* of c; NULL: none */
     bool gradient; /* taps of the input gradient, one phase a remainder of the stride */
     bool flip, bias;
     int64_t batch, groups, channels, filters;

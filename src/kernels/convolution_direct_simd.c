@@ -1,21 +1,25 @@
 #include "kernels/convolution_direct.h"
 
+#include "kernels/epilogue.h"
 #include "kernels/integer.h"
 #include "kernels/matmul_pack.h"
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
+extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
 
 enum { D, H, W };
 
 /* A chunk of the reduction: rows of taps (by their index d * taps of H + h), taps of a row, channels. */
 typedef struct chunk {
     int64_t row, rows, tap, taps, channel, channels;
-    bool first;
+    bool first, last;
 } chunk;
 
 /* What one piece works on. */
 typedef struct piece_state {
     const weft_direct *d;
+    const weft_call *call;
+    int64_t filter, part;      /* first filter, of all groups; part of the epilogue's sums */
     const float *a, *b, *bias; /* of the group and the first filter */
     float *c;
     weft_taps taps[3];
@@ -185,6 +189,29 @@ static int64_t runs_of_patches(const piece_state *s, const chunk *k, const place
     return runs;
 }
 
+/* The pixels of a place are finished. */
+static void apply_epilogue(const piece_state *s, const place *p)
+{
+    const weft_direct *d = s->d;
+    const weft_taps *t = s->taps;
+    for (int64_t image = p->image; image < p->image + p->images; image++) {
+        weft_epilogue_block block = {
+            .step = t[W].step * d->c_stride[3],
+            .pixels = p->pixels,
+            .at = {image, t[D].first + p->depth * t[D].step, t[H].first + p->height * t[H].step,
+                   t[W].first + p->column * t[W].step},
+            .column_step = t[W].step,
+            .channel = s->filter,
+            .channels = s->filters,
+            .part = s->part,
+        };
+        block.c = s->c;
+        for (int i = 0; i < 4; i++)
+            block.c += block.at[i] * d->c_stride[i];
+        WEFT_FOR_ISA(weft_epilogue_table).apply(d->epilogue, s->call, &block);
+    }
+}
+
 /* All filters of the piece, for the pixels of one place and one chunk of the reduction. */
 static void run_place(const piece_state *s, const chunk *k, const place *p)
 {
@@ -200,7 +227,7 @@ static void run_place(const piece_state *s, const chunk *k, const place *p)
     else
         tile.runs = runs_of_patches(s, k, p, &tile);
     if (!tile.runs && !k->first)
-        return;
+        return; /* c has its sum already */
 
     float *c = s->c + p->image * d->c_stride[0] +
                (s->taps[D].first + p->depth * s->taps[D].step) * d->c_stride[1] +
@@ -241,6 +268,8 @@ static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64
                    .column = t[W].positions * column / s->tiles};
         p.pixels = t[W].positions * (column + 1) / s->tiles - p.column;
         run_place(s, k, &p);
+        if (k->last && d->epilogue)
+            apply_epilogue(s, &p);
     }
 }
 
@@ -256,7 +285,13 @@ static void run(const weft_call *call, int64_t piece)
     int64_t group = rest % d->groups, phase = rest / d->groups;
 
     int64_t filter = block * d->filter_block;
-    piece_state s = {.d = d, .panel = panel, .input = input, .run = runs};
+    piece_state s = {.d = d,
+                     .call = call,
+                     .filter = group * d->filters + filter,
+                     .part = phase * d->ranges + range,
+                     .panel = panel,
+                     .input = input,
+                     .run = runs};
     s.a = (const float *)call->operand[d->slots.input[0]] + group * d->a_group;
     s.b =
         (const float *)call->operand[d->slots.input[1]] + group * d->b_group + filter * d->b_filter;
@@ -274,12 +309,15 @@ static void run(const weft_call *call, int64_t piece)
     int64_t total =
         (d->batch + d->images - 1) / d->images * t[D].positions * t[H].positions * s.tiles;
     int64_t first = total * range / d->ranges, end = total * (range + 1) / d->ranges;
+    if (d->epilogue)
+        WEFT_FOR_ISA(weft_epilogue_table).begin(d->epilogue, call, s.part, s.filter, s.filters);
     if (first == end)
         return;
 
     chunk k = {.first = true};
     int64_t rows = t[D].count * t[H].count;
     if (rows == 0 || t[W].count == 0) { /* no tap reaches these positions */
+        k.last = true;
         run_chunk(&s, &k, first, end);
         return;
     }
@@ -289,6 +327,8 @@ static void run(const weft_call *call, int64_t piece)
             k.taps = weft_least(d->tap_block, t[W].count - k.tap);
             for (k.channel = 0; k.channel < d->channels; k.channel += k.channels) {
                 k.channels = weft_least(d->channel_block, d->channels - k.channel);
+                k.last = k.row + k.rows == rows && k.tap + k.taps == t[W].count &&
+                         k.channel + k.channels == d->channels;
                 run_chunk(&s, &k, first, end);
                 k.first = false;
             }

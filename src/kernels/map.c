@@ -8,7 +8,8 @@ void weft_map_piece(const weft_call *call, int64_t piece)
     const weft_rows *rows = &args->rows;
     int inputs = rows->operands - 1;
     weft_rows_cursor cursor = weft_rows_begin(rows, piece);
-    weft_map_row row = {.count = cursor.count, .splat = rows->splat, .a = args->a, .b = args->b};
+    weft_map_row row = {
+        .count = cursor.count, .rows = 1, .splat = rows->splat, .a = args->a, .b = args->b};
     do {
         for (int i = 0; i < WEFT_MAP_INPUTS; i++) {
             int from = i < inputs ? i : 0;

@@ -33,7 +33,9 @@
     X(SWISH, swish, 1, 3)                                                                          \
     X(SWISH_GRADIENT, swish_gradient, 2, 8)                                                        \
     X(EQUAL, equal, 2, 1)                                                                          \
-    X(BINARY_CROSS_ENTROPY, binary_cross_entropy, 2, 6)
+    X(BINARY_CROSS_ENTROPY, binary_cross_entropy, 2, 6)                                            \
+    X(ADD_PRODUCT, add_product, 3, 2)                                                              \
+    X(NORMALIZE, normalize, 4, 3)
 /* and from other element types: */
 #define WEFT_MAP_TABLE(X)                                                                          \
     WEFT_MAP_FLOAT_TABLE(X)                                                                        \
@@ -47,11 +49,9 @@ typedef enum weft_map_function {
         WEFT_MAP_FUNCTIONS
 } weft_map_function;
 
-enum { WEFT_MAP_INPUTS = 2 };
-
 /* The operands of one element; a and b are parameters. */
 typedef struct weft_map_f64_in {
-    double x, y, a, b;
+    double x, y, z, w, a, b;
 } weft_map_f64_in;
 
 typedef struct weft_map_traits {
@@ -62,17 +62,6 @@ typedef struct weft_map_traits {
 } weft_map_traits;
 
 extern const weft_map_traits weft_map_functions[WEFT_MAP_FUNCTIONS];
-
-/* A row: count elements, contiguous in the output. */
-typedef struct weft_map_row {
-    const void *in[WEFT_MAP_INPUTS]; /* both are set, equal ones where there is one input */
-    void *out;
-    int64_t count;
-    unsigned splat; /* bit i: input i is one element for the whole row; else contiguous */
-    float a, b;
-} weft_map_row;
-
-typedef void weft_map_row_fn(const weft_map_row *row);
 
 typedef struct weft_map_kernels {
     weft_map_row_fn *row[WEFT_MAP_FUNCTIONS];

@@ -142,6 +142,17 @@ static double map_binary_cross_entropy(operands in)
     return fmax(in.x, 0) - in.x * in.y + log1p(exp(-fabs(in.x)));
 }
 
+static double map_add_product(operands in)
+{
+    return in.x + in.y * in.z;
+}
+
+/* (x - center) * slope + shift: the center first, which keeps the digits of what varies about it. */
+static double map_normalize(operands in)
+{
+    return (in.x - in.y) * in.z + in.w;
+}
+
 static double map_cast_uint8(operands in)
 {
     return in.a * in.x + in.b;

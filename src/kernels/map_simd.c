@@ -6,7 +6,7 @@
 
 /* The operands of one vector of elements. */
 typedef struct operands {
-    vfloat x, y, a, b;
+    vfloat x, y, z, w, a, b;
 } operands;
 
 SIMD_INLINE vfloat logistic(vfloat x)
@@ -141,6 +141,16 @@ SIMD_INLINE vfloat map_binary_cross_entropy(operands in)
     return vmax(in.x, vsplat(0)) - in.x * in.y + vlog1p(vexp(-magnitude));
 }
 
+SIMD_INLINE vfloat map_add_product(operands in)
+{
+    return in.x + in.y * in.z;
+}
+
+SIMD_INLINE vfloat map_normalize(operands in)
+{
+    return (in.x - in.y) * in.z + in.w;
+}
+
 SIMD_INLINE vfloat map_affine(operands in)
 {
     return in.a * in.x + in.b;
@@ -172,36 +182,56 @@ SIMD_INLINE vfloat load_uint8(const void *input, int64_t index, int64_t count)
 
 typedef vfloat map_function(operands in);
 
-/* The vector of elements from `index` on; splat is a constant wherever this is inlined. */
-SIMD_INLINE void map_vector(map_function *f, load_function *load, unsigned splat,
-                            const weft_map_row *row, operands in, int64_t index, int64_t count)
+/* What is one function here and a constant wherever this is inlined. */
+typedef struct form {
+    map_function *f;
+    load_function *load;
+    int inputs;
+    unsigned splat; /* of the first two inputs; of the others the row itself says it */
+} form;
+
+/* The vector of elements from `index` on. */
+SIMD_INLINE void map_vector(form is, const weft_map_row *row, operands in, int64_t index,
+                            int64_t count)
 {
-    if (!(splat & 1))
-        in.x = load(row->in[0], index, count);
-    if (!(splat & 2))
-        in.y = load(row->in[1], index, count);
+    if (!(is.splat & 1))
+        in.x = is.load(row->in[0], index, count);
+    if (!(is.splat & 2))
+        in.y = is.load(row->in[1], index, count);
+    if (is.inputs > 2 && !(row->splat & 4))
+        in.z = is.load(row->in[2], index, count);
+    if (is.inputs > 3 && !(row->splat & 8))
+        in.w = is.load(row->in[3], index, count);
     float *out = (float *)row->out + index;
-    vfloat result = f(in);
+    vfloat result = is.f(in);
     if (count == LANES)
         vstore(out, result);
     else
         vstore_first(out, result, count);
 }
 
-SIMD_INLINE void map_loop(map_function *f, load_function *load, unsigned splat,
-                          const weft_map_row *where)
+SIMD_INLINE void map_loop(form is, const weft_map_row *where)
 {
-    const weft_map_row row = *where; /* a copy, which the stores cannot change */
+    weft_map_row row = *where; /* a copy, which the stores cannot change */
     operands in = {.a = vsplat(row.a), .b = vsplat(row.b)};
-    if (splat & 1)
-        in.x = vsplat(load(row.in[0], 0, 1)[0]);
-    if (splat & 2)
-        in.y = vsplat(load(row.in[1], 0, 1)[0]);
-    int64_t i = 0;
-    for (; i + LANES <= row.count; i += LANES)
-        map_vector(f, load, splat, &row, in, i, LANES);
-    if (i < row.count)
-        map_vector(f, load, splat, &row, in, i, row.count - i);
+    for (int64_t r = 0; r < where->rows; r++) {
+        if (is.splat & 1)
+            in.x = vsplat(is.load(row.in[0], 0, 1)[0]);
+        if (is.splat & 2)
+            in.y = vsplat(is.load(row.in[1], 0, 1)[0]);
+        if (is.inputs > 2 && row.splat & 4)
+            in.z = vsplat(is.load(row.in[2], 0, 1)[0]);
+        if (is.inputs > 3 && row.splat & 8)
+            in.w = vsplat(is.load(row.in[3], 0, 1)[0]);
+        int64_t i = 0;
+        for (; i + LANES <= row.count; i += LANES)
+            map_vector(is, &row, in, i, LANES);
+        if (i < row.count)
+            map_vector(is, &row, in, i, row.count - i);
+        for (int k = 0; k < is.inputs; k++)
+            row.in[k] = (const char *)row.in[k] + row.in_step[k];
+        row.out = (char *)row.out + row.out_step;
+    }
 }
 
 SIMD_INLINE void map_row(map_function *f, load_function *load, int inputs, const weft_map_row *row)
@@ -209,16 +239,16 @@ SIMD_INLINE void map_row(map_function *f, load_function *load, int inputs, const
     /* The second input of a function of one is never read as a row: it may be a single element. */
     switch (inputs == 1 ? (row->splat & 1) | 2 : row->splat & 3) {
     case 0:
-        map_loop(f, load, 0, row);
+        map_loop((form){f, load, inputs, 0}, row);
         break;
     case 1:
-        map_loop(f, load, 1, row);
+        map_loop((form){f, load, inputs, 1}, row);
         break;
     case 2:
-        map_loop(f, load, 2, row);
+        map_loop((form){f, load, inputs, 2}, row);
         break;
     default:
-        map_loop(f, load, 3, row);
+        map_loop((form){f, load, inputs, 3}, row);
     }
 }
 

@@ -12,7 +12,7 @@ static bool extends_row(const weft_pixels *pixels, const weft_tensor *const *ten
 
 weft_pixels weft_pixels_of(const weft_tensor *const *tensor, int operands)
 {
-    weft_pixels pixels = {.count = 1, .row = 1};
+    weft_pixels pixels = {.operands = operands, .count = 1, .row = 1};
     for (int d = tensor[0]->rank - 2; d >= 0; d--) {
         int64_t extent = tensor[0]->extent[d];
         if (extent == 1)
@@ -40,12 +40,12 @@ weft_pixel_run weft_pixels_run(const weft_pixels *pixels, int64_t pixel, int64_t
     weft_pixel_run run = {.count = pixels->row - first};
     if (run.count > end - pixel)
         run.count = end - pixel;
-    for (int i = 0; i < WEFT_PIXEL_OPERANDS; i++)
+    for (int i = 0; i < pixels->operands; i++)
         run.offset[i] = first * pixels->step[i];
     for (int d = 0; d < pixels->outer; d++) {
         int64_t coordinate = row % pixels->outer_extent[d];
         row /= pixels->outer_extent[d];
-        for (int i = 0; i < WEFT_PIXEL_OPERANDS; i++)
+        for (int i = 0; i < pixels->operands; i++)
             run.offset[i] += coordinate * pixels->outer_step[i][d];
     }
     return run;

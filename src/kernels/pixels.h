@@ -1,13 +1,14 @@
-/* Pixels of up to three channels-last operands with the same extents: everything but the channels, seen
- * as one sequence, however the operands are strided. */
+/* Pixels of several channels-last operands with the same extents: everything but the channels, seen as
+ * one sequence, however the operands are strided. */
 #ifndef WEFT_KERNELS_PIXELS_H
 #define WEFT_KERNELS_PIXELS_H
 
 #include "weft/op.h"
 
-enum { WEFT_PIXEL_OPERANDS = 3 };
+enum { WEFT_PIXEL_OPERANDS = 14 };
 
 typedef struct weft_pixels {
+    int operands;
     int64_t count, row; /* pixels in all, and in a row: those with one step in every operand */
     int64_t step[WEFT_PIXEL_OPERANDS]; /* between pixels of a row, in elements */
     int outer;                         /* dimensions of rows, innermost first */

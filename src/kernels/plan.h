@@ -25,6 +25,7 @@ typedef struct weft_kernel_plan {
     const char *algorithm; /* its name, static */
     double cycles;         /* of one core, as the cost model sees it */
     size_t workspace;      /* bytes, 64-byte aligned; may be 0 */
+    int64_t parts;         /* that an epilogue's sums are made in */
     int phases;
     weft_phase phase[WEFT_PLAN_PHASES];
     _Alignas(64) unsigned char args[WEFT_PLAN_ARGS]; /* weft_call.args points to a copy of this */

@@ -3,6 +3,7 @@
  * the mode but through them. */
 #include "ops/batch_norm.h"
 
+#include "graph/fusion.h"
 #include "ops/ops.h"
 #include "ops/training.h"
 #include "weft/arithmetic.h"
@@ -270,17 +271,23 @@ weft_batch_norm_args weft_batch_norm_args_of(const void *attributes,
     return args;
 }
 
-bool weft_batch_norm_bind(weft_bind *bind, const weft_batch_norm_args *args, weft_piece_fn *sums,
+bool weft_batch_norm_bind(weft_bind *bind, weft_batch_norm_args *args, weft_piece_fn *sums,
                           weft_piece_fn *finish, weft_piece_fn *apply)
 {
     weft_batch_norm_args *kept = weft_bind_args(bind, sizeof(*kept));
     if (!kept)
         return false;
+    static const weft_batch_norm_number own[] = {WEFT_BATCH_NORM_SCALE, WEFT_BATCH_NORM_SLOPE,
+                                                 WEFT_BATCH_NORM_SHIFT, WEFT_BATCH_NORM_SUMS};
+    int64_t floats = 0;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++, floats += args->channels)
+        args->at[own[i]] = (weft_batch_norm_place){bind->inputs + bind->outputs, floats};
+    floats += (args->blocks * WEFT_CHANNEL_NUMBERS - 1) * args->channels;
     *kept = *args;
-    weft_bind_workspace(bind, (size_t)weft_batch_norm_workspace(args) * sizeof(float));
+    weft_bind_workspace(bind, (size_t)floats * sizeof(float));
     if (sums)
         weft_bind_phase(bind, sums, args->blocks * args->channel_blocks);
-    weft_bind_phase(bind, finish, pieces(args->channels, WEFT_BATCH_NORM_FINISH_CHANNELS));
+    weft_bind_phase(bind, finish, weft_batch_norm_finish_pieces(args));
     weft_bind_phase(bind, apply, pieces(args->pixels.count, args->apply_pixels));
     return true;
 }
@@ -297,6 +304,12 @@ static bool bind_f32(weft_bind *bind)
     const weft_batch_norm_kernels *kernels = weft_batch_norm_table();
     bool train = is_train(bind);
     weft_batch_norm_args args = weft_batch_norm_args_of(bind->attributes, image, 2, train);
+    args.at[WEFT_BATCH_NORM_GAMMA].slot = GAMMA;
+    args.at[WEFT_BATCH_NORM_BETA].slot = BETA;
+    args.at[WEFT_BATCH_NORM_RUNNING_MEAN].slot = RUNNING_MEAN;
+    args.at[WEFT_BATCH_NORM_RUNNING_VARIANCE].slot = RUNNING_VARIANCE;
+    args.at[WEFT_BATCH_NORM_MEAN].slot = INPUTS + MEAN;
+    args.at[WEFT_BATCH_NORM_VARIANCE].slot = INPUTS + VARIANCE;
     return weft_batch_norm_bind(bind, &args, train ? kernels->forward_sums : NULL,
                                 train ? kernels->forward_finish : kernels->forward_running,
                                 kernels->forward_apply);
@@ -362,7 +375,10 @@ static bool sample(weft_sampler *sampler, int index)
     return true;
 }
 
+static const weft_fusion fusion = {.expand = weft_batch_norm_expand};
+
 const weft_op weft_batch_norm_op = {
+    .fusion = &fusion,
     .name = "batch_norm",
     .family = WEFT_FAMILY_NORMALIZATION,
     .min_inputs = INPUTS,

@@ -41,9 +41,16 @@ bool weft_batch_norm_infer_vector(const weft_infer *infer, int input, const char
 weft_batch_norm_args weft_batch_norm_args_of(const void *attributes,
                                              const weft_tensor *const *image, int images,
                                              bool statistics);
-/* Binds the phases: sums (NULL: none), then finish, then apply. */
-bool weft_batch_norm_bind(weft_bind *bind, const weft_batch_norm_args *args, weft_piece_fn *sums,
+/* Puts the numbers that the kernels keep for themselves (sums, and scale, slope and shift) into the
+ * workspace, and binds the phases: sums (NULL: none), then finish, then apply. */
+bool weft_batch_norm_bind(weft_bind *bind, weft_batch_norm_args *args, weft_piece_fn *sums,
                           weft_piece_fn *finish, weft_piece_fn *apply);
+
+/* In batch_norm_coefficients.c: what the compiler replaces the two ops by when it fuses. */
+struct weft_expansion;
+weft_status weft_batch_norm_expand(struct weft_expansion *expansion, const weft_bind *bind);
+weft_status weft_batch_norm_gradient_expand(struct weft_expansion *expansion,
+                                            const weft_bind *bind);
 
 void weft_batch_norm_label(const void *attributes, char *text, size_t size);
 

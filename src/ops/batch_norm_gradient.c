@@ -6,6 +6,7 @@
  *
  * (Ioffe, Szegedy 2015, section 3; t is 0 where mean and variance do not depend on x.) The op is a
  * function of its five inputs; how mean and variance depend on x is batch_norm's to know. */
+#include "graph/fusion.h"
 #include "ops/batch_norm.h"
 #include "ops/ops.h"
 #include "ops/training.h"
@@ -125,6 +126,11 @@ static bool bind_f32(weft_bind *bind)
     const weft_batch_norm_kernels *kernels = weft_batch_norm_table();
     bool train = is_train(bind);
     weft_batch_norm_args args = weft_batch_norm_args_of(bind->attributes, image, 3, true);
+    args.at[WEFT_BATCH_NORM_GAMMA].slot = GAMMA;
+    args.at[WEFT_BATCH_NORM_MEAN].slot = MEAN;
+    args.at[WEFT_BATCH_NORM_VARIANCE].slot = VARIANCE;
+    args.at[WEFT_BATCH_NORM_DGAMMA].slot = INPUTS + DGAMMA;
+    args.at[WEFT_BATCH_NORM_DBETA].slot = INPUTS + DBETA;
     return weft_batch_norm_bind(
         bind, &args, kernels->backward_sums,
         train ? kernels->backward_finish_train : kernels->backward_finish_infer,
@@ -161,7 +167,10 @@ static bool sample(weft_sampler *sampler, int index)
     return true;
 }
 
+static const weft_fusion fusion = {.expand = weft_batch_norm_gradient_expand};
+
 const weft_op weft_batch_norm_gradient_op = {
+    .fusion = &fusion,
     .name = "batch_norm_gradient",
     .family = WEFT_FAMILY_NORMALIZATION,
     .min_inputs = INPUTS,

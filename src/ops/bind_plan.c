@@ -2,13 +2,20 @@
 
 #include <string.h>
 
+int weft_bind_slot(const weft_bind *bind, int operand)
+{
+    return bind->slot ? bind->slot[operand] : operand;
+}
+
 weft_slots weft_bind_slots(const weft_bind *bind)
 {
-    return (weft_slots){
-        .input = {0, 1, 2},
-        .output = bind->inputs,
-        .workspace = bind->inputs + bind->outputs,
+    weft_slots slots = {
+        .output = weft_bind_slot(bind, bind->inputs),
+        .workspace = weft_bind_slot(bind, bind->inputs + bind->outputs),
     };
+    for (int i = 0; i < 3; i++)
+        slots.input[i] = i < bind->inputs ? weft_bind_slot(bind, i) : i;
+    return slots;
 }
 
 bool weft_bind_plan(weft_bind *bind, const weft_kernel_plan *plan)

@@ -4,6 +4,9 @@
 
 #include "kernels/plan.h"
 
+/* Where operand number `operand` (inputs, then outputs, then the workspace) is in weft_call.operand. */
+int weft_bind_slot(const weft_bind *bind, int operand);
+
 /* The operands of a node as slots of a kernel: inputs in order, output 0, workspace. */
 weft_slots weft_bind_slots(const weft_bind *bind);
 

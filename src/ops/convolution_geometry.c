@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "graph/fusion.h"
 #include "ops/bind_plan.h"
 #include "ops/ops.h"
 #include "ops/rules.h"
@@ -148,12 +149,21 @@ void weft_convolution_cost(const weft_bind *bind, const weft_tensor *x, const we
     cost->bytes = weft_bind_bytes(bind);
 }
 
+static bool takes_epilogue(const weft_bind *bind)
+{
+    const weft_convolution_attributes *attributes = bind->attributes;
+    return weft_tensor_dense(&bind->input[1]) && attributes->groups == 1; /* the filter */
+}
+
+const weft_fusion weft_convolution_fusion = {.epilogue = takes_epilogue};
+
 bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const weft_tensor *x,
                            const weft_tensor *w, const weft_tensor *y, bool bias)
 {
     if (!weft_tensor_dense(w))
         return false;
     weft_convolution_problem problem = weft_convolution_resolve(bind->attributes, x, w, y, bias);
+    problem.epilogue = bind->epilogue;
     weft_slots slots = weft_bind_slots(bind);
     weft_kernel_plan plan;
     weft_convolution_plan(&problem, pass, &slots, &plan);

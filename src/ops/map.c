@@ -83,8 +83,18 @@ void weft_map_run_f64(const weft_operands *operands)
         ((double *)out->data)[weft_tensor_offset(out, i)] =
             traits->f64((weft_map_f64_in){.x = element(&in[0], i),
                                           .y = element(&in[1], i),
+                                          .z = element(&in[2], i),
+                                          .w = element(&in[3], i),
                                           .a = attributes->a,
                                           .b = attributes->b});
+}
+
+bool weft_map_of(const void *attributes, weft_map *map)
+{
+    const weft_map_attributes *own = attributes;
+    *map = (weft_map){
+        .row = weft_map_kernel_table()->row[own->function], .a = (float)own->a, .b = (float)own->b};
+    return true;
 }
 
 bool weft_map_bind_op(weft_bind *bind)

@@ -22,6 +22,7 @@ bool weft_map_infer_broadcast(weft_infer *infer);
 
 void weft_map_run_f64(const weft_operands *operands);
 bool weft_map_bind_op(weft_bind *bind);
+bool weft_map_of(const void *attributes, weft_map *map);
 void weft_map_cost(const weft_bind *bind, weft_cost *cost);
 
 /* What all elementwise ops of real operands have in their descriptors. */
@@ -30,7 +31,7 @@ void weft_map_cost(const weft_bind *bind, weft_cost *cost);
     .min_inputs = (arity), .max_inputs = (arity), .outputs = 1,                                    \
     .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS | (more_flags),                      \
     .in_place = (1u << (arity)) - 1, .run_f64 = weft_map_run_f64, .bind = weft_map_bind_op,        \
-    .cost = weft_map_cost
+    .map = weft_map_of, .cost = weft_map_cost
 
 /* A case for op tests: build applied to one input of three random shapes; false past the last. */
 bool weft_map_sample_unary(weft_sampler *sampler, int index, weft_value (*build)(weft_value),

@@ -70,8 +70,8 @@ static void read_elements(const weft_tensor *tensor, double *element)
         element[i] = read_element(tensor, i);
 }
 
-int test_evaluate(test_bench *bench, weft_value value, weft_dtype dtype, double *element,
-                  int64_t count)
+static int evaluate(test_bench *bench, weft_value value, weft_dtype dtype, unsigned without,
+                    double *element, int64_t count)
 {
     weft_error error = {0};
     weft_state *state;
@@ -85,7 +85,7 @@ int test_evaluate(test_bench *bench, weft_value value, weft_dtype dtype, double 
         cr_assert_eq(weft_state_write(state, bench->given[i], bench->element[i],
                                       weft_shape_elements(weft_shape_get(bench->given[i])), &error),
                      WEFT_OK, "%s", error.message);
-    weft_compile_options options = {.fetch = &value, .fetches = 1};
+    weft_compile_options options = {.fetch = &value, .fetches = 1, .without = without};
     cr_assert_eq(weft_compile(bench->graph, state, &options, &program, &error), WEFT_OK, "%s",
                  error.message);
     cr_assert_eq(weft_run(program, NULL, 0, NULL, &error), WEFT_OK, "%s", error.message);
@@ -97,6 +97,12 @@ int test_evaluate(test_bench *bench, weft_value value, weft_dtype dtype, double 
     weft_program_destroy(program);
     weft_state_destroy(state);
     return steps;
+}
+
+int test_evaluate(test_bench *bench, weft_value value, weft_dtype dtype, double *element,
+                  int64_t count)
+{
+    return evaluate(bench, value, dtype, 0, element, count);
 }
 
 void test_expect(test_bench *bench, weft_value value, const double *expected, int64_t count)
@@ -125,7 +131,7 @@ void test_expect_steps(test_bench *bench, weft_value value, int steps)
     int64_t count = weft_shape_elements(weft_shape_get(value));
     cr_assert_leq(count, PATTERN);
     test_evaluate(bench, value, WEFT_FLOAT64, exact, count);
-    int taken = test_evaluate(bench, value, WEFT_FLOAT32, single, count);
+    int taken = evaluate(bench, value, WEFT_FLOAT32, 1u << WEFT_PASS_FUSE, single, count);
     for (int64_t i = 0; i < count; i++)
         cr_expect_eq(exact[i], single[i], "element %lld", (long long)i);
     cr_expect_eq(taken, steps, "%d steps instead of %d", taken, steps);

@@ -1,0 +1,107 @@
+#include "graph/expand.h"
+
+#include "graph/core_ops.h"
+
+#include <string.h>
+
+enum { MOST_NODES = 3, MOST_VALUES = 16 }; /* of an expansion */
+
+struct weft_expansion {
+    weft_ir *ir;
+    int node;                           /* that is replaced */
+    int value[2 * MOST_VALUES], values; /* by number */
+};
+
+static weft_tensor dense_like(const weft_tensor *like)
+{
+    weft_tensor tensor = *like;
+    int64_t stride = 1;
+    for (int d = tensor.rank - 1; d >= 0; d--) {
+        tensor.stride[d] = stride;
+        stride *= tensor.extent[d];
+    }
+    tensor.dtype = WEFT_FLOAT32;
+    tensor.data = NULL;
+    return tensor;
+}
+
+static int new_value(weft_ir *ir, const weft_tensor *like)
+{
+    int value = ir->values++;
+    weft_tensor tensor = dense_like(like);
+    int64_t bytes = weft_tensor_elements(&tensor) * (int64_t)sizeof(float);
+    int storage = weft_ir_add_storage(ir, (weft_storage){.bytes = bytes});
+    ir->value[value] =
+        (weft_ir_value){.tensor = tensor, .storage = storage, .graph_node = -1, .needed = true};
+    ir->forward[value] = value;
+    return value;
+}
+
+weft_status weft_expand_node(weft_expansion *expansion, const weft_expand_call *call, int *first)
+{
+    weft_ir *ir = expansion->ir;
+    const weft_ir_node *from = &ir->node[expansion->node];
+    void *attributes = weft_pool_allocate(ir->keep, call->attribute_bytes + 1);
+    int *operand =
+        weft_pool_array(&ir->scratch, (size_t)(call->inputs + call->outputs), sizeof(int));
+    if (!attributes || !operand)
+        return weft_ir_out_of_memory(ir);
+    if (call->attribute_bytes)
+        memcpy(attributes, call->attributes, call->attribute_bytes);
+    weft_ir_node node = {.op = call->op,
+                         .attributes = attributes,
+                         .attribute_bytes = call->attribute_bytes,
+                         .name = from->name,
+                         .graph_node = from->graph_node,
+                         .inputs = call->inputs,
+                         .outputs = call->outputs,
+                         .own_inputs = call->inputs,
+                         .own_outputs = call->outputs,
+                         .input = operand,
+                         .output = operand + call->inputs,
+                         .in_place = call->op->in_place,
+                         .workspace = -1};
+    for (int k = 0; k < call->inputs; k++)
+        node.input[k] = expansion->value[call->input[k]];
+    *first = expansion->values;
+    for (int k = 0; k < call->outputs; k++) {
+        int value = call->as[k] >= 0 ? from->output[call->as[k]] : new_value(ir, call->like[k]);
+        ir->value[value].producer = ir->nodes;
+        node.output[k] = value;
+        expansion->value[expansion->values++] = value;
+    }
+    ir->node[ir->nodes++] = node;
+    return WEFT_OK;
+}
+
+static weft_status expand(weft_ir *ir, int index)
+{
+    weft_tensor tensors[MOST_VALUES];
+    weft_expansion expansion = {.ir = ir, .node = index};
+    const weft_ir_node *node = &ir->node[index];
+    weft_bind bind = weft_ir_operands(ir, node, tensors);
+    for (int k = 0; k < node->inputs; k++)
+        expansion.value[expansion.values++] = node->input[k];
+    for (int k = 0; k < node->outputs; k++)
+        expansion.value[expansion.values++] = node->output[k];
+    weft_status status = node->op->fusion->expand(&expansion, &bind);
+    ir->node[index].gone = true;
+    return status;
+}
+
+static bool expands(const weft_ir_node *node)
+{
+    return !node->gone && node->op->fusion && node->op->fusion->expand;
+}
+
+weft_status weft_expand_all(weft_ir *ir)
+{
+    int count = 0, nodes = ir->nodes;
+    for (int i = 0; i < nodes; i++)
+        count += expands(&ir->node[i]);
+    weft_status status = weft_ir_reserve(ir, MOST_NODES * count, MOST_VALUES * count);
+    for (int i = 0; i < nodes && status == WEFT_OK; i++)
+        if (expands(&ir->node[i]))
+            status = expand(ir, i);
+    return status;
+}

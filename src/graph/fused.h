@@ -1,0 +1,49 @@
+/* A node that stands for several: a kernel (or none), elementwise maps of what it makes, sums of channels
+ * for the nodes that are computed from them. */
+#ifndef WEFT_GRAPH_FUSED_H
+#define WEFT_GRAPH_FUSED_H
+
+#include "graph/fusion.h"
+#include "graph/ir.h"
+
+typedef struct weft_fused_map {
+    weft_map map;
+    int inputs, in[WEFT_MAP_INPUTS], out; /* values */
+} weft_fused_map;
+
+/* A node that is computed from sums, as the fuse pass found it. */
+typedef struct weft_fused_sums {
+    weft_ir_node node;
+    weft_reduction reduction;
+} weft_fused_sums;
+
+typedef struct weft_fused {
+    weft_ir_node kernel; /* as the fuse pass found it; op NULL: maps alone */
+    int raw;             /* value that the kernel makes, -1 without one; may be read by maps only */
+    int reference;       /* a value with the extents of all maps */
+    weft_fused_map map[WEFT_EPILOGUE_MAPS];
+    int maps;
+    weft_fused_sums sum[WEFT_EPILOGUE_SUMS];
+    int sums;
+    weft_epilogue *epilogue;
+    char *label; /* "conv2d + normalize + relu", lives as long as the program */
+} weft_fused;
+
+/* Says what the node reads and writes, and where its maps find it. `stored` tells which values others
+ * read. Fills in inputs and outputs (arrays that have room for WEFT_FUSED_OPERANDS), own_inputs,
+ * own_outputs and in_place of the node, and *epilogue. False where it does not fit into an epilogue. */
+enum { WEFT_FUSED_OPERANDS = 48 };
+bool weft_fused_lay_out(const weft_ir *ir, const weft_fused *fused, const bool *stored,
+                        weft_ir_node *node, weft_epilogue *epilogue);
+
+/* How a value may take part in maps with the extents of `like`: as a whole, as one row of channels, or as
+ * one element. */
+typedef enum weft_fused_shape {
+    WEFT_FUSED_NONE,
+    WEFT_FUSED_WHOLE,
+    WEFT_FUSED_CHANNELS,
+    WEFT_FUSED_ONE
+} weft_fused_shape;
+weft_fused_shape weft_fused_shape_of(const weft_tensor *tensor, const weft_tensor *like);
+
+#endif

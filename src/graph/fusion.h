@@ -1,0 +1,49 @@
+/* What an op tells the fuse pass, beside weft_op.map: descriptors point to one of these. */
+#ifndef WEFT_GRAPH_FUSION_H
+#define WEFT_GRAPH_FUSION_H
+
+#include "kernels/epilogue.h"
+
+/* Sums of channels over all pixels, which a node needs before it computes: of these inputs. */
+typedef struct weft_reduction {
+    weft_channel_sums kind;
+    int input[WEFT_CHANNEL_OPERANDS];
+} weft_reduction;
+
+/* Where their parts are (see kernels/channel_sums.h) when the node computes. */
+typedef struct weft_partial {
+    int slot;       /* in weft_call.operand */
+    int64_t offset; /* floats */
+    int64_t parts;
+} weft_partial;
+
+/* The nodes that stand for one: see weft_expand_node. */
+typedef struct weft_expansion weft_expansion;
+
+typedef struct weft_fusion {
+    /* True where bind will hand weft_bind.epilogue on to a kernel that applies it to output 0. */
+    bool (*epilogue)(const weft_bind *bind);
+    /* Replaces the node by simpler ones, which fuse with their neighbours. */
+    weft_status (*expand)(weft_expansion *expansion, const weft_bind *bind);
+    /* The node computes [C] outputs from sums of its inputs: says which; false where it needs none. */
+    bool (*reduce)(const weft_bind *bind, weft_reduction *reduction);
+    /* Binds the rest of such a node: args and phases, reading the sums. False when memory is short. */
+    bool (*finish)(weft_bind *bind, const weft_partial *partial);
+} weft_fusion;
+
+/* Appends a node with one or more new outputs, float32: tensors[i] says the extents of output i. Operands
+ * are numbers: 0.. are the inputs of the node that is replaced, then come its outputs, then what earlier
+ * calls returned. Returns the number of output 0; the others follow. An output listed in `as` (-1: none)
+ * is that output of the replaced node instead of a new value. */
+typedef struct weft_expand_call {
+    const weft_op *op;
+    const void *attributes;
+    size_t attribute_bytes;
+    int inputs, input[8];
+    int outputs;
+    const weft_tensor *like[8]; /* extents of each output */
+    int as[8];                  /* number of the replaced node's output, or -1 */
+} weft_expand_call;
+weft_status weft_expand_node(weft_expansion *expansion, const weft_expand_call *call, int *first);
+
+#endif

@@ -1,0 +1,384 @@
+/* Puts elementwise maps, and sums of channels, into the kernel that makes what they read, or into one
+ * loop over memory where there is no such kernel. First some nodes are replaced by simpler ones that fuse
+ * with their neighbours (a batch normalization by its coefficients, from sums, and a map). Then every
+ * kernel that takes an epilogue, and after them every map, is the head of a group, which grows along what
+ * reads its last result. */
+#include "graph/fused.h"
+
+#include "base/error.h"
+#include "graph/core_ops.h"
+#include "graph/expand.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The nodes that read values, as lists: entry e is of node[e], next in next[e]. */
+typedef struct readers {
+    int *first, *next, *node;
+} readers;
+
+typedef struct fuser {
+    weft_ir *ir;
+    readers readers;
+    int *uses;  /* of each value: inputs of nodes that are left, and one for a fetch */
+    int *owner; /* of each node: the node that it is part of now */
+    int *stamp; /* scratch of the search for dependencies */
+    int stamps;
+    bool *stored; /* scratch of laying out */
+    int *order;   /* nodes, each after those that it reads from */
+} fuser;
+
+/* A group while it grows. */
+typedef struct group {
+    weft_fused fused;
+    int head;
+    int member[WEFT_EPILOGUE_MAPS + WEFT_EPILOGUE_SUMS + 1], members;
+    int tail; /* value that the group makes last */
+} group;
+
+static bool executes(const weft_ir_node *node)
+{
+    return !node->gone && !weft_is_leaf(node->op);
+}
+
+static weft_status begin(fuser *f)
+{
+    weft_ir *ir = f->ir;
+    size_t reads = 0, entry = 0, nodes = (size_t)ir->nodes, values = (size_t)ir->values;
+    for (int i = 0; i < ir->nodes; i++)
+        reads += (size_t)ir->node[i].inputs;
+    f->readers.first = weft_pool_array(&ir->scratch, values, sizeof(int));
+    f->readers.next = weft_pool_array(&ir->scratch, reads, sizeof(int));
+    f->readers.node = weft_pool_array(&ir->scratch, reads, sizeof(int));
+    f->uses = weft_pool_array(&ir->scratch, values, sizeof(int));
+    f->owner = weft_pool_array(&ir->scratch, nodes, sizeof(int));
+    f->stamp = weft_pool_array(&ir->scratch, nodes, sizeof(int));
+    f->stored = weft_pool_array(&ir->scratch, values, sizeof(bool));
+    f->order = weft_pool_array(&ir->scratch, nodes, sizeof(int));
+    if (!f->readers.first || !f->readers.next || !f->readers.node || !f->uses || !f->owner ||
+        !f->stamp || !f->stored || !f->order)
+        return weft_ir_out_of_memory(ir);
+    memset(f->readers.first, -1, values * sizeof(int));
+    for (int i = ir->nodes - 1; i >= 0; i--) {
+        const weft_ir_node *node = &ir->node[i];
+        f->owner[i] = i;
+        for (int k = 0; (executes(node) || node->alias) && k < node->inputs; k++) {
+            if (!weft_ir_reads(node, k))
+                continue;
+            int value = node->input[k];
+            f->uses[value]++;
+            f->readers.node[entry] = i;
+            f->readers.next[entry] = f->readers.first[value];
+            f->readers.first[value] = (int)entry++;
+        }
+    }
+    for (int v = 0; v < ir->values; v++)
+        f->uses[v] += ir->value[v].fetched;
+    return WEFT_OK;
+}
+
+/* ---- Dependencies ---- */
+
+static bool is_member(const group *g, int node)
+{
+    for (int i = 0; i < g->members; i++)
+        if (g->member[i] == node)
+            return true;
+    return false;
+}
+
+static bool depends_on_node(fuser *f, const group *g, int node);
+
+static bool depends_on_value(fuser *f, const group *g, int value)
+{
+    return depends_on_node(f, g, f->owner[f->ir->value[value].producer]);
+}
+
+/* An update comes after all that read what the variable held before. */
+static bool update_depends(fuser *f, const group *g, const weft_ir_node *update)
+{
+    const weft_ir *ir = f->ir;
+    for (int k = 0; k < update->inputs; k++)
+        for (int i = 0; weft_ir_writes(update, k) && i < ir->nodes; i++)
+            for (int j = 0; executes(&ir->node[i]) && j < ir->node[i].inputs; j++)
+                if (ir->value[ir->node[i].input[j]].storage ==
+                        ir->value[update->input[k]].storage &&
+                    depends_on_node(f, g, f->owner[i]))
+                    return true;
+    return false;
+}
+
+/* True where the node reads, through any others, what a member of the group makes, or is a member. */
+static bool depends_on_node(fuser *f, const group *g, int node)
+{
+    if (is_member(g, node))
+        return true;
+    if (f->stamp[node] == f->stamps)
+        return false;
+    f->stamp[node] = f->stamps;
+    const weft_ir_node *n = &f->ir->node[node];
+    for (int k = 0; k < n->inputs; k++)
+        if (weft_ir_reads(n, k) && depends_on_value(f, g, n->input[k]))
+            return true;
+    return n->op->writes && executes(n) && update_depends(f, g, n);
+}
+
+/* True where the value is there before the group runs. */
+static bool is_ready(fuser *f, const group *g, int value)
+{
+    f->stamps++;
+    return !depends_on_value(f, g, value);
+}
+
+static bool made_by(const group *g, int value)
+{
+    if (value == g->fused.raw)
+        return true;
+    for (int i = 0; i < g->fused.maps; i++)
+        if (g->fused.map[i].out == value)
+            return true;
+    return false;
+}
+
+/* ---- Growing ---- */
+
+/* Uses of a value by nodes that are not of the group. */
+static int uses_outside(const fuser *f, const group *g, int value)
+{
+    int uses = f->uses[value];
+    for (int i = 0; i < g->members; i++) {
+        const weft_ir_node *node = &f->ir->node[g->member[i]];
+        for (int k = 0; k < node->inputs; k++)
+            uses -= weft_ir_reads(node, k) && node->input[k] == value;
+    }
+    return uses;
+}
+
+/* Lays the group out as a node; false where it does not fit. */
+static bool lay_out(fuser *f, const group *g, weft_ir_node *node, weft_epilogue *epilogue)
+{
+    if (g->fused.raw >= 0)
+        f->stored[g->fused.raw] = uses_outside(f, g, g->fused.raw) > 0;
+    for (int i = 0; i < g->fused.maps; i++) {
+        int value = g->fused.map[i].out;
+        f->stored[value] = uses_outside(f, g, value) > 0;
+    }
+    return weft_fused_lay_out(f->ir, &g->fused, f->stored, node, epilogue);
+}
+
+static bool fits(fuser *f, const group *g)
+{
+    int operands[2][WEFT_FUSED_OPERANDS];
+    weft_ir_node node = {.input = operands[0], .output = operands[1]};
+    weft_epilogue epilogue;
+    return g->fused.maps <= WEFT_EPILOGUE_MAPS && lay_out(f, g, &node, &epilogue);
+}
+
+static bool is_map(const weft_ir *ir, const weft_ir_node *node, const weft_tensor *like,
+                   weft_map *map)
+{
+    if (!executes(node) || node->fused || !node->op->map || node->outputs != 1 ||
+        node->op->shape_only || node->inputs > WEFT_MAP_INPUTS)
+        return false;
+    const weft_tensor *out = &ir->value[node->output[0]].tensor;
+    if (weft_fused_shape_of(out, like ? like : out) != WEFT_FUSED_WHOLE)
+        return false;
+    for (int k = 0; k < node->inputs; k++)
+        if (weft_fused_shape_of(&ir->value[node->input[k]].tensor, out) == WEFT_FUSED_NONE)
+            return false;
+    return node->op->map(node->attributes, map);
+}
+
+static void append_map(group *g, const weft_ir_node *node, int index, const weft_map *map)
+{
+    weft_fused_map *to = &g->fused.map[g->fused.maps++];
+    *to = (weft_fused_map){.map = *map, .inputs = node->inputs, .out = node->output[0]};
+    memcpy(to->in, node->input, (size_t)node->inputs * sizeof(int));
+    g->member[g->members++] = index;
+    g->tail = node->output[0];
+}
+
+/* Takes in a map all of whose inputs are of the group, ready, or themselves made by maps that nobody else
+ * reads, which are taken in first. The group is as before where that fails. */
+static bool take_map(fuser *f, group *g, int index, int depth)
+{
+    enum { MOST_DEPTH = 3 };
+    const weft_ir *ir = f->ir;
+    const weft_ir_node *node = &ir->node[index];
+    weft_map map;
+    group before = *g;
+    if (is_member(g, index) || g->fused.maps == WEFT_EPILOGUE_MAPS ||
+        !is_map(ir, node, &ir->value[g->fused.reference].tensor, &map))
+        return false;
+    for (int k = 0; k < node->inputs; k++) {
+        int value = node->input[k], producer = f->owner[ir->value[value].producer];
+        if (made_by(g, value))
+            continue;
+        bool only =
+            f->uses[value] == 1 && depth < MOST_DEPTH && take_map(f, g, producer, depth + 1);
+        if (!only && !is_ready(f, g, value)) {
+            *g = before;
+            return false;
+        }
+    }
+    if (g->fused.maps < WEFT_EPILOGUE_MAPS) {
+        append_map(g, node, index, &map);
+        if (fits(f, g))
+            return true;
+    }
+    *g = before;
+    return false;
+}
+
+static bool is_reduction(const weft_ir *ir, const weft_ir_node *node, weft_reduction *reduction)
+{
+    if (!executes(node) || node->fused || !node->op->fusion || !node->op->fusion->reduce)
+        return false;
+    weft_tensor tensors[16];
+    weft_bind bind = weft_ir_operands(ir, node, tensors);
+    return node->op->fusion->reduce(&bind, reduction);
+}
+
+/* Takes in a node that is computed from sums of what the group makes. */
+static bool take_sums(fuser *f, group *g, int index)
+{
+    const weft_ir *ir = f->ir;
+    const weft_ir_node *node = &ir->node[index];
+    const weft_tensor *like = &ir->value[g->fused.reference].tensor;
+    weft_fused_sums *sums = &g->fused.sum[g->fused.sums];
+    if (is_member(g, index) || g->fused.sums == WEFT_EPILOGUE_SUMS ||
+        !is_reduction(ir, node, &sums->reduction))
+        return false;
+    for (int k = 0; k < WEFT_CHANNEL_OPERANDS; k++) {
+        int value = node->input[sums->reduction.input[k]];
+        if (weft_fused_shape_of(&ir->value[value].tensor, like) < WEFT_FUSED_WHOLE ||
+            weft_fused_shape_of(&ir->value[value].tensor, like) > WEFT_FUSED_CHANNELS)
+            return false;
+    }
+    for (int k = 0; k < node->inputs; k++)
+        if (weft_ir_reads(node, k) && !made_by(g, node->input[k]) &&
+            !is_ready(f, g, node->input[k]))
+            return false;
+    sums->node = *node;
+    g->fused.sums++;
+    g->member[g->members++] = index;
+    if (fits(f, g))
+        return true;
+    g->fused.sums--;
+    g->members--;
+    return false;
+}
+
+static void grow(fuser *f, group *g)
+{
+    const readers *r = &f->readers;
+    for (bool more = true; more;) {
+        more = false;
+        int tail = g->tail;
+        for (int e = r->first[tail]; e >= 0 && !more; e = r->next[e])
+            more = take_map(f, g, f->owner[r->node[e]], 0);
+        if (!more)
+            for (int e = r->first[tail]; e >= 0; e = r->next[e])
+                take_sums(f, g, f->owner[r->node[e]]);
+    }
+}
+
+/* ---- Making one node of a group ---- */
+
+static char *write_label(weft_ir *ir, const group *g)
+{
+    enum { SIZE = 128 };
+    char *label = weft_pool_allocate(ir->keep, SIZE);
+    for (int i = 0, at = 0; label && i < g->members && at < SIZE; i++)
+        at += snprintf(label + at, (size_t)(SIZE - at), "%s%s", i ? " + " : "",
+                       ir->node[g->member[i]].op->name);
+    return label;
+}
+
+static weft_status finish(fuser *f, group *g)
+{
+    weft_ir *ir = f->ir;
+    weft_fused *fused = weft_pool_allocate(&ir->scratch, sizeof(*fused));
+    weft_epilogue *epilogue = weft_pool_allocate(ir->keep, sizeof(*epilogue));
+    int *operands = weft_pool_array(&ir->scratch, 2 * (size_t)WEFT_FUSED_OPERANDS, sizeof(int));
+    g->fused.label = write_label(ir, g);
+    if (!fused || !epilogue || !operands || !g->fused.label)
+        return weft_ir_out_of_memory(ir);
+    *fused = g->fused;
+    fused->epilogue = epilogue;
+    weft_ir_node node = ir->node[g->head];
+    node.input = operands;
+    node.output = operands + WEFT_FUSED_OPERANDS;
+    if (!fused->kernel.op)
+        node.op = &weft_maps_op;
+    if (!lay_out(f, g, &node, epilogue))
+        return weft_error_set(ir->error, WEFT_ERROR_INTERNAL, "fuse: \"%s\" does not fit",
+                              node.name);
+    node.fused = fused;
+    for (int i = 0; i < g->members; i++) {
+        ir->node[g->member[i]].gone = true;
+        f->owner[g->member[i]] = g->head;
+    }
+    ir->node[g->head] = node;
+    for (int k = 0; k < node.outputs; k++)
+        ir->value[node.output[k]].producer = g->head;
+    return WEFT_OK;
+}
+
+static weft_status fuse_from(fuser *f, int head, bool kernel)
+{
+    weft_ir *ir = f->ir;
+    const weft_ir_node *node = &ir->node[head];
+    group g = {.head = head, .fused = {.raw = -1}};
+    if (kernel) {
+        g.fused.kernel = *node;
+        g.fused.raw = g.fused.reference = g.tail = node->output[0];
+        g.member[g.members++] = head;
+    } else {
+        weft_reduction reduction;
+        weft_map map;
+        if (is_map(ir, node, NULL, &map)) {
+            g.fused.reference = node->output[0];
+            if (!take_map(f, &g, head, 0))
+                return WEFT_OK;
+        } else if (is_reduction(ir, node, &reduction)) {
+            g.fused.reference = node->input[reduction.input[0]];
+            g.tail = g.fused.reference;
+            take_sums(f, &g, head);
+            return g.members ? finish(f, &g) : WEFT_OK;
+        } else {
+            return WEFT_OK;
+        }
+    }
+    grow(f, &g);
+    /* A map alone has a kernel of its own. */
+    bool worth = kernel ? g.members > 1 : g.members > 1 || g.fused.sums > 0;
+    return worth ? finish(f, &g) : WEFT_OK;
+}
+
+static bool takes_epilogue(const weft_ir *ir, const weft_ir_node *node)
+{
+    if (!executes(node) || !node->op->fusion || !node->op->fusion->epilogue || node->outputs != 1)
+        return false;
+    weft_tensor tensors[16];
+    weft_bind bind = weft_ir_operands(ir, node, tensors);
+    const weft_tensor *out = &bind.output[0];
+    return weft_fused_shape_of(out, out) == WEFT_FUSED_WHOLE && node->op->fusion->epilogue(&bind);
+}
+
+weft_status weft_pass_fuse(weft_ir *ir)
+{
+    if (ir->real != WEFT_FLOAT32)
+        return WEFT_OK;
+    WEFT_TRY(weft_expand_all(ir));
+    fuser f = {.ir = ir};
+    WEFT_TRY(begin(&f));
+    WEFT_TRY(weft_ir_sort(ir, f.order));
+    for (int i = 0; i < ir->nodes; i++)
+        if (takes_epilogue(ir, &ir->node[f.order[i]]))
+            WEFT_TRY(fuse_from(&f, f.order[i], true));
+    for (int i = 0; i < ir->nodes; i++)
+        if (executes(&ir->node[f.order[i]]) && !ir->node[f.order[i]].fused)
+            WEFT_TRY(fuse_from(&f, f.order[i], false));
+    return WEFT_OK;
+}

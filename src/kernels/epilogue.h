@@ -1,0 +1,82 @@
+/* What follows a kernel while its output is still in the cache: elementwise maps over a block of finished
+ * pixels, stores of what others read, and sums of channels. A chain of maps without a kernel before it is
+ * the same, block by block over memory. */
+#ifndef WEFT_KERNELS_EPILOGUE_H
+#define WEFT_KERNELS_EPILOGUE_H
+
+#include "kernels/channel_sums.h"
+#include "kernels/pixels.h"
+#include "weft/op.h"
+
+enum {
+    WEFT_EPILOGUE_OPERANDS = WEFT_PIXEL_OPERANDS,
+    WEFT_EPILOGUE_MAPS = 12,
+    WEFT_EPILOGUE_SUMS = 2,
+    WEFT_EPILOGUE_SCRATCH = 3,          /* rows of intermediate results */
+    WEFT_EPILOGUE_SCRATCH_FLOATS = 2048 /* of each */
+};
+
+/* Places that maps read and write. */
+enum {
+    WEFT_AT_BLOCK = 0,                                          /* the kernel's own output */
+    WEFT_AT_OPERAND = 1,                                        /* operand i: this + i */
+    WEFT_AT_SCRATCH = WEFT_AT_OPERAND + WEFT_EPILOGUE_OPERANDS, /* scratch i: this + i */
+    WEFT_EPILOGUE_PLACES = WEFT_AT_SCRATCH + WEFT_EPILOGUE_SCRATCH
+};
+
+typedef struct weft_epilogue_operand {
+    int slot;          /* in weft_call.operand */
+    bool one;          /* one element for all */
+    int64_t stride[4]; /* elements between neighbours in N, D, H, W; all 0: one row of channels */
+} weft_epilogue_operand;
+
+typedef struct weft_epilogue_map {
+    weft_map map;
+    int inputs, in[WEFT_MAP_INPUTS], out; /* places */
+} weft_epilogue_map;
+
+typedef struct weft_epilogue_sums {
+    weft_channel_sums kind;
+    int in[WEFT_CHANNEL_OPERANDS]; /* places */
+    int64_t offset; /* of the numbers of part 0, floats from the workspace's beginning */
+} weft_epilogue_sums;
+
+typedef struct weft_epilogue {
+    int operands;
+    weft_epilogue_operand operand[WEFT_EPILOGUE_OPERANDS];
+    int maps;
+    weft_epilogue_map map[WEFT_EPILOGUE_MAPS];
+    int sums;
+    weft_epilogue_sums sum[WEFT_EPILOGUE_SUMS];
+    int64_t channels;     /* of the whole output */
+    int workspace;        /* its slot, where there are sums */
+    int64_t parts;        /* that the sums are made in */
+    weft_pixels pixels;   /* of a chain: its operands */
+    int64_t piece_pixels; /* of a chain */
+} weft_epilogue;
+
+/* Finished pixels of one row, neighbours `step` elements apart in c, and some of their channels. */
+typedef struct weft_epilogue_block {
+    float *c;
+    int64_t step, pixels;
+    int64_t at[4], column_step; /* N, D, H, W of the first; W goes on by column_step */
+    int64_t channel, channels;
+    int64_t part; /* that the sums of this block belong to */
+} weft_epilogue_block;
+
+typedef struct weft_epilogue_kernels {
+    /* Before the first block of a part: sets the numbers of these channels to 0. */
+    void (*begin)(const weft_epilogue *epilogue, const weft_call *call, int64_t part,
+                  int64_t channel, int64_t channels);
+    void (*apply)(const weft_epilogue *epilogue, const weft_call *call,
+                  const weft_epilogue_block *block);
+    weft_piece_fn *chain; /* a piece of a chain of maps; args: weft_epilogue; part: the piece */
+} weft_epilogue_kernels;
+
+WEFT_ISA_DECLARE(weft_epilogue_kernels, weft_epilogue_table);
+
+/* Once a kernel with this epilogue knows its parts: sets them and the places of their numbers behind
+ * `workspace` bytes of its own; returns the bytes in all. */
+size_t weft_epilogue_workspace(weft_epilogue *epilogue, int64_t parts, size_t workspace);
+
+#endif

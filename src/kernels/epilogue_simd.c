@@ -1,0 +1,140 @@
+#include "kernels/epilogue.h"
+
+#include "kernels/integer.h"
+#include "kernels/simd.h"
+
+extern const weft_channel_kernels WEFT_FOR_ISA(weft_channel_kernel_table);
+
+/* Where the rows of a place are. */
+typedef struct rows {
+    float *row;
+    int64_t step; /* elements; 0: repeated */
+    bool one;
+} rows;
+
+static float *numbers(const weft_epilogue *e, const weft_epilogue_sums *sums, const weft_call *call,
+                      int64_t part)
+{
+    return (float *)call->operand[e->workspace] + sums->offset +
+           part * WEFT_CHANNEL_NUMBERS * e->channels;
+}
+
+static void begin(const weft_epilogue *e, const weft_call *call, int64_t part, int64_t channel,
+                  int64_t channels)
+{
+    for (int i = 0; i < e->sums; i++)
+        for (int n = 0; n < WEFT_CHANNEL_NUMBERS; n++)
+            memset(numbers(e, &e->sum[i], call, part) + n * e->channels + channel, 0,
+                   (size_t)channels * sizeof(float));
+}
+
+static void run_map(const weft_epilogue_map *m, const rows *place, int64_t pixels, int64_t channels)
+{
+    const rows *out = &place[m->out];
+    weft_map_row row = {.out = out->row,
+                        .count = channels,
+                        .rows = pixels,
+                        .out_step = out->step * (int64_t)sizeof(float),
+                        .a = m->map.a,
+                        .b = m->map.b};
+    bool dense = out->step == channels;
+    for (int i = 0; i < WEFT_MAP_INPUTS; i++) {
+        const rows *in = &place[m->in[i < m->inputs ? i : 0]];
+        row.in[i] = in->row;
+        row.in_step[i] = in->step * (int64_t)sizeof(float);
+        row.splat |= in->one ? 1u << i : 0;
+        dense = dense && (in->one || in->step == channels);
+    }
+    if (dense) { /* one long row */
+        row.count *= pixels;
+        row.rows = 1;
+    }
+    m->map.row(&row);
+}
+
+static void add_sums(const weft_epilogue *e, const weft_epilogue_sums *sums, const weft_call *call,
+                     const rows *place, const weft_epilogue_block *block)
+{
+    weft_channel_rows r = {.rows = block->pixels,
+                           .channels = block->channels,
+                           .number = numbers(e, sums, call, block->part) + block->channel,
+                           .number_step = e->channels};
+    for (int i = 0; i < WEFT_CHANNEL_OPERANDS; i++) {
+        r.in[i] = place[sums->in[i]].row;
+        r.step[i] = place[sums->in[i]].step;
+    }
+    WEFT_FOR_ISA(weft_channel_kernel_table).add[sums->kind](&r);
+}
+
+/* All maps and sums of a block that fits the scratch; the block's and the operands' places are set. */
+static void run_block(const weft_epilogue *e, const weft_call *call, rows *place,
+                      const weft_epilogue_block *block)
+{
+    _Alignas(64) float scratch[WEFT_EPILOGUE_SCRATCH][WEFT_EPILOGUE_SCRATCH_FLOATS];
+    for (int i = 0; i < WEFT_EPILOGUE_SCRATCH; i++)
+        place[WEFT_AT_SCRATCH + i] = (rows){.row = scratch[i], .step = block->channels};
+    for (int i = 0; i < e->maps; i++)
+        run_map(&e->map[i], place, block->pixels, block->channels);
+    for (int i = 0; i < e->sums; i++)
+        add_sums(e, &e->sum[i], call, place, block);
+}
+
+/* Cuts a block into some that fit the scratch. `step` is between pixels, at `place` the first of all. */
+static void run_parts(const weft_epilogue *e, const weft_call *call, const rows *place,
+                      const weft_epilogue_block *block)
+{
+    int64_t wide = weft_least(block->channels, WEFT_EPILOGUE_SCRATCH_FLOATS);
+    int64_t high = WEFT_EPILOGUE_SCRATCH_FLOATS / wide;
+    for (int64_t channel = 0; channel < block->channels; channel += wide)
+        for (int64_t pixel = 0; pixel < block->pixels; pixel += high) {
+            weft_epilogue_block some = *block;
+            some.channel += channel;
+            some.channels = weft_least(wide, block->channels - channel);
+            some.pixels = weft_least(high, block->pixels - pixel);
+            rows at[WEFT_EPILOGUE_PLACES];
+            for (int i = 0; i < WEFT_AT_OPERAND + e->operands; i++) {
+                at[i] = place[i];
+                at[i].row += at[i].one ? 0 : channel + pixel * at[i].step;
+            }
+            run_block(e, call, at, &some);
+        }
+}
+
+static void apply(const weft_epilogue *e, const weft_call *call, const weft_epilogue_block *block)
+{
+    rows place[WEFT_EPILOGUE_PLACES];
+    place[WEFT_AT_BLOCK] = (rows){.row = block->c, .step = block->step};
+    for (int i = 0; i < e->operands; i++) {
+        const weft_epilogue_operand *o = &e->operand[i];
+        int64_t offset = o->one ? 0 : block->channel;
+        for (int d = 0; d < 4; d++)
+            offset += block->at[d] * o->stride[d];
+        place[WEFT_AT_OPERAND + i] = (rows){.row = (float *)call->operand[o->slot] + offset,
+                                            .step = o->stride[3] * block->column_step,
+                                            .one = o->one};
+    }
+    run_parts(e, call, place, block);
+}
+
+static void chain(const weft_call *call, int64_t piece)
+{
+    const weft_epilogue *e = call->args;
+    int64_t first = piece * e->piece_pixels;
+    int64_t end = weft_least(first + e->piece_pixels, e->pixels.count);
+    rows place[WEFT_EPILOGUE_PLACES] = {{0}};
+    weft_epilogue_block block = {.channels = e->channels, .part = piece};
+    begin(e, call, piece, 0, e->channels);
+    for (int64_t pixel = first; pixel < end; pixel += block.pixels) {
+        weft_pixel_run run = weft_pixels_run(&e->pixels, pixel, end);
+        block.pixels = run.count;
+        for (int i = 0; i < e->operands; i++)
+            place[WEFT_AT_OPERAND + i] =
+                (rows){.row = (float *)call->operand[e->operand[i].slot] + run.offset[i],
+                       .step = e->pixels.step[i],
+                       .one = e->operand[i].one};
+        run_parts(e, call, place, &block);
+    }
+}
+
+const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table) = {
+    .begin = begin, .apply = apply, .chain = chain};

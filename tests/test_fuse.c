@@ -1,0 +1,218 @@
+/* Fusing: what becomes one step, what must not, and that the numbers stay. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weft/weft.h"
+
+static weft_context *context;
+static weft_graph *graph;
+static weft_error error;
+
+static void begin(void)
+{
+    context = weft_context_create(NULL);
+    graph = weft_graph_create(context);
+}
+
+static void end(void)
+{
+    weft_graph_destroy(graph);
+    weft_context_destroy(context);
+}
+
+TestSuite(fuse, .init = begin, .fini = end);
+
+static const unsigned fuse_off = 1u << WEFT_PASS_FUSE;
+
+enum { BATCH = 3, MOST = 1 << 16, FETCHES = 8 };
+
+/* What a program gave. */
+typedef struct outcome {
+    int steps;
+    char labels[4096];
+    float data[FETCHES][MOST];
+    int64_t count[FETCHES];
+} outcome;
+
+static weft_value x;
+
+static void run(const weft_value *fetch, int fetches, weft_mode mode, unsigned without,
+                outcome *result)
+{
+    static float image[MOST];
+    for (int i = 0; i < MOST; i++)
+        image[i] = (float)((uint32_t)i * 2654435761u >> 20) / 2048.0f - 1;
+    weft_state *state = NULL;
+    weft_program *program = NULL;
+    weft_compile_options options = {
+        .mode = mode, .fetch = fetch, .fetches = fetches, .batch = BATCH, .without = without};
+    cr_assert_eq(weft_state_create(graph, &(weft_state_options){.seed = 5}, &state, &error),
+                 WEFT_OK, "%s", error.message);
+    cr_assert_eq(weft_compile(graph, state, &options, &program, &error), WEFT_OK, "%s",
+                 error.message);
+    cr_assert_eq(weft_program_verify(program, &error), WEFT_OK, "%s", error.message);
+    size_t bytes = (size_t)(BATCH * -weft_shape_elements(weft_shape_get(x))) * sizeof(float);
+    cr_assert_eq(weft_run(program, &(weft_feed){x, image, bytes}, 1, NULL, &error), WEFT_OK, "%s",
+                 error.message);
+    result->steps = weft_program_report(program).steps;
+    result->labels[0] = 0;
+    weft_step_report step;
+    for (int i = 0; weft_program_step(program, i, &step); i++) {
+        strcat(result->labels, step.op);
+        strcat(result->labels, "\n");
+    }
+    for (int i = 0; i < fetches; i++) {
+        weft_tensor tensor = weft_fetch(program, fetch[i]);
+        result->count[i] = weft_tensor_elements(&tensor);
+        cr_assert_leq(result->count[i], MOST);
+        memcpy(result->data[i], tensor.data, (size_t)result->count[i] * sizeof(float));
+    }
+    weft_program_destroy(program);
+    weft_state_destroy(state);
+}
+
+static outcome fused, plain;
+
+static void run_both(const weft_value *fetch, int fetches, weft_mode mode)
+{
+    run(fetch, fetches, mode, 0, &fused);
+    run(fetch, fetches, mode, fuse_off, &plain);
+}
+
+/* The same within `tolerance` of each tensor's norm; 0: the same bits. */
+static void expect_same(int fetches, double tolerance)
+{
+    for (int i = 0; i < fetches; i++) {
+        double difference = 0, norm = 0;
+        cr_assert_eq(fused.count[i], plain.count[i]);
+        for (int64_t k = 0; k < plain.count[i]; k++) {
+            difference += pow((double)fused.data[i][k] - (double)plain.data[i][k], 2);
+            norm += pow((double)plain.data[i][k], 2);
+        }
+        cr_expect_gt(norm, 0, "fetch %d shows nothing", i);
+        cr_expect_leq(sqrt(difference), tolerance * sqrt(norm), "fetch %d is off by %g", i,
+                      sqrt(difference / norm));
+    }
+}
+
+static void expect_label(const char *label)
+{
+    cr_expect(strstr(fused.labels, label), "no step \"%s\" in:\n%s", label, fused.labels);
+}
+
+static weft_value image(int64_t size, int64_t channels)
+{
+    x = weft_input(graph, .shape = weft_shape_of(WEFT_BATCH, size, size, channels));
+    return x;
+}
+
+static weft_value conv(weft_value v, int filters, int kernel)
+{
+    return weft_conv2d(v, .filters = filters, .kernel = {kernel, kernel}, .padding = WEFT_SAME);
+}
+
+Test(fuse, maps_become_one_step_of_the_same_bits)
+{
+    weft_value v = image(7, 19);
+    weft_value y = weft_relu(weft_add(weft_tanh(v), weft_scale(weft_sigmoid(v), 0.5)));
+    run_both(&y, 1, WEFT_INFER);
+    cr_expect_eq(fused.steps, 1);
+    cr_expect_eq(plain.steps, 5);
+    expect_same(1, 0);
+}
+
+Test(fuse, values_that_others_read_are_stored)
+{
+    weft_value v = image(7, 19), a = weft_tanh(v), b = weft_relu(a);
+    weft_value fetch[] = {weft_square(b), a, weft_sum(b)};
+    run_both(fetch, 3, WEFT_INFER);
+    expect_same(3, 1e-6);
+    expect_label("tanh + relu + square\n");
+}
+
+Test(fuse, a_residual_block_in_inference_has_one_step_a_convolution)
+{
+    weft_value v = image(9, 20);
+    weft_value y = weft_relu(weft_batch_norm(conv(v, 36, 3)));
+    y = weft_batch_norm(conv(y, 20, 3));
+    y = weft_relu(weft_add(y, v));
+    run_both(&y, 1, WEFT_INFER);
+    expect_label("convolution + normalize + relu\n");
+    expect_label("convolution + normalize + add + relu\n");
+    cr_expect_eq(fused.steps, 4, "two convolutions and the coefficients of two norms:\n%s",
+                 fused.labels);
+    expect_same(1, 1e-6);
+}
+
+static weft_value residual_loss(void)
+{
+    weft_value v = image(9, 20);
+    v = weft_relu(weft_batch_norm(conv(v, 20, 3)));
+    weft_value y = weft_relu(weft_batch_norm(conv(v, 36, 1)));
+    y = weft_batch_norm(conv(y, 24, 3));
+    y = weft_relu(weft_add(y, weft_batch_norm(conv(v, 24, 1))));
+    return weft_mean(weft_square(weft_global_average_pool(y)));
+}
+
+Test(fuse, gradients_of_residual_blocks)
+{
+    weft_value loss = residual_loss(), of[FETCHES], fetch[FETCHES] = {loss};
+    int count = 0;
+    for (int i = 0; !weft_is_null(weft_variable_at(graph, i)) && count < FETCHES - 1; i++)
+        if (weft_is_trainable(weft_variable_at(graph, i)) && i % 2 == 0)
+            of[count++] = weft_variable_at(graph, i);
+    weft_gradients(loss, of, count, fetch + 1, NULL);
+    run_both(fetch, count + 1, WEFT_TRAIN);
+    expect_same(count + 1, 2e-5);
+    expect_label("convolution + batch_norm_coefficients\n");
+    expect_label("relu_gradient + batch_norm_gradient_coefficients\n");
+    cr_expect_lt(fused.steps, plain.steps);
+}
+
+Test(fuse, sums_of_strided_and_odd_extents)
+{
+    weft_value v = image(11, 33);
+    weft_value y = weft_conv2d(v, .filters = 70, .kernel = {3, 3}, .stride = {2, 2});
+    y = weft_batch_norm(weft_slice(y, .begin = {0, 1, 0, 0}));
+    y = weft_batch_norm(
+        weft_conv_transpose2d(y, .filters = 17, .kernel = {3, 3}, .stride = {2, 2}));
+    run_both(&y, 1, WEFT_TRAIN);
+    expect_label("transposed_convolution + batch_norm_coefficients\n");
+    expect_same(1, 2e-6);
+}
+
+/* The product needs the convolution finished: it must not be part of it. */
+Test(fuse, what_depends_on_a_kernel_by_another_way_stays_outside)
+{
+    weft_value y = conv(image(8, 12), 12, 3);
+    weft_value scale = weft_sigmoid(weft_global_average_pool(y));
+    weft_value z = weft_multiply(weft_relu(y), weft_reshape(scale, WEFT_BATCH, 1, 1, 12));
+    weft_value w =
+        weft_add(z, weft_max_pool(z, .window = {3, 3}, .stride = {1, 1}, .padding = WEFT_SAME));
+    run_both(&w, 1, WEFT_INFER);
+    expect_same(1, 1e-6);
+}
+
+/* A node reads a variable before its update, another one after it: one step cannot do both. */
+Test(fuse, an_update_between_two_maps)
+{
+    weft_value v = image(5, 8);
+    weft_value mean = weft_variable(graph, .name = "mean", .shape = weft_shape_of(8));
+    weft_value before = weft_add(weft_tanh(v), mean);
+    weft_value after = weft_moving_average(mean, weft_fill_like(mean, 3), .decay = 0.5);
+    weft_value y = weft_multiply(before, after);
+    run_both(&y, 1, WEFT_TRAIN);
+    expect_same(1, 0);
+}
+
+Test(fuse, long_chains_are_cut)
+{
+    weft_value y = image(6, 10);
+    for (int i = 0; i < 40; i++)
+        y = weft_add(weft_tanh(y), weft_scale(x, 0.1 + i * 0.01));
+    run_both(&y, 1, WEFT_INFER);
+    expect_same(1, 0);
+    cr_expect_lt(fused.steps, 20);
+}
