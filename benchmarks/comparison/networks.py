@@ -36,7 +36,7 @@ class Series:
         median = self.median_ms()
         resident = [report.get('peak_resident_bytes') for report in self.reports]
         result = {'median_ms': median, 'rounds_ms': [r['median_ms'] for r in self.reports],
-                  'waited': statistics.median(r['waited'] for r in self.reports),
+                  'disturbed': statistics.median(r['disturbed'] for r in self.reports),
                   'gflops': workload.flops / median * 1e-6,
                   'peak_resident_bytes': statistics.median(resident) if all(resident) else None}
         for key in ('arena_bytes', 'bound_bytes', 'version'):

@@ -15,8 +15,8 @@ KEEP_MEMORY = {
     'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1',
 }
 
-# A measurement is disturbed, and repeated, when its threads waited for a processor for a longer share
-# of its time than this.
+# A measurement is disturbed, and repeated, by more than this share of its time: both that its threads
+# waited for a processor (they may wait for each other) and that others used one (it may have been idle).
 QUIET = 0.05
 ATTEMPTS = 3
 GLANCE = 0.25  # seconds between looks at how long they waited
@@ -37,6 +37,15 @@ def waited(process, so_far):
                 so_far[task] = int(file.read().split()[1]) * 1e-9
     except OSError:
         pass  # it has just ended
+
+
+def used_by_others():
+    """Seconds of all processors that neither this process nor its finished children had."""
+    with open('/proc/stat', encoding='ascii') as file:
+        user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    used = (user + nice + system + irq + softirq + steal) / os.sysconf('SC_CLK_TCK')
+    own = os.times()
+    return used - own.user - own.system - own.children_user - own.children_system
 
 
 class Runner:
@@ -68,8 +77,8 @@ class Runner:
         return self.watched(command, environment)[0]
 
     def watched(self, command, environment):
-        """What the command prints, and the share of its time that its threads waited."""
-        start, waits = time.monotonic(), {}
+        """What the command prints, and the share of its time that others disturbed it."""
+        start, used, waits = time.monotonic(), used_by_others(), {}
         try:
             process = subprocess.Popen([str(word) for word in command], text=True,
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -86,7 +95,8 @@ class Runner:
         if process.returncode != 0:
             said = complaint.strip().splitlines() or ['no message']
             raise Failed(f'{said[-1]} (status {process.returncode})')
-        return printed, sum(waits.values()) / (time.monotonic() - start)
+        lost = min(sum(waits.values()), used_by_others() - used)
+        return printed, max(0, lost) / (time.monotonic() - start)
 
     def measured(self, command, environment=None):
         """What the command prints in the least disturbed of a few attempts, and how much it was."""
@@ -101,9 +111,9 @@ class Runner:
         return best
 
     def report(self, command, environment=None):
-        """The last line of what the command prints, as JSON; "waited": share of its time."""
+        """The last line of what the command prints, as JSON; "disturbed": by which share."""
         printed, share = self.measured(command, environment)
         try:
-            return {**json.loads(printed.strip().splitlines()[-1]), 'waited': share}
+            return {**json.loads(printed.strip().splitlines()[-1]), 'disturbed': share}
         except (IndexError, ValueError) as error:
             raise Failed('no report') from error

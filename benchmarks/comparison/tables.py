@@ -18,7 +18,7 @@ def milliseconds(entry):
     if 'failure' in entry:
         return 'failed'
     variant = entry.get('variant')
-    disturbed = '*' if entry.get('waited', 0) > QUIET else ''
+    disturbed = '*' if entry.get('disturbed', 0) > QUIET else ''
     return number(entry['median_ms']) + disturbed + (f' {variant}' if variant else '')
 
 
