@@ -156,17 +156,33 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double measure_plan(const weft_kernel_plan *plan, void *const *operand, double seconds)
+double measure_median(void (*run)(const void *data), const void *data, double seconds)
 {
     enum { MOST = 1000 };
     double time[MOST], total = 0;
     int runs = 0;
-    measure_run(plan, operand);
+    run(data);
     for (; runs < MOST && (runs < 3 || total < seconds); runs++) {
         double start = measure_seconds();
-        measure_run(plan, operand);
+        run(data);
         total += time[runs] = measure_seconds() - start;
     }
     qsort(time, (size_t)runs, sizeof *time, by_value);
     return time[processor_time ? 0 : runs / 2];
+}
+
+typedef struct planned {
+    const weft_kernel_plan *plan;
+    void *const *operand;
+} planned;
+
+static void run_planned(const void *data)
+{
+    const planned *p = data;
+    measure_run(p->plan, p->operand);
+}
+
+double measure_plan(const weft_kernel_plan *plan, void *const *operand, double seconds)
+{
+    return measure_median(run_planned, &(planned){plan, operand}, seconds);
 }

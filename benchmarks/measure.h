@@ -30,7 +30,11 @@ float *measure_floats(int64_t n);
 /* Runs the phases of the plan on all threads, which draw pieces from a counter. */
 void measure_run(const weft_kernel_plan *plan, void *const *operand);
 
-/* Median seconds of a run (of processor time: the least) of the plan, over about `seconds` in all and at least 3 runs. */
+/* Median seconds of a run (of processor time: the least), over about `seconds` in all and at least 3
+ * runs, after one to warm up. */
+double measure_median(void (*run)(const void *data), const void *data, double seconds);
+
+/* The same of a plan. */
 double measure_plan(const weft_kernel_plan *plan, void *const *operand, double seconds);
 
 #endif
