@@ -40,6 +40,8 @@ static const weft_op *const ops[] = {
     &weft_cast_op,
     &weft_relu_op,
     &weft_relu_gradient_op,
+    &weft_clipped_relu_op,
+    &weft_clipped_relu_gradient_op,
     &weft_leaky_relu_op,
     &weft_leaky_relu_gradient_op,
     &weft_sigmoid_op,
