@@ -19,8 +19,9 @@ static weft_value loss(weft_value logits, weft_value labels)
 
 int main(int argc, char **argv)
 {
-    const example_option own[] = {
-        {"depth", "20, 32, 44, 56, 110; or 18, 34, 50, 101, 152", &depth, 8, 1202},
+    const argument own[] = {
+        {"depth", "N", "20, 32, 44, 56, 110; or 18, 34, 50, 101, 152", .integer = &depth, .low = 8,
+         .high = 1202},
         {0},
     };
     example resnet_example = {

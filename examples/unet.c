@@ -27,8 +27,8 @@ static weft_value loss(weft_value logits, weft_value masks)
 
 int main(int argc, char **argv)
 {
-    const example_option own[] = {
-        {"width", "channels of the first level", &width, 1, 256},
+    const argument own[] = {
+        {"width", "N", "channels of the first level", .integer = &width, .low = 1, .high = 256},
         {0},
     };
     example unet_example = {

@@ -8,6 +8,8 @@
 static const command *const commands[] = {
     &command_models,
     &command_bench,
+    &command_profile,
+    &command_dot,
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
