@@ -17,6 +17,8 @@ static const weft_op *const ops[] = {
     &weft_batch_norm_op,
     &weft_batch_norm_gradient_op,
     &weft_moving_average_op,
+    &weft_local_response_norm_op,
+    &weft_local_response_norm_gradient_op,
     &weft_sgd_update_op,
     &weft_momentum_update_op,
     &weft_adam_update_op,

@@ -13,6 +13,7 @@ extern const weft_op weft_accumulate_gradient_op, weft_count_updates_op, weft_gl
 extern const weft_op weft_max_pool_op, weft_max_pool_gradient_op, weft_max_pool_gather_op;
 extern const weft_op weft_average_pool_op, weft_average_pool_gradient_op;
 extern const weft_op weft_batch_norm_op, weft_batch_norm_gradient_op, weft_moving_average_op;
+extern const weft_op weft_local_response_norm_op, weft_local_response_norm_gradient_op;
 
 extern const weft_op weft_add_op, weft_subtract_op, weft_multiply_op, weft_divide_op;
 extern const weft_op weft_scale_op, weft_offset_op, weft_negate_op, weft_square_op, weft_sqrt_op,
