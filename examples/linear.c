@@ -19,8 +19,9 @@ static weft_value loss(weft_value logits, weft_value target)
 
 int main(int argc, char **argv)
 {
-    const example_option own[] = {
-        {"window", "to segment: pixels that are seen around each, each way", &window, 0, 99},
+    const argument own[] = {
+        {"window", "N", "to segment: pixels that are seen around each, each way",
+         .integer = &window, .high = 99},
         {0},
     };
     example linear_example = {

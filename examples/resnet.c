@@ -1,6 +1,5 @@
 /* Trains a residual network to classify images. */
 #include "common/example.h"
-#include "networks/networks.h"
 
 static int depth = 20;
 
@@ -8,7 +7,9 @@ static weft_value network(weft_value images, int classes)
 {
     /* 50 and 152 are also 6 n + 2, but by these numbers everyone means the large ones. */
     bool large = depth == 18 || depth == 34 || depth == 50 || depth == 101 || depth == 152;
-    return (large ? resnet_large : resnet_small)(images, depth, classes);
+    return large ? weft_resnet(images, .depth = depth, .classes = classes)
+                 : weft_cifar_resnet(images, .depth = depth, .classes = classes,
+                                     .pad_shortcuts = true);
 }
 
 static weft_value loss(weft_value logits, weft_value labels)
@@ -18,8 +19,9 @@ static weft_value loss(weft_value logits, weft_value labels)
 
 int main(int argc, char **argv)
 {
-    const example_option own[] = {
-        {"depth", "20, 32, 44, 56, 110; or 18, 34, 50, 101, 152", &depth, 8, 1202},
+    const argument own[] = {
+        {"depth", "N", "20, 32, 44, 56, 110; or 18, 34, 50, 101, 152", .integer = &depth, .low = 8,
+         .high = 1202},
         {0},
     };
     example resnet_example = {

@@ -1,13 +1,12 @@
 /* Trains a U-Net to find cells in pictures. */
 #include "common/example.h"
-#include "networks/networks.h"
 
 static int width = 16;
 
 static weft_value network(weft_value images, int classes)
 {
     (void)classes; /* one logit for each pixel: cell or not */
-    return unet(images, width, 5, 1);
+    return weft_unet(images, .width = width, .classes = 1);
 }
 
 /* 1 - 2 |P and T| / (|P| + |T|) with probabilities P for a set (Milletari, Navab, Ahmadi 2016, "V-Net",
@@ -28,8 +27,8 @@ static weft_value loss(weft_value logits, weft_value masks)
 
 int main(int argc, char **argv)
 {
-    const example_option own[] = {
-        {"width", "channels of the first level", &width, 1, 256},
+    const argument own[] = {
+        {"width", "N", "channels of the first level", .integer = &width, .low = 1, .high = 256},
         {0},
     };
     example unet_example = {

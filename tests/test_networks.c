@@ -43,12 +43,13 @@ static weft_value loss_of(weft_value logits)
 
 static weft_value small_resnet(int64_t side)
 {
-    return loss_of(resnet_small(images(side), 8, 5));
+    return loss_of(
+        weft_cifar_resnet(images(side), .depth = 8, .classes = 5, .pad_shortcuts = true));
 }
 
 static weft_value bottleneck_resnet(int64_t side)
 {
-    return loss_of(resnet_large(images(side), 50, 5));
+    return loss_of(weft_resnet(images(side), .depth = 50, .classes = 5));
 }
 
 static weft_value small_inception(int64_t side)
@@ -58,7 +59,7 @@ static weft_value small_inception(int64_t side)
 
 static weft_value small_unet(int64_t side)
 {
-    return loss_of(unet(images(side), 4, 3, 3));
+    return loss_of(weft_unet(images(side), .width = 4, .levels = 3, .classes = 3));
 }
 
 /* Labels 0, 1, 2, 0, ... for as many rows as a batch has; the caller frees. */

@@ -1,5 +1,6 @@
 #include "common/example.h"
 
+#include "cli/profile_table.h"
 #include "common/data.h"
 #include "common/progress.h"
 #include "common/score.h"
@@ -243,28 +244,18 @@ static weft_status train(session *s, outcome *result, weft_error *error)
     return WEFT_OK;
 }
 
-/* The slowest steps of the last run. */
-static void print_profile(const weft_program *program)
+/* Where the time of the last run went. */
+static weft_status print_profile(const weft_program *program, weft_error *error)
 {
-    enum { LINES = 25 };
-    weft_step_report step;
-    double total = 0, ceiling = INFINITY;
-    int steps = 0;
-    for (; weft_program_step(program, steps, &step); steps++)
-        total += step.seconds;
-    printf("%d steps, %.2f ms\n", steps, total * 1e3);
-    for (int line = 0; line < LINES; line++) {
-        weft_step_report slowest = {.seconds = -1};
-        for (int i = 0; weft_program_step(program, i, &step); i++)
-            if (step.seconds > slowest.seconds && step.seconds < ceiling)
-                slowest = step;
-        if (slowest.seconds < 0)
-            break;
-        ceiling = slowest.seconds;
-        printf("%8.3f ms %5.1f%% %8.2f GFLOP/s %7.2f GB/s  %-28s %s\n", slowest.seconds * 1e3,
-               100 * slowest.seconds / total, slowest.flops / slowest.seconds * 1e-9,
-               slowest.bytes / slowest.seconds * 1e-9, slowest.op, slowest.name);
+    profile_table table;
+    bool made = profile_begin(&table, program, 1);
+    if (made) {
+        profile_add(&table, program);
+        profile_finish(&table);
+        profile_print(&table, 25, stdout);
     }
+    profile_release(&table);
+    return made ? WEFT_OK : out_of_memory(error);
 }
 
 static void print_json(const session *s, const outcome *result)
@@ -295,7 +286,7 @@ static weft_status run(session *s, weft_context *context, weft_error *error)
     if (status == WEFT_OK)
         status = train(s, &result, error);
     if (status == WEFT_OK && s->options->profile)
-        print_profile(s->train);
+        status = print_profile(s->train, error);
     if (status == WEFT_OK && s->options->json)
         print_json(s, &result);
     return status;
@@ -315,7 +306,7 @@ int example_run(const char *program, const example *description)
     return status == WEFT_OK ? 0 : 1;
 }
 
-int example_main(int argc, char **argv, const example_option *own, example *description)
+int example_main(int argc, char **argv, const argument *own, example *description)
 {
     int status;
     if (!example_parse(argc, argv, description->purpose, &description->options, own, &status))

@@ -25,6 +25,6 @@ typedef struct example {
 int example_run(const char *program, const example *description);
 
 /* Reads the command line into the options, with those of this program alone, and runs. */
-int example_main(int argc, char **argv, const example_option *own, example *description);
+int example_main(int argc, char **argv, const argument *own, example *description);
 
 #endif

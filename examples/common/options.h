@@ -2,6 +2,8 @@
 #ifndef EXAMPLES_OPTIONS_H
 #define EXAMPLES_OPTIONS_H
 
+#include "cli/arguments.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,17 +21,10 @@ typedef struct example_options {
     bool json;       /* the last line is one JSON object */
 } example_options;
 
-/* An option of one program alone, with an integer. */
-typedef struct example_option {
-    const char *name, *help; /* name NULL ends a list */
-    int *value;
-    int low, high;
-} example_option;
-
-/* Parses the command line over the defaults in options; own may be NULL. Returns true to go on; else the
- * program should end with *status: 0 after --help, 2 after a mistake, which has been explained on the
- * standard error. */
+/* Parses the command line over the defaults in options; own, the table of a program's own options, may be
+ * NULL. Returns true to go on; else the program should end with *status: 0 after --help, 2 after a mistake, which
+ * has been explained on the standard error. */
 bool example_parse(int argc, char **argv, const char *purpose, example_options *options,
-                   const example_option *own, int *status);
+                   const argument *own, int *status);
 
 #endif

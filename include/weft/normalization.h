@@ -1,5 +1,5 @@
-/* Batch normalization: Ioffe, Szegedy 2015, "Batch normalization: accelerating deep network training by
- * reducing internal covariate shift". The layer that creates its variables is in weft/layers.h. */
+/* Normalization of activations. Batch normalization: Ioffe, Szegedy 2015, "Batch normalization:
+ * accelerating deep network training by reducing internal covariate shift". The layer that creates its variables is in weft/layers.h. */
 #ifndef WEFT_NORMALIZATION_H
 #define WEFT_NORMALIZATION_H
 
@@ -47,10 +47,26 @@ typedef struct weft_moving_average_options {
 WEFT_API weft_value weft_moving_average(weft_value variable, weft_value new_value,
                                         const weft_moving_average_options *options);
 
+typedef struct weft_local_response_options {
+    const char *name; /* NULL: the op's */
+    int size;         /* channels of a window, odd; 0: 5 */
+    double alpha;     /* 0: 1e-4 */
+    double beta;      /* 0: 0.75 */
+    double k;         /* above 0; 0: 1 */
+} weft_local_response_options;
+
+/* y[c] = x[c] / (k + alpha / size * (sum of x[j]^2 for |j - c| <= size / 2))^beta along the channels of x
+ * [.., C]: Krizhevsky, Sutskever, Hinton 2012, "ImageNet classification with deep convolutional neural
+ * networks", section 3.3, with alpha as in PyTorch and ONNX (the paper's is alpha / size). options may be NULL. */
+WEFT_API weft_value weft_local_response_norm(weft_value x,
+                                             const weft_local_response_options *options);
+
 #if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)
 #define weft_batch_normalization(x, running_mean, running_variance, ...)                           \
     (weft_batch_normalization)(WEFT_HERE(x), (running_mean), (running_variance),                   \
                                &(weft_batch_normalization_options){__VA_ARGS__})
+#define weft_local_response_norm(x, ...)                                                           \
+    (weft_local_response_norm)(WEFT_HERE(x), &(weft_local_response_options){__VA_ARGS__})
 #define weft_moving_average(variable, new_value, ...)                                              \
     (weft_moving_average)(WEFT_HERE(variable), (new_value),                                        \
                           &(weft_moving_average_options){__VA_ARGS__})

@@ -45,12 +45,25 @@ typedef struct weft_global_pool_options {
 WEFT_API weft_value weft_global_average_pool(weft_value x, const weft_global_pool_options *options);
 WEFT_API weft_value weft_global_max_pool(weft_value x, const weft_global_pool_options *options);
 
+typedef struct weft_adaptive_pool_options {
+    const char *name; /* NULL: the op's */
+    int size[3];      /* parts of each spatial dimension */
+} weft_adaptive_pool_options;
+
+/* The mean of each of size[d] parts along spatial dimension d: [N, spatial..., C] to [N, size..., C]. Part
+ * i of n covers elements floor(i E / n) to ceil((i + 1) E / n) - 1 of E, so that parts overlap where n
+ * does not divide E (PyTorch). E is the extent that x has when the node is built, and must be fixed. */
+WEFT_API weft_value weft_adaptive_average_pool(weft_value x,
+                                               const weft_adaptive_pool_options *options);
+
 #if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)
 #define weft_max_pool(x, ...) (weft_max_pool)(WEFT_HERE(x), &(weft_pool_options){__VA_ARGS__})
 #define weft_average_pool(x, ...)                                                                  \
     (weft_average_pool)(WEFT_HERE(x), &(weft_pool_options){__VA_ARGS__})
 #define weft_global_average_pool(x, ...)                                                           \
     (weft_global_average_pool)(WEFT_HERE(x), &(weft_global_pool_options){__VA_ARGS__})
+#define weft_adaptive_average_pool(x, ...)                                                         \
+    (weft_adaptive_average_pool)(WEFT_HERE(x), &(weft_adaptive_pool_options){__VA_ARGS__})
 #define weft_global_max_pool(x, ...)                                                               \
     (weft_global_max_pool)(WEFT_HERE(x), &(weft_global_pool_options){__VA_ARGS__})
 #endif

@@ -13,6 +13,7 @@
 #include "weft/graph.h"
 #include "weft/layers.h"
 #include "weft/loss.h"
+#include "weft/models.h"
 #include "weft/normalization.h"
 #include "weft/op.h"
 #include "weft/optim.h"

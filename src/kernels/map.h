@@ -24,6 +24,8 @@
     X(LOG, log, 1, 1)                                                                              \
     X(RELU, relu, 1, 1)                                                                            \
     X(RELU_GRADIENT, relu_gradient, 2, 1)                                                          \
+    X(CLIPPED_RELU, clipped_relu, 1, 2)                                                            \
+    X(CLIPPED_RELU_GRADIENT, clipped_relu_gradient, 2, 2)                                          \
     X(LEAKY_RELU, leaky_relu, 1, 1)                                                                \
     X(LEAKY_RELU_GRADIENT, leaky_relu_gradient, 2, 1)                                              \
     X(SIGMOID, sigmoid, 1, 3)                                                                      \

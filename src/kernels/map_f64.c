@@ -87,6 +87,17 @@ static double map_relu_gradient(operands in)
     return in.y > 0 ? in.x : 0;
 }
 
+/* a is the ceiling; the output as y tells where it was reached. */
+static double map_clipped_relu(operands in)
+{
+    return in.x <= 0 ? 0 : in.x >= in.a ? in.a : in.x;
+}
+
+static double map_clipped_relu_gradient(operands in)
+{
+    return in.y > 0 && in.y < in.a ? in.x : 0;
+}
+
 static double map_leaky_relu(operands in)
 {
     return in.x <= 0 ? in.a * in.x : in.x;

@@ -89,6 +89,16 @@ SIMD_INLINE vfloat map_relu_gradient(operands in)
     return vselect(in.y > 0, in.x, vsplat(0));
 }
 
+SIMD_INLINE vfloat map_clipped_relu(operands in)
+{
+    return vselect(in.x <= 0, vsplat(0), vselect(in.x >= in.a, in.a, in.x));
+}
+
+SIMD_INLINE vfloat map_clipped_relu_gradient(operands in)
+{
+    return vselect((in.y > 0) & (in.y < in.a), in.x, vsplat(0));
+}
+
 SIMD_INLINE vfloat map_leaky_relu(operands in)
 {
     return vselect(in.x <= 0, in.a * in.x, in.x);

@@ -81,6 +81,73 @@ weft_value weft_relu(weft_value x)
     return weft_map_apply(&weft_relu_op, WEFT_MAP_RELU, 0, 0, NULL, &x);
 }
 
+/* ---- Clipped ReLU ---- */
+
+static double ceiling_of(const void *attributes)
+{
+    return ((const weft_map_attributes *)attributes)->a;
+}
+
+static void ceiling_label(const void *attributes, char *text, size_t size)
+{
+    snprintf(text, size, "to %g", ceiling_of(attributes));
+}
+
+static weft_value clipped_relu_grad(double ceiling, weft_value dy, weft_value y)
+{
+    return grad(&weft_clipped_relu_gradient_op, WEFT_MAP_CLIPPED_RELU_GRADIENT, ceiling, dy, y);
+}
+
+/* Piecewise constant in y. */
+static void clipped_relu_grad_gradient(weft_gradient_call *call)
+{
+    if (call->wanted[0])
+        call->input_gradient[0] = clipped_relu_grad(ceiling_of(call->attributes),
+                                                    call->output_gradient[0], call->input[1]);
+}
+
+static bool clipped_relu_grad_sample(weft_sampler *sampler, int index)
+{
+    return sample_grad(sampler, index, &weft_clipped_relu_gradient_op,
+                       WEFT_MAP_CLIPPED_RELU_GRADIENT, 1);
+}
+
+const weft_op weft_clipped_relu_gradient_op = {
+    ACTIVATION_OP("clipped_relu_gradient", clipped_relu_grad, 2), .label = ceiling_label};
+
+static void clipped_relu_gradient(weft_gradient_call *call)
+{
+    call->input_gradient[0] =
+        clipped_relu_grad(ceiling_of(call->attributes), call->output_gradient[0], call->output[0]);
+}
+
+/* Elements on a grid of odd multiples of 0.05, some below 0, some between, some above the ceiling. */
+static bool clipped_relu_sample(weft_sampler *sampler, int index)
+{
+    if (index >= 2)
+        return false;
+    weft_shape shape = weft_shape_of(weft_sampler_integer(sampler, 2, 4), index ? 71 : 67);
+    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
+    weft_sampler_output(sampler, index ? weft_relu6(x) : weft_clipped_relu(x, 2));
+    return true;
+}
+
+const weft_op weft_clipped_relu_op = {ACTIVATION_OP("clipped_relu", clipped_relu, 1),
+                                      .label = ceiling_label};
+
+weft_value weft_clipped_relu(weft_value x, double ceiling)
+{
+    if (!(ceiling > 0))
+        return weft_graph_fail(x.graph, WEFT_ERROR_ARGUMENT,
+                               "clipped_relu: the ceiling %g is not positive", ceiling);
+    return weft_map_apply(&weft_clipped_relu_op, WEFT_MAP_CLIPPED_RELU, ceiling, 0, NULL, &x);
+}
+
+weft_value weft_relu6(weft_value x)
+{
+    return weft_clipped_relu(x, 6);
+}
+
 /* ---- Leaky ReLU ---- */
 
 static double slope_of(const void *attributes)

@@ -16,13 +16,14 @@ extern const weft_op weft_batch_norm_op, weft_batch_norm_gradient_op, weft_movin
 extern const weft_op weft_normalize_op, weft_add_product_op;
 /* Made by the compiler alone; the checks of batch normalization run them. */
 extern const weft_op weft_batch_norm_coefficients_op, weft_batch_norm_gradient_coefficients_op;
+extern const weft_op weft_local_response_norm_op, weft_local_response_norm_gradient_op;
 
 extern const weft_op weft_add_op, weft_subtract_op, weft_multiply_op, weft_divide_op;
 extern const weft_op weft_scale_op, weft_offset_op, weft_negate_op, weft_square_op, weft_sqrt_op,
     weft_rsqrt_op, weft_exp_op, weft_log_op;
 extern const weft_op weft_broadcast_like_op, weft_sum_like_op, weft_cast_op;
-extern const weft_op weft_relu_op, weft_relu_gradient_op, weft_leaky_relu_op,
-    weft_leaky_relu_gradient_op;
+extern const weft_op weft_relu_op, weft_relu_gradient_op, weft_clipped_relu_op,
+    weft_clipped_relu_gradient_op, weft_leaky_relu_op, weft_leaky_relu_gradient_op;
 extern const weft_op weft_sigmoid_op, weft_sigmoid_gradient_op, weft_tanh_op, weft_tanh_gradient_op,
     weft_swish_op, weft_swish_gradient_op;
 extern const weft_op weft_dropout_op, weft_is_training_op;

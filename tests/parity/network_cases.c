@@ -11,13 +11,13 @@ static weft_value classify(parity_builder *b, weft_value logits, int32_t classes
 static weft_value resnet18(parity_builder *b)
 {
     weft_value x = parity_input(b, "x", weft_shape_of(3, 64, 64, 3));
-    return classify(b, resnet_large(x, 18, 10), 10);
+    return classify(b, weft_resnet(x, .depth = 18, .classes = 10), 10);
 }
 
 static weft_value resnet20(parity_builder *b)
 {
     weft_value x = parity_input(b, "x", weft_shape_of(3, 28, 28, 1));
-    return classify(b, resnet_small(x, 20, 10), 10);
+    return classify(b, weft_cifar_resnet(x, .pad_shortcuts = true), 10);
 }
 
 static weft_value inception(parity_builder *b)
@@ -29,7 +29,7 @@ static weft_value inception(parity_builder *b)
 static weft_value segment(parity_builder *b)
 {
     weft_value x = parity_input(b, "x", weft_shape_of(2, 32, 32, 3));
-    weft_value logits = unet(x, 8, 4, 1);
+    weft_value logits = weft_unet(x, .width = 8, .levels = 4, .classes = 1);
     return weft_binary_cross_entropy(logits,
                                      weft_sigmoid(parity_input(b, "t", weft_shape_get(logits))));
 }

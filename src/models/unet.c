@@ -1,21 +1,22 @@
-#include "networks.h"
+/* U-Net. */
+#include "models/model.h"
 
 enum { MOST_LEVELS = 8 };
 
 static weft_value double_conv(weft_value x, int filters)
 {
     for (int i = 1; i <= 2; i++) {
-        x = weft_conv2d(x, .name = i == 1 ? "conv1" : "conv2", .filters = filters, .kernel = {3, 3},
-                        .pad_low = {1, 1}, .pad_high = {1, 1}, .no_bias = true,
-                        .initializer = {.kind = WEFT_INIT_HE_NORMAL});
+        x = weft_model_conv(x, i == 1 ? "conv1" : "conv2", filters, 3, 1);
         x = weft_relu(weft_batch_norm(x, .name = i == 1 ? "bn1" : "bn2"));
     }
     return x;
 }
 
-weft_value unet(weft_value image, int width, int levels, int classes)
+weft_value(weft_unet)(weft_value image, const weft_unet_options *options)
 {
     weft_graph *graph = image.graph;
+    int width = options->width != 0 ? options->width : 64;
+    int levels = options->levels != 0 ? options->levels : 5;
     if (levels < 2 || levels > MOST_LEVELS)
         return weft_graph_fail(graph, WEFT_ERROR_ARGUMENT, "unet: %d levels are not in 2..%d",
                                levels, MOST_LEVELS);
@@ -34,5 +35,6 @@ weft_value unet(weft_value image, int width, int levels, int classes)
         x = double_conv(weft_concat_channels(skip[level], x), width << level);
         weft_scope_pop(graph);
     }
-    return weft_conv2d(x, .name = "out", .filters = classes, .kernel = {1, 1});
+    return weft_conv2d(x, .name = "out", .filters = options->classes != 0 ? options->classes : 2,
+                       .kernel = {1, 1});
 }

@@ -1,12 +1,5 @@
-#include "networks.h"
-
-static weft_value conv(weft_value x, const char *name, int filters, int kernel, int stride)
-{
-    int pad = kernel / 2;
-    return weft_conv2d(x, .name = name, .filters = filters, .kernel = {kernel, kernel},
-                       .stride = {stride, stride}, .pad_low = {pad, pad}, .pad_high = {pad, pad},
-                       .no_bias = true, .initializer = {.kind = WEFT_INIT_HE_NORMAL});
-}
+/* ResNet. */
+#include "models/model.h"
 
 /* A shortcut without parameters: every other pixel, and zeros for the channels that x does not have. */
 static weft_value pad_shortcut(weft_value x, int channels, int stride)
@@ -23,7 +16,7 @@ static weft_value project_shortcut(weft_value x, int channels, int stride)
     if (weft_channels(x) == channels && stride == 1)
         return x;
     weft_scope_push(x.graph, "downsample");
-    x = conv(x, "0", channels, 1, stride);
+    x = weft_model_conv(x, "0", channels, 1, stride);
     x = weft_batch_norm(x, .name = "1");
     weft_scope_pop(x.graph);
     return x;
@@ -33,9 +26,9 @@ typedef weft_value shortcut_function(weft_value x, int channels, int stride);
 
 static weft_value basic_block(weft_value x, int channels, int stride, shortcut_function *shortcut)
 {
-    weft_value y = conv(x, "conv1", channels, 3, stride);
+    weft_value y = weft_model_conv(x, "conv1", channels, 3, stride);
     y = weft_relu(weft_batch_norm(y, .name = "bn1"));
-    y = conv(y, "conv2", channels, 3, 1);
+    y = weft_model_conv(y, "conv2", channels, 3, 1);
     y = weft_batch_norm(y, .name = "bn2");
     return weft_relu(weft_add(y, shortcut(x, channels, stride)));
 }
@@ -43,11 +36,11 @@ static weft_value basic_block(weft_value x, int channels, int stride, shortcut_f
 static weft_value bottleneck_block(weft_value x, int channels, int stride,
                                    shortcut_function *shortcut)
 {
-    weft_value y = conv(x, "conv1", channels, 1, 1);
+    weft_value y = weft_model_conv(x, "conv1", channels, 1, 1);
     y = weft_relu(weft_batch_norm(y, .name = "bn1"));
-    y = conv(y, "conv2", channels, 3, stride);
+    y = weft_model_conv(y, "conv2", channels, 3, stride);
     y = weft_relu(weft_batch_norm(y, .name = "bn2"));
-    y = conv(y, "conv3", 4 * channels, 1, 1);
+    y = weft_model_conv(y, "conv3", 4 * channels, 1, 1);
     y = weft_batch_norm(y, .name = "bn3");
     return weft_relu(weft_add(y, shortcut(x, 4 * channels, stride)));
 }
@@ -66,19 +59,27 @@ static weft_value stage(weft_value x, int index, int blocks, int channels, block
     return x;
 }
 
-weft_value resnet_small(weft_value image, int depth, int classes)
+static weft_value stem(weft_value image, int filters, int kernel, int stride)
 {
-    if (depth < 8 || (depth - 2) % 6 != 0)
-        return weft_graph_fail(image.graph, WEFT_ERROR_ARGUMENT, "resnet: depth %d is not 6 n + 2",
-                               depth);
-    weft_value x = conv(image, "conv1", 16, 3, 1);
-    x = weft_relu(weft_batch_norm(x, .name = "bn1"));
-    for (int index = 1; index <= 3; index++)
-        x = stage(x, index, (depth - 2) / 6, 8 << index, basic_block, pad_shortcut);
-    return weft_dense(weft_global_average_pool(x), .name = "fc", .units = classes);
+    weft_value x = weft_model_conv(image, "conv1", filters, kernel, stride);
+    return weft_relu(weft_batch_norm(x, .name = "bn1"));
 }
 
-weft_value resnet_large(weft_value image, int depth, int classes)
+weft_value(weft_cifar_resnet)(weft_value image, const weft_cifar_resnet_options *options)
+{
+    int depth = options->depth != 0 ? options->depth : 20;
+    if (depth < 8 || (depth - 2) % 6 != 0)
+        return weft_graph_fail(image.graph, WEFT_ERROR_ARGUMENT,
+                               "cifar_resnet: depth %d is not 6 n + 2", depth);
+    weft_value x = stem(image, 16, 3, 1);
+    for (int index = 1; index <= 3; index++)
+        x = stage(x, index, (depth - 2) / 6, 8 << index, basic_block,
+                  options->pad_shortcuts ? pad_shortcut : project_shortcut);
+    return weft_dense(weft_global_average_pool(x), .name = "fc",
+                      .units = options->classes != 0 ? options->classes : 10);
+}
+
+weft_value(weft_resnet)(weft_value image, const weft_resnet_options *options)
 {
     static const struct {
         int depth, blocks[4];
@@ -88,17 +89,18 @@ weft_value resnet_large(weft_value image, int depth, int classes)
         {50, {3, 4, 6, 3}, bottleneck_block},   {101, {3, 4, 23, 3}, bottleneck_block},
         {152, {3, 8, 36, 3}, bottleneck_block},
     };
+    int depth = options->depth != 0 ? options->depth : 50;
     for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
         if (kinds[k].depth != depth)
             continue;
-        weft_value x = conv(image, "conv1", 64, 7, 2);
-        x = weft_relu(weft_batch_norm(x, .name = "bn1"));
+        weft_value x = stem(image, 64, 7, 2);
         x = weft_max_pool(x, .window = {3, 3}, .stride = {2, 2}, .pad_low = {1, 1},
                           .pad_high = {1, 1});
         for (int index = 1; index <= 4; index++)
             x = stage(x, index, kinds[k].blocks[index - 1], 32 << index, kinds[k].block,
                       project_shortcut);
-        return weft_dense(weft_global_average_pool(x), .name = "fc", .units = classes);
+        return weft_dense(weft_global_average_pool(x), .name = "fc",
+                          .units = options->classes != 0 ? options->classes : 1000);
     }
     return weft_graph_fail(image.graph, WEFT_ERROR_ARGUMENT,
                            "resnet: depth %d is none of 18, 34, 50, 101, 152", depth);
