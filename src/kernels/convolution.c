@@ -11,16 +11,6 @@ static const weft_convolution_candidate *const candidates[] = {
     &weft_convolution_outer_candidate,
 };
 
-/* True where whatever the epilogue reads and writes goes on where rows of `row` pixels along W end, in
- * dimension d (of N, D, H, W). */
-static bool epilogue_goes_on(const weft_epilogue *epilogue, int d, int64_t row)
-{
-    for (int i = 0; epilogue && i < epilogue->operands; i++)
-        if (epilogue->operand[i].stride[d] != row * epilogue->operand[i].stride[3])
-            return false;
-    return true;
-}
-
 /* Where a filter has one tap and nothing else moves the pixels, a row of them may be as long as memory
  * allows: W takes in H, then D, then the batch, while both arrays go on without a gap. What is left is a
  * matrix product. */
@@ -34,7 +24,7 @@ static weft_convolution_problem collapse(const weft_convolution_problem *problem
         int64_t *extent = i ? &p.in[i - 1] : &p.batch;
         if (*extent > 1 &&
             (p.x_stride[i] != p.in[2] * p.x_stride[3] || p.y_stride[i] != p.in[2] * p.y_stride[3] ||
-             !epilogue_goes_on(p.epilogue, i, p.in[2])))
+             !weft_epilogue_goes_on(p.epilogue, i, p.in[2])))
             break;
         p.in[2] *= *extent;
         *extent = 1;

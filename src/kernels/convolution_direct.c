@@ -1,6 +1,7 @@
 #include "kernels/convolution_direct.h"
 
 #include "kernels/convolution_candidates.h"
+#include "kernels/epilogue.h"
 #include "kernels/integer.h"
 
 #include <math.h>
@@ -210,6 +211,12 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
                           .b_channel = gradient ? 1 : problem->out_channels,
                           .b_filter = gradient ? problem->out_channels : 1,
                           .b_group = out};
+    int64_t width = gradient ? problem->in[2] : problem->out[2];
+    const int64_t *written = gradient ? problem->x_stride : problem->y_stride;
+    direct.rows_go_on = (!gradient || problem->stride[1] == 1) &&
+                        written[2] == width * written[3] &&
+                        (!gradient || problem->stride[2] == 1) &&
+                        weft_epilogue_goes_on(problem->epilogue, 2, width);
     direct.a_group = direct.channels;
     direct.c_group = direct.bias_group = direct.filters;
     memcpy(direct.a_stride, gradient ? problem->y_stride : problem->x_stride,

@@ -16,7 +16,8 @@
 typedef struct weft_direct {
     weft_slots slots;
     const struct weft_epilogue *epilogue; /* of c; NULL: none */
-    bool gradient; /* taps of the input gradient, one phase a remainder of the stride */
+    bool rows_go_on; /* in c and in all that the epilogue reads and writes, along H */
+    bool gradient;   /* taps of the input gradient, one phase a remainder of the stride */
     bool flip, bias;
     int64_t batch, groups, channels, filters;
     weft_dimension dimension[3];

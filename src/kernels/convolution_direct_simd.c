@@ -189,27 +189,59 @@ static int64_t runs_of_patches(const piece_state *s, const chunk *k, const place
     return runs;
 }
 
+/* ---- Epilogue: of finished pixels, as many at once as fit its scratch ---- */
+
+/* Finished pixels that wait, of an image or two, neighbours in c. */
+typedef struct waiting {
+    int64_t images, column, height, depth; /* of the pixel after the last */
+    weft_epilogue_block block[2];
+} waiting;
+
+static void flush(const piece_state *s, waiting *w)
+{
+    for (int64_t i = 0; i < w->images; i++)
+        WEFT_FOR_ISA(weft_epilogue_table).apply(s->d->epilogue, s->call, &w->block[i]);
+    w->images = 0;
+}
+
 /* The pixels of a place are finished. */
-static void apply_epilogue(const piece_state *s, const place *p)
+static void finish_place(const piece_state *s, const place *p, waiting *w)
 {
     const weft_direct *d = s->d;
     const weft_taps *t = s->taps;
-    for (int64_t image = p->image; image < p->image + p->images; image++) {
-        weft_epilogue_block block = {
+    bool next_row = d->rows_go_on && p->column == 0 && w->column == t[W].positions &&
+                    p->height == w->height + 1;
+    bool goes_on = w->images == p->images && p->depth == w->depth &&
+                   w->block[0].at[0] == p->image &&
+                   (next_row || (p->height == w->height && p->column == w->column));
+    if (!goes_on && w->images)
+        flush(s, w);
+    for (int64_t i = 0; i < p->images; i++) {
+        weft_epilogue_block *block = &w->block[i];
+        if (goes_on) {
+            block->pixels += p->pixels;
+            continue;
+        }
+        *block = (weft_epilogue_block){
             .step = t[W].step * d->c_stride[3],
             .pixels = p->pixels,
-            .at = {image, t[D].first + p->depth * t[D].step, t[H].first + p->height * t[H].step,
-                   t[W].first + p->column * t[W].step},
+            .at = {p->image + i, t[D].first + p->depth * t[D].step,
+                   t[H].first + p->height * t[H].step, t[W].first + p->column * t[W].step},
             .column_step = t[W].step,
             .channel = s->filter,
             .channels = s->filters,
             .part = s->part,
         };
-        block.c = s->c;
-        for (int i = 0; i < 4; i++)
-            block.c += block.at[i] * d->c_stride[i];
-        WEFT_FOR_ISA(weft_epilogue_table).apply(d->epilogue, s->call, &block);
+        block->c = s->c;
+        for (int k = 0; k < 4; k++)
+            block->c += block->at[k] * d->c_stride[k];
     }
+    w->images = p->images;
+    w->column = p->column + p->pixels;
+    w->height = p->height;
+    w->depth = p->depth;
+    if (w->block[0].pixels * s->filters >= WEFT_EPILOGUE_SCRATCH_FLOATS)
+        flush(s, w);
 }
 
 /* All filters of the piece, for the pixels of one place and one chunk of the reduction. */
@@ -256,6 +288,8 @@ static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64
 {
     const weft_direct *d = s->d;
     const weft_taps *t = s->taps;
+    bool finished = k->last && d->epilogue;
+    waiting wait = {0};
     pack_filter(s, k);
     for (int64_t index = first; index < end; index++) {
         int64_t column = index % s->tiles, row = index / s->tiles;
@@ -268,9 +302,11 @@ static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64
                    .column = t[W].positions * column / s->tiles};
         p.pixels = t[W].positions * (column + 1) / s->tiles - p.column;
         run_place(s, k, &p);
-        if (k->last && d->epilogue)
-            apply_epilogue(s, &p);
+        if (finished)
+            finish_place(s, &p, &wait);
     }
+    if (finished)
+        flush(s, &wait);
 }
 
 static void run(const weft_call *call, int64_t piece)

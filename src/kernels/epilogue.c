@@ -3,6 +3,14 @@
 WEFT_ISA_DEFINE(weft_epilogue_kernels, weft_epilogue_table)
 WEFT_ISA_DEFINE(weft_channel_kernels, weft_channel_kernel_table)
 
+bool weft_epilogue_goes_on(const weft_epilogue *epilogue, int d, int64_t row)
+{
+    for (int i = 0; epilogue && i < epilogue->operands; i++)
+        if (epilogue->operand[i].stride[d] != row * epilogue->operand[i].stride[3])
+            return false;
+    return true;
+}
+
 size_t weft_epilogue_workspace(weft_epilogue *epilogue, int64_t parts, size_t workspace)
 {
     epilogue->parts = parts;

@@ -75,6 +75,10 @@ typedef struct weft_epilogue_kernels {
 
 WEFT_ISA_DECLARE(weft_epilogue_kernels, weft_epilogue_table);
 
+/* True where whatever the epilogue reads and writes goes on where rows of `row` pixels along W end, in
+ * dimension d (of N, D, H, W). NULL: true. */
+bool weft_epilogue_goes_on(const weft_epilogue *epilogue, int d, int64_t row);
+
 /* Once a kernel with this epilogue knows its parts: sets them and the places of their numbers behind
  * `workspace` bytes of its own; returns the bytes in all. */
 size_t weft_epilogue_workspace(weft_epilogue *epilogue, int64_t parts, size_t workspace);

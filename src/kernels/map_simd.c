@@ -244,6 +244,78 @@ SIMD_INLINE void map_loop(form is, const weft_map_row *where)
     }
 }
 
+/* ---- Many rows of few elements: one vector of all rows after the other ---- */
+
+enum { COLUMN_VECTORS = 4 }; /* longer rows are better read along memory */
+
+/* The vector of an input that is the same for all rows. */
+SIMD_INLINE vfloat repeated(const weft_map_row *row, int k, int64_t index, int64_t lanes)
+{
+    const float *in = row->in[k];
+    return row->splat >> k & 1 ? vsplat(in[0]) : vload_lanes(in + index, lanes);
+}
+
+SIMD_INLINE vfloat of_row(const weft_map_row *row, int k, int64_t r, int64_t index, int64_t lanes)
+{
+    return vload_lanes((const float *)((const char *)row->in[k] + r * row->in_step[k]) + index,
+                       lanes);
+}
+
+/* fixed: bit k for each input that is repeated. */
+SIMD_INLINE void map_column(map_function *f, int inputs, unsigned fixed, const weft_map_row *row,
+                            int64_t index, int64_t lanes)
+{
+    operands in = {.a = vsplat(row->a), .b = vsplat(row->b)};
+    if (fixed & 1)
+        in.x = repeated(row, 0, index, lanes);
+    if (fixed & 2)
+        in.y = repeated(row, 1, index, lanes);
+    if (fixed & 4)
+        in.z = repeated(row, 2, index, lanes);
+    if (fixed & 8)
+        in.w = repeated(row, 3, index, lanes);
+    for (int64_t r = 0; r < row->rows; r++) {
+        if (!(fixed & 1))
+            in.x = of_row(row, 0, r, index, lanes);
+        if (inputs > 1 && !(fixed & 2))
+            in.y = of_row(row, 1, r, index, lanes);
+        if (inputs > 2 && !(fixed & 4))
+            in.z = of_row(row, 2, r, index, lanes);
+        if (inputs > 3 && !(fixed & 8))
+            in.w = of_row(row, 3, r, index, lanes);
+        vstore_lanes((float *)((char *)row->out + r * row->out_step) + index, f(in), lanes);
+    }
+}
+
+SIMD_INLINE void map_columns(map_function *f, int inputs, unsigned fixed, const weft_map_row *where)
+{
+    const weft_map_row row = *where;
+    int64_t i = 0;
+    for (; i + LANES <= row.count; i += LANES)
+        map_column(f, inputs, fixed, &row, i, LANES);
+    if (i < row.count)
+        map_column(f, inputs, fixed, &row, i, row.count - i);
+}
+
+/* Does the rows by columns if the function has such a form for these inputs. */
+SIMD_INLINE bool map_down(map_function *f, int inputs, const weft_map_row *row)
+{
+    unsigned fixed = 0, all = (1u << inputs) - 1;
+    for (int k = 0; k < inputs; k++)
+        fixed |= row->in_step[k] == 0 ? 1u << k : 0;
+    if (row->rows < 2 || row->count > COLUMN_VECTORS * LANES || row->splat & all & ~fixed)
+        return false;
+    if (fixed == 0)
+        map_columns(f, inputs, 0, row);
+    else if (inputs > 1 && fixed == (all & ~1u))
+        map_columns(f, inputs, all & ~1u, row);
+    else if (inputs > 2 && fixed == 4)
+        map_columns(f, inputs, 4, row);
+    else
+        return false;
+    return true;
+}
+
 SIMD_INLINE void map_row(map_function *f, load_function *load, int inputs, const weft_map_row *row)
 {
     /* The second input of a function of one is never read as a row: it may be a single element. */
@@ -265,7 +337,8 @@ SIMD_INLINE void map_row(map_function *f, load_function *load, int inputs, const
 #define ROW(NAME, name, inputs, flops)                                                             \
     static void row_##name(const weft_map_row *row)                                                \
     {                                                                                              \
-        map_row(map_##name, load_float, inputs, row);                                              \
+        if (!map_down(map_##name, inputs, row))                                                    \
+            map_row(map_##name, load_float, inputs, row);                                          \
     }
 WEFT_MAP_FLOAT_TABLE(ROW)
 #undef ROW
