@@ -74,8 +74,10 @@ if [ -n "$full" ]; then
     run sanitize build-sanitize --timeout-multiplier 10 $names
 
   # Valgrind knows AVX2 but not AVX-512, runs threads one at a time, and takes some 30 times as long:
-  # the checks of all ops and the networks stay with the sanitizers. Nor does it belong around compilers.
-  names=$(meson test -C build --list 2>/dev/null | grep -Ev '^(ninja: .*|ops.*|networks|parity|examples|readme)$')
+  # the checks of all ops, the networks and the programs stay with the sanitizers. Nor does it belong
+  # around compilers.
+  names=$(meson test -C build --list 2>/dev/null |
+    grep -Ev '^(ninja: .*|ops.*|networks|models|parity|examples|cli|readme)$')
   # shellcheck disable=SC2086
   WEFT_ISA=avx2 OMP_NUM_THREADS=1 run valgrind build --timeout-multiplier 40 --wrapper \
     'valgrind --quiet --error-exitcode=9 --trace-children=yes --leak-check=full

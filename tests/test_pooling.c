@@ -285,3 +285,31 @@ Test(pooling, global_pooling_of_a_matrix)
     weft_global_max_pool(input(weft_shape_of(2, 3)));
     test_expect_error(&bench, "global_max_pool: input [2,3] has rank 2");
 }
+
+/* ---- Adaptive ---- */
+
+Test(pooling, adaptive_parts_overlap_where_they_do_not_divide)
+{
+    /* 5 into 3: elements 0 to 1, 1 to 3, 3 to 4 */
+    static const double x[] = {1, 2, 4, 9, 20}, y[] = {1.5, 5, 14.5};
+    static const double dx[] = {1 / 2.0, 1 / 2.0 + 1 / 3.0, 1 / 3.0, 1 / 3.0 + 1 / 2.0, 1 / 2.0};
+    weft_value value = sequence(x, 5), pooled = weft_adaptive_average_pool(value, .size = {3});
+    test_expect(&bench, pooled, y, 3);
+    test_expect(&bench, gradient(pooled, value), dx, 5);
+}
+
+Test(pooling, adaptive_repeats_where_there_are_more_parts_than_elements)
+{
+    static const double x[] = {1, 3}, y[] = {1, 2, 3};
+    test_expect(&bench, weft_adaptive_average_pool(sequence(x, 2), .size = {3}), y, 3);
+}
+
+Test(pooling, adaptive_is_average_pooling_where_parts_divide_and_nothing_where_they_are_elements)
+{
+    weft_value x = input(weft_shape_of(WEFT_BATCH, 14, 21, 3));
+    expect_shape(weft_adaptive_average_pool(x, .size = {7, 7}), weft_shape_of(WEFT_BATCH, 7, 7, 3));
+    expect_shape(weft_adaptive_average_pool(x, .size = {5, 4}), weft_shape_of(WEFT_BATCH, 5, 4, 3));
+    cr_expect(weft_same(weft_adaptive_average_pool(x, .size = {14, 21}), x));
+    weft_adaptive_average_pool(x, .size = {7});
+    test_expect_error(&bench, "size[1] is 0");
+}

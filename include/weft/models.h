@@ -62,6 +62,7 @@ WEFT_API weft_value weft_lenet(weft_value image, const weft_classifier_options *
 typedef struct weft_vgg_options {
     int depth;       /* 11, 13, 16 or 19; 0: 16 */
     int classes;     /* 0: 1000 */
+    int hidden;      /* units of the two hidden dense layers; 0: 4096 */
     bool batch_norm; /* after each convolution */
     double dropout;  /* after the two hidden dense layers; 0: 0.5 */
     bool no_dropout;

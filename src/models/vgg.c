@@ -33,8 +33,9 @@ static weft_value features(weft_value x, const int convolutions[5], bool batch_n
 
 static weft_value hidden(weft_value x, const char *name, const weft_vgg_options *options)
 {
-    x = weft_relu(
-        weft_dense(x, .name = name, .units = 4096, .initializer = {.kind = WEFT_INIT_HE_NORMAL}));
+    x = weft_relu(weft_dense(x, .name = name,
+                             .units = options->hidden != 0 ? options->hidden : 4096,
+                             .initializer = {.kind = WEFT_INIT_HE_NORMAL}));
     return weft_model_dropout(x, options->dropout, 0.5, options->no_dropout);
 }
 

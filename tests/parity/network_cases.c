@@ -34,7 +34,41 @@ static weft_value segment(parity_builder *b)
                                      weft_sigmoid(parity_input(b, "t", weft_shape_get(logits))));
 }
 
+/* ---- torchvision's, with its own modules on the other side ---- */
+
+static weft_value googlenet(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 64, 64, 3));
+    return classify(b, weft_googlenet(x, .classes = 10, .no_dropout = true), 10);
+}
+
+static weft_value inception_v3(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 107, 107, 3));
+    return classify(b, weft_inception_v3(x, .classes = 10, .no_dropout = true), 10);
+}
+
+static weft_value densenet121(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 64, 64, 3));
+    return classify(b, weft_densenet(x, .classes = 10), 10);
+}
+
+static weft_value mobilenet_v2(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 64, 64, 3));
+    return classify(b, weft_mobilenet_v2(x, .classes = 10, .no_dropout = true), 10);
+}
+
+/* The 2x2 pixels before the classifier are repeated to 7x7. */
+static weft_value vgg16(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(1, 64, 64, 3));
+    return classify(b, weft_vgg(x, .classes = 10, .hidden = 16, .no_dropout = true), 10);
+}
+
 #define UPDATED .update = true, .mode = WEFT_TRAIN
+#define VISION(network) "F.cross_entropy(networks.vision(named, x, '" network "'), t.long())"
 
 const parity_case parity_network_cases[] = {
     {"ResNet-18", resnet18, "F.cross_entropy(networks.resnet18(named, x), t.long())", UPDATED},
@@ -42,5 +76,10 @@ const parity_case parity_network_cases[] = {
     {"Inception", inception, "F.cross_entropy(networks.inception(named, x), t.long())", UPDATED},
     {"U-Net", segment, "F.binary_cross_entropy_with_logits(networks.unet(named, x), t.sigmoid())",
      UPDATED},
+    {"GoogLeNet", googlenet, VISION("googlenet"), UPDATED, .double_only = true},
+    {"Inception-v3", inception_v3, VISION("inception_v3"), UPDATED, .double_only = true},
+    {"DenseNet-121", densenet121, VISION("densenet121"), UPDATED, .double_only = true},
+    {"MobileNetV2", mobilenet_v2, VISION("mobilenet_v2"), UPDATED, .double_only = true},
+    {"VGG-16", vgg16, VISION("vgg16"), UPDATED, .double_only = true},
     {0},
 };

@@ -1,4 +1,4 @@
-"""The networks of examples/networks, written a second time in PyTorch on weft's variables by name."""
+"""Networks, written a second time in PyTorch on weft's variables by name, and torchvision's on the same."""
 
 import torch
 import torch.nn.functional as F
@@ -113,3 +113,31 @@ def unet(variables, image, levels=4):
         inner = layers.within(f"up{level}")
         x = double_conv(inner, torch.cat((skips[level], inner.conv_transpose(x, "up")), 1))
     return layers.conv(x, "out").movedim(1, -1)
+
+
+def torch_layout(tensor, name):
+    """A variable of weft's in PyTorch's layout. The first matrix of VGG reads 7x7 pixels, flattened."""
+    if tensor.ndim == 4:
+        return tensor.movedim((-1, -2), (0, 1))
+    if name == "classifier.0.weight" and tensor.ndim == 2:
+        rows = tensor.reshape(7, 7, -1, tensor.shape[1]).movedim(2, 0)
+        return rows.reshape(tensor.shape).T
+    return tensor.T if tensor.ndim == 2 else tensor
+
+
+def vision(variables, image, name):
+    """One of torchvision's networks, without dropout and auxiliary classifiers."""
+    import torchvision.models
+
+    options = {"weights": None, "num_classes": 10}
+    if name in ("googlenet", "inception_v3"):
+        options.update(aux_logits=False, init_weights=False)
+    if name != "densenet121":
+        options["dropout"] = 0.0
+    module = getattr(torchvision.models, name)(**options)
+    state = {
+        key: torch_layout(variables[key], key)
+        for key in module.state_dict()
+        if not key.endswith("num_batches_tracked")
+    }
+    return torch.nn.utils.stateless.functional_call(module, state, image.movedim(-1, 1))

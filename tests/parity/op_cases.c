@@ -119,6 +119,11 @@ static weft_value max_pool_3d(parity_builder *b)
     return weft_max_pool(x, .window = {2, 3, 2}, .stride = {1, 2, 2});
 }
 
+static weft_value adaptive_average(parity_builder *b)
+{
+    return weft_adaptive_average_pool(image(b), .size = {4, 3});
+}
+
 static weft_value global_average(parity_builder *b)
 {
     return weft_global_average_pool(image(b));
@@ -153,6 +158,20 @@ static weft_value elementwise(parity_builder *b)
     weft_value x = image(b), y = parity_input(b, "y+", weft_shape_of(2, 9, 8, 6));
     weft_value sum = weft_add(weft_log(y), weft_exp(weft_scale(x, 0.3)));
     return weft_multiply(weft_subtract(sum, weft_sqrt(y)), weft_rsqrt(weft_offset(y, 1.0)));
+}
+
+/* Some elements of either are above the ceiling. */
+static weft_value clipped(parity_builder *b)
+{
+    weft_value x = image(b);
+    return weft_add(weft_relu6(weft_scale(x, 4)), weft_clipped_relu(x, 0.5));
+}
+
+static weft_value local_response(parity_builder *b)
+{
+    weft_value x = image(b);
+    return weft_add(weft_local_response_norm(x, .size = 5, .alpha = 0.9, .k = 2),
+                    weft_local_response_norm(x, .size = 3, .alpha = 0.5, .beta = 0.6));
 }
 
 static weft_value activations(parity_builder *b)
@@ -236,6 +255,7 @@ const parity_case parity_op_cases[] = {
     {"average pool, ceil", average_pool_ceil,
      "cl(F.avg_pool2d(cf(x), (3, 2), 2, 1, ceil_mode=True, count_include_pad=True))"},
     {"max pool 3d", max_pool_3d, "cl(F.max_pool3d(cf(x), (2, 3, 2), (1, 2, 2)))"},
+    {"adaptive average pool", adaptive_average, "cl(F.adaptive_avg_pool2d(cf(x), (4, 3)))"},
     {"global average pool", global_average, "x.mean((1, 2))"},
     {"batch norm", batch_norm,
      "cl(F.batch_norm(cf(x), bn_running_mean, bn_running_var, bn_weight, bn_bias, True))", TRAIN},
@@ -247,6 +267,10 @@ const parity_case parity_op_cases[] = {
     {"elementwise", elementwise, "(y.log() + (0.3 * x).exp() - y.sqrt()) * (y + 1).rsqrt()"},
     {"activations", activations,
      "F.relu(x) + F.leaky_relu(-x, 0.1) + x.sigmoid() * x.tanh() + F.silu(x)"},
+    {"clipped ReLU", clipped, "F.relu6(4 * x) + x.clamp(0, 0.5)"},
+    {"local response norm", local_response,
+     "cl(F.local_response_norm(cf(x), 5, 0.9, 0.75, 2.0) + F.local_response_norm(cf(x), 3, 0.5, "
+     "0.6))"},
     {"softmax", softmax, "x.softmax(-1)"},
     {"shapes", shapes,
      "F.pad(torch.cat((x[..., 4:], y, x[..., :4]), 3)[:, 1:7, 2:], (0, 0, 0, 2, 1, 0), value=0.5)"

@@ -27,6 +27,7 @@ typedef struct parity_case {
     const char *torch; /* the same as a Python expression; compare.py says what its names are */
     bool update;
     weft_mode mode;
+    bool double_only; /* leave out float32: a large network, whose structure is what is compared */
 } parity_case;
 
 extern const parity_case parity_op_cases[], parity_network_cases[]; /* end with a NULL name */

@@ -1,0 +1,142 @@
+#!/bin/sh
+# The tool: every command's output and help, and mistakes on the command line answered.
+#   usage: test_cli.sh WEFT [PYTHON]        (without PYTHON, JSON is searched instead of parsed)
+set -eu
+weft=$1
+python=${2:-}
+failed=0
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+fail() {
+  echo "FAIL: $*"
+  failed=1
+}
+
+# weft_runs ARGUMENTS...: succeeds, and leaves its output in stdout.
+weft_runs() {
+  "$weft" "$@" >"$out/stdout" 2>"$out/stderr" || fail "$*: status $?, $(cat "$out/stderr")"
+  [ ! -s "$out/stderr" ] || fail "$*: says $(cat "$out/stderr")"
+}
+
+# contains TEXT: the output has it.
+contains() {
+  grep -q -e "$1" "$out/stdout" || fail "no \"$1\" in: $(head -c 600 "$out/stdout")"
+}
+
+# json EXPRESSION NAME...: the output is one JSON value d with these fields, and the expression holds.
+json() {
+  expression=$1
+  shift
+  if [ -n "$python" ]; then
+    "$python" -c "
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert $expression, d
+assert all(name in (d[0] if isinstance(d, list) else d) for name in sys.argv[2:]), d
+" "$out/stdout" "$@" 2>"$out/stderr" || fail "JSON: $(tail -n 1 "$out/stderr")"
+  else
+    for name; do
+      contains "\"$name\": "
+    done
+  fi
+}
+
+# refused STATUS TEXT ARGUMENTS...: ends with the status and a word on the standard error, none elsewhere.
+refused() {
+  wanted=$1
+  text=$2
+  shift 2
+  status=0
+  "$weft" "$@" >"$out/stdout" 2>"$out/stderr" || status=$?
+  [ $status = "$wanted" ] || fail "weft $*: status $status, not $wanted"
+  [ ! -s "$out/stdout" ] || fail "weft $*: prints $(head -c 200 "$out/stdout")"
+  grep -q -e "$text" "$out/stderr" || fail "weft $*: no \"$text\" in $(cat "$out/stderr")"
+}
+
+# ---- Help ----
+weft_runs --help
+for command in models bench profile dot; do
+  contains "^  $command "
+done
+for command in models bench profile dot; do
+  weft_runs $command --help
+  contains "usage: weft $command"
+  contains '--help'
+done
+weft_runs --version
+contains '^weft [0-9]'
+
+# ---- Models ----
+weft_runs models
+contains 'resnet50  *25557032  *4089.2  *224x224x3'
+weft_runs models --json
+json 'len(d) >= 13 and {m["name"]: m for m in d}["vgg16"]["parameters"] == 138357544' \
+  name parameters multiply_adds input classes per_pixel batch paper
+
+# ---- Bench ----
+measured='name mode batch threads median_ms min_ms gflops images_per_second arena_bytes bound_bytes
+  state_bytes parameters flops steps peak_resident_bytes'
+quick="--seconds 0.001 --threads 1 --json"
+# shellcheck disable=SC2086
+{
+  weft_runs bench lenet --batch 2 --mode train $quick
+  json 'd["runs"] == 3 and d["mode"] == "train" and d["batch"] == 2 and d["threads"] == 1' $measured
+  json 'd["flops"] == 2 * 3 * 2 * 13883904 and d["parameters"] == 3274634'
+  json 'd["arena_bytes"] >= d["bound_bytes"] > 0 and d["state_bytes"] >= 8 * d["parameters"]'
+  json 'd["peak_resident_bytes"] >= d["state_bytes"] and 0 < d["min_ms"] <= d["median_ms"]'
+  json 'abs(d["gflops"] * d["median_ms"] * 1e6 / d["flops"] - 1) < 0.01'
+  weft_runs bench unet --batch=1 --size=16 --mode=infer $quick
+  json 'd["size"] == 16 and d["mode"] == "infer" and d["state_bytes"] < 8 * d["parameters"]' $measured
+  weft_runs bench resnet20 --runs 2 --seed 0x10 --batch 1 $quick
+  json 'd["runs"] == 2'
+}
+weft_runs bench lenet --batch 1 --runs 1
+contains 'GFLOP/s'
+contains 'arena'
+
+# ---- Profile ----
+weft_runs profile resnet20 --batch 1 --runs 2 --lines 3 --threads 1
+contains ' ms .*GFLOP/s .*GB/s  convolution'
+contains '^by op'
+weft_runs profile resnet20 --batch 1 --runs 1 --threads 1 --mode infer --json
+json 'len(d["steps"]) > 40 and abs(sum(s["share"] for s in d["steps"]) - 1) < 0.01' \
+  name mode batch threads total_ms steps ops
+json '[s["ms"] for s in d["steps"]] == sorted((s["ms"] for s in d["steps"]), reverse=True)'
+json 'abs(sum(o["ms"] for o in d["ops"]) - d["total_ms"]) < 0.01 and "convolution" in [o["op"] for o in d["ops"]]'
+
+# ---- Dot ----
+weft_runs dot lenet
+contains '^digraph'
+contains 'conv2'
+! grep -q gradient "$out/stdout" || fail "inference has gradients"
+weft_runs dot lenet --mode train
+contains gradient
+weft_runs dot resnet20 --program --offsets --batch 1
+contains '^digraph'
+weft_runs dot resnet20 --heat time --batch 1 --collapse 2 --threads 1 -o "$out/picture.dot"
+grep -q '^digraph' "$out/picture.dot" || fail "no picture in a file"
+
+# ---- Mistakes ----
+refused 2 'usage: weft COMMAND'
+refused 2 'no command "brew"' brew
+for command in bench profile dot; do
+  refused 2 'MODEL is missing' $command
+  refused 2 'no model "resnet51"' $command resnet51
+done
+refused 2 'no option "--nonsense"' bench lenet --nonsense
+refused 2 'no option "-x"' dot lenet -x
+refused 2 'what is "lenet"?' models lenet
+refused 2 'what is "unet"?' bench lenet unet
+refused 2 'batch takes a whole number' bench lenet --batch two
+refused 2 'batch takes a whole number' bench lenet --batch -1
+refused 2 'batch takes a whole number' bench lenet --batch 99999999999999999999
+refused 2 'batch needs a value' bench lenet --batch
+refused 2 'seconds takes a positive number' bench lenet --seconds 0
+refused 2 'mode takes one of train, infer' bench lenet --mode learn
+refused 2 'json takes no value' bench lenet --json=yes
+refused 2 'seed takes a whole number' bench lenet --seed -3
+refused 1 'do not fit' bench unet --size 100
+refused 1 'ends in .dot' dot lenet -o "$out/picture.bmp"
+refused 1 'no/such/place' dot lenet -o /no/such/place.dot
+exit $failed
