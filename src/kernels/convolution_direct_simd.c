@@ -99,7 +99,12 @@ SIMD_INLINE bool input_row(const piece_state *s, const place *p, int64_t row, in
     return true;
 }
 
-/* A pixel stride that is a multiple of 2 KiB puts many pixels into few cache sets. */
+/* A stride that is a multiple of 4 KiB puts the pixels of a tile into one set of the cache. */
+SIMD_INLINE bool crowded(int64_t stride)
+{
+    return stride % 1024 == 0;
+}
+
 SIMD_INLINE int64_t spread(int64_t pixel_step, int64_t in_step)
 {
     return pixel_step * in_step % 512 == 0 ? pixel_step + LANES : pixel_step;
@@ -252,7 +257,8 @@ static void run_place(const piece_state *s, const chunk *k, const place *p)
     int64_t low = p->column * t->in_step + t->offset + k->tap * t->offset_step;
     int64_t span = (p->pixels - 1) * t->in_step + (k->taps - 1) * t->offset_step + 1;
     weft_tile tile = {.run = s->run, .accumulate = !k->first};
-    if (low >= 0 && low + span <= d->dimension[W].in)
+    bool inside = low >= 0 && low + span <= d->dimension[W].in;
+    if (inside && !(crowded(t->in_step * d->a_stride[3]) && p->pixels > 4))
         tile.runs = runs_in_place(s, k, p, &tile);
     else if (span <= p->pixels * k->taps)
         tile.runs = runs_of_span(s, k, p, span, &tile);
