@@ -194,7 +194,9 @@ static int64_t runs_of_patches(const piece_state *s, const chunk *k, const place
     return runs;
 }
 
-/* ---- Epilogue: of finished pixels, as many at once as fit its scratch ---- */
+/* ---- Epilogue: of finished pixels, a few vectors at once, while they are in the first-level cache ---- */
+
+enum { ENOUGH = 512 }; /* floats */
 
 /* Finished pixels that wait, of an image or two, neighbours in c. */
 typedef struct waiting {
@@ -209,6 +211,26 @@ static void flush(const piece_state *s, waiting *w)
     w->images = 0;
 }
 
+static weft_epilogue_block block_of(const piece_state *s, const place *p, int64_t image)
+{
+    const weft_direct *d = s->d;
+    const weft_taps *t = s->taps;
+    weft_epilogue_block block = {
+        .c = s->c,
+        .step = t[W].step * d->c_stride[3],
+        .pixels = p->pixels,
+        .at = {p->image + image, t[D].first + p->depth * t[D].step,
+               t[H].first + p->height * t[H].step, t[W].first + p->column * t[W].step},
+        .column_step = t[W].step,
+        .channel = s->filter,
+        .channels = s->filters,
+        .part = s->part,
+    };
+    for (int k = 0; k < 4; k++)
+        block.c += block.at[k] * d->c_stride[k];
+    return block;
+}
+
 /* The pixels of a place are finished. */
 static void finish_place(const piece_state *s, const place *p, waiting *w)
 {
@@ -221,31 +243,16 @@ static void finish_place(const piece_state *s, const place *p, waiting *w)
                    (next_row || (p->height == w->height && p->column == w->column));
     if (!goes_on && w->images)
         flush(s, w);
-    for (int64_t i = 0; i < p->images; i++) {
-        weft_epilogue_block *block = &w->block[i];
-        if (goes_on) {
-            block->pixels += p->pixels;
-            continue;
-        }
-        *block = (weft_epilogue_block){
-            .step = t[W].step * d->c_stride[3],
-            .pixels = p->pixels,
-            .at = {p->image + i, t[D].first + p->depth * t[D].step,
-                   t[H].first + p->height * t[H].step, t[W].first + p->column * t[W].step},
-            .column_step = t[W].step,
-            .channel = s->filter,
-            .channels = s->filters,
-            .part = s->part,
-        };
-        block->c = s->c;
-        for (int k = 0; k < 4; k++)
-            block->c += block->at[k] * d->c_stride[k];
-    }
+    for (int64_t i = 0; i < p->images; i++)
+        if (goes_on)
+            w->block[i].pixels += p->pixels;
+        else
+            w->block[i] = block_of(s, p, i);
     w->images = p->images;
     w->column = p->column + p->pixels;
     w->height = p->height;
     w->depth = p->depth;
-    if (w->block[0].pixels * s->filters >= WEFT_EPILOGUE_SCRATCH_FLOATS)
+    if (w->block[0].pixels * s->filters >= ENOUGH)
         flush(s, w);
 }
 

@@ -100,19 +100,23 @@ static void run_parts(const weft_epilogue *e, const weft_call *call, const rows 
         }
 }
 
+static rows operand_rows(const weft_epilogue_operand *o, const weft_call *call,
+                         const weft_epilogue_block *block)
+{
+    int64_t offset = o->one ? 0 : block->channel;
+    for (int d = 0; d < 4; d++)
+        offset += block->at[d] * o->stride[d];
+    return (rows){.row = (float *)call->operand[o->slot] + offset,
+                  .step = o->stride[3] * block->column_step,
+                  .one = o->one};
+}
+
 static void apply(const weft_epilogue *e, const weft_call *call, const weft_epilogue_block *block)
 {
     rows place[WEFT_EPILOGUE_PLACES];
     place[WEFT_AT_BLOCK] = (rows){.row = block->c, .step = block->step};
-    for (int i = 0; i < e->operands; i++) {
-        const weft_epilogue_operand *o = &e->operand[i];
-        int64_t offset = o->one ? 0 : block->channel;
-        for (int d = 0; d < 4; d++)
-            offset += block->at[d] * o->stride[d];
-        place[WEFT_AT_OPERAND + i] = (rows){.row = (float *)call->operand[o->slot] + offset,
-                                            .step = o->stride[3] * block->column_step,
-                                            .one = o->one};
-    }
+    for (int i = 0; i < e->operands; i++)
+        place[WEFT_AT_OPERAND + i] = operand_rows(&e->operand[i], call, block);
     run_parts(e, call, place, block);
 }
 
