@@ -154,6 +154,7 @@ bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const we
     if (!weft_tensor_dense(w))
         return false;
     weft_convolution_problem problem = weft_convolution_resolve(bind->attributes, x, w, y, bias);
+    problem.exact_products = bind->no_winograd;
     weft_slots slots = weft_bind_slots(bind);
     weft_kernel_plan plan;
     weft_convolution_plan(&problem, pass, &slots, &plan);
