@@ -100,6 +100,7 @@ struct weft_bind {
     const weft_op *op;
     const void *attributes;
     weft_mode mode;
+    bool no_winograd; /* see weft_compile_options */
     int inputs;
     const weft_tensor *input; /* data is set where the input is a constant */
     int outputs;

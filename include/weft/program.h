@@ -49,6 +49,7 @@ typedef struct weft_compile_options {
     int threads;      /* 0: the context's */
     bool no_writes;   /* train mode without updates and running statistics */
     unsigned without; /* passes to leave out: 1u << WEFT_PASS_... */
+    bool no_winograd; /* convolutions only by algorithms that round as little as the plain sum */
     bool poison; /* debug: fill the arena with NaN before a run and every slot when it is freed */
     bool check_finite; /* stop at the first NaN or infinity and name its node */
     bool profile;      /* measure the time of each step */

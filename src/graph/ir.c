@@ -59,6 +59,7 @@ weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_ten
         .op = node->op,
         .attributes = node->attributes,
         .mode = ir->options->mode,
+        .no_winograd = ir->options->no_winograd,
         .inputs = node->own_inputs,
         .input = tensors,
         .outputs = node->own_outputs,

@@ -6,9 +6,10 @@
 #include <string.h>
 
 static const weft_convolution_candidate *const candidates[] = {
-    &weft_convolution_depthwise_candidate,
-    &weft_convolution_direct_candidate,
-    &weft_convolution_outer_candidate,
+    &weft_convolution_depthwise_candidate, &weft_convolution_direct_candidate,
+    &weft_convolution_outer_candidate,     &weft_winograd_2x2_candidate,
+    &weft_winograd_4x4_candidate,          &weft_winograd_outer_2x2_candidate,
+    &weft_winograd_outer_4x4_candidate,
 };
 
 /* Where a filter has one tap and nothing else moves the pixels, a row of them may be as long as memory
@@ -33,26 +34,52 @@ static weft_convolution_problem collapse(const weft_convolution_problem *problem
     return p;
 }
 
-void weft_convolution_plan(const weft_convolution_problem *problem, weft_convolution_pass pass,
-                           const weft_slots *slots, weft_kernel_plan *plan)
+enum { CANDIDATES = sizeof candidates / sizeof *candidates };
+
+/* Plans by one candidate; false where it cannot. */
+static bool plan_by(const weft_convolution_candidate *by, const weft_convolution_problem *problem,
+                    weft_convolution_pass pass, const weft_slots *slots, weft_kernel_plan *plan)
 {
     int inputs = pass != WEFT_CONVOLUTION_FILTER_GRADIENT && problem->bias ? 3 : 2;
     weft_slots plain = {.input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1};
     weft_convolution_problem simple = collapse(problem);
+    if (!by->applicable(&simple, pass))
+        return false;
+    memset(plan, 0, sizeof *plan);
+    plan->algorithm = by->name;
+    by->plan(&simple, pass, slots ? slots : &plain, plan);
+    return true;
+}
+
+void weft_convolution_plan(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                           const weft_slots *slots, weft_kernel_plan *plan)
+{
     bool found = false;
-    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        if (!candidates[i]->applicable(&simple, pass))
-            continue;
+    for (int i = 0; i < CANDIDATES; i++) {
         weft_kernel_plan candidate;
-        memset(&candidate, 0, sizeof candidate);
-        candidate.algorithm = candidates[i]->name;
-        candidates[i]->plan(&simple, pass, slots ? slots : &plain, &candidate);
+        if (!plan_by(candidates[i], problem, pass, slots, &candidate))
+            continue;
         if (!found || candidate.cycles < plan->cycles)
             *plan = candidate;
         found = true;
     }
     if (problem->epilogue)
         plan->workspace = weft_epilogue_workspace(problem->epilogue, plan->parts, plan->workspace);
+}
+
+bool weft_convolution_plan_by(const char *algorithm, const weft_convolution_problem *problem,
+                              weft_convolution_pass pass, const weft_slots *slots,
+                              weft_kernel_plan *plan)
+{
+    for (int i = 0; i < CANDIDATES; i++)
+        if (strcmp(candidates[i]->name, algorithm) == 0)
+            return plan_by(candidates[i], problem, pass, slots, plan);
+    return false;
+}
+
+const char *weft_convolution_algorithm(int index)
+{
+    return index < CANDIDATES ? candidates[index]->name : NULL;
 }
 
 void weft_convolution_dense(const int64_t extent[3], int64_t channels, int64_t stride[4])

@@ -39,6 +39,7 @@ typedef struct weft_convolution_problem {
     bool flip_filter;
     bool bias; /* forward: + bias[out_channels]; input gradient: + bias[in_channels] */
     struct weft_epilogue *epilogue; /* of y forward, of x in the input gradient; NULL: none */
+    bool exact_products; /* no algorithm that sums transformed operands (Winograd) */
 } weft_convolution_problem;
 
 /* The filter is dense: [D] [H] [W] [in_channels / groups] [out_channels]. Inputs in order:
@@ -49,6 +50,15 @@ typedef struct weft_convolution_problem {
  * Running a piece takes up to 512 KiB of stack. */
 void weft_convolution_plan(const weft_convolution_problem *problem, weft_convolution_pass pass,
                            const weft_slots *slots, weft_kernel_plan *plan);
+
+/* The same by the algorithm of that name, whatever it costs; false where it is unknown or cannot solve the
+ * problem. */
+bool weft_convolution_plan_by(const char *algorithm, const weft_convolution_problem *problem,
+                              weft_convolution_pass pass, const weft_slots *slots,
+                              weft_kernel_plan *plan);
+
+/* Name of the index-th algorithm; NULL past the last. */
+const char *weft_convolution_algorithm(int index);
 
 /* Strides of a dense array of these extents (D, H, W) and channels, as x_stride and y_stride want
  * them. */

@@ -80,7 +80,7 @@ static double copy_cycles(const weft_outer *outer, const extent *e)
     /* Whole pixels are read along memory, which the processor follows; parts of them are not. */
     const double read_whole = 0.12, read_part = 0.25, copy = 0.5, keep = 0.2, merge = 1;
     double read_channel = outer->channel_blocks == 1 ? read_whole : read_part;
-    double size = (double)(outer->merge_rows * outer->merge_width);
+    double size = (double)(outer->merge.rows * outer->merge.width);
     double chunks = (double)weft_ceiling(e->rows * outer->segments, outer->segment_chunk);
     double read = (outer->in_place ? read_channel : copy) *
                   (double)(e->pixels * outer->channels * e->tap_rows) *
@@ -152,11 +152,12 @@ void weft_outer_plan(weft_outer *outer, weft_kernel_plan *plan)
                                   best.filter_blocks * best.channel_blocks * best.groups *
                                       best.tap_row_blocks * best.splits};
     if (best.splits > 1) {
-        int64_t size = best.merge_rows * best.merge_width * best.splits;
-        plan->workspace = (size_t)size * sizeof(float);
-        best.merge_pieces = weft_least(best.merge_rows, weft_ceiling(size, 65536));
-        plan->phase[plan->phases++] =
-            (weft_phase){weft_convolution_outer()->merge, best.merge_pieces};
+        best.merge.copies = best.splits;
+        best.merge.output = best.slots.output;
+        best.merge.workspace = best.slots.workspace;
+        best.merge.bias = best.bias ? best.slots.input[2] : -1;
+        best.merge.bias_group = best.bias_group;
+        weft_merge_plan(&best.merge, plan);
     }
     _Static_assert(sizeof best <= sizeof plan->args, "the plan has room for its arguments");
     memcpy(plan->args, &best, sizeof best);
@@ -185,10 +186,10 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
                         .b_filter = 1,
                         .b_group = out,
                         .c = {in * problem->out_channels, problem->out_channels, out},
-                        .merge_rows = taps * in,
-                        .merge_width = problem->out_channels,
-                        .merge_group = taps * in,
-                        .merge_inner = problem->out_channels};
+                        .merge = {.rows = taps * in,
+                                  .width = problem->out_channels,
+                                  .group = taps * in,
+                                  .inner = problem->out_channels}};
     outer.copy = outer.c;
     memcpy(outer.a_stride, problem->x_stride, sizeof outer.a_stride);
     memcpy(outer.b_stride, problem->y_stride, sizeof outer.b_stride);

@@ -12,6 +12,7 @@
 
 #include "kernels/convolution_taps.h"
 #include "kernels/matmul_tile.h"
+#include "kernels/merge.h"
 #include "kernels/plan.h"
 
 /* Strides of c or of one copy of it, in elements: between taps, channels and groups. Filters are
@@ -21,6 +22,8 @@ typedef struct weft_outer_strides {
 } weft_outer_strides;
 
 typedef struct weft_outer {
+    weft_merge
+        merge; /* first: the last phase reads nothing else; c as rows of contiguous elements */
     weft_slots slots;
     bool flip, bias;
     int64_t batch, groups, channels, filters; /* channels and filters of one group */
@@ -29,9 +32,6 @@ typedef struct weft_outer {
     int64_t b_stride[4], b_filter, b_group; /* b_filter, or b_stride[3] with a batch of 1, is 1 */
     weft_outer_strides c, copy;
     int64_t bias_group;
-    /* The merge sees c as rows of contiguous elements: row r is at
-     * r / merge_group * merge_outer + r % merge_group * merge_inner. */
-    int64_t merge_rows, merge_width, merge_group, merge_outer, merge_inner;
 
     /* Blocking, chosen by weft_outer_plan. */
     int64_t splits;
@@ -46,7 +46,6 @@ typedef struct weft_outer {
     bool span;   /* the copy holds what all taps of a row see; if not, what one tap sees */
     bool merged; /* few channels: the taps of a row and channels are one range of c's rows */
     int64_t segment_step; /* floats that a segment takes of the copy */
-    int64_t merge_pieces;
 } weft_outer;
 
 enum {
@@ -57,7 +56,6 @@ enum {
 
 typedef struct weft_outer_kernels {
     weft_piece_fn *run;
-    weft_piece_fn *merge;
 } weft_outer_kernels;
 
 WEFT_ISA_DECLARE(weft_outer_kernels, weft_convolution_outer);

@@ -279,7 +279,7 @@ static void run(const weft_call *call, int64_t piece)
             s.bias =
                 (const float *)call->operand[o->slots.input[2]] + group * o->bias_group + filter;
     } else {
-        s.c = (float *)call->operand[o->slots.workspace] + split * o->merge_rows * o->merge_width;
+        s.c = (float *)call->operand[o->slots.workspace] + split * o->merge.rows * o->merge.width;
         s.to = o->copy;
     }
     s.c += group * s.to.group + channel * s.to.channel + filter;
@@ -301,29 +301,4 @@ static void run(const weft_call *call, int64_t piece)
     }
 }
 
-/* Adds the copies, in order. */
-static void merge(const weft_call *call, int64_t piece)
-{
-    const weft_outer *o = call->args;
-    const float *copies = call->operand[o->slots.workspace];
-    const float *bias = o->bias ? call->operand[o->slots.input[2]] : NULL;
-    float *c = call->operand[o->slots.output];
-    int64_t size = o->merge_rows * o->merge_width;
-    int64_t first = o->merge_rows * piece / o->merge_pieces;
-    int64_t end = o->merge_rows * (piece + 1) / o->merge_pieces;
-    for (int64_t row = first; row < end; row++) {
-        float *to =
-            c + row / o->merge_group * o->merge_outer + row % o->merge_group * o->merge_inner;
-        const float *from = copies + row * o->merge_width;
-        const float *start = bias ? bias + row / o->merge_group * o->bias_group : NULL;
-        for (int64_t i = 0; i < o->merge_width; i += LANES) {
-            int64_t n = weft_least(LANES, o->merge_width - i);
-            vfloat sum = start ? vload_first(start + i, n) : (vfloat){0};
-            for (int64_t split = 0; split < o->splits; split++)
-                sum += vload_first(from + split * size + i, n);
-            vstore_first(to + i, sum, n);
-        }
-    }
-}
-
-const weft_outer_kernels WEFT_FOR_ISA(weft_convolution_outer) = {.run = run, .merge = merge};
+const weft_outer_kernels WEFT_FOR_ISA(weft_convolution_outer) = {.run = run};

@@ -45,11 +45,11 @@ static void plan_outer(const weft_matmul_problem *p, const weft_slots *slots,
         .b_group = p->b_batch_stride,
         .c = {.channel = p->c_stride, .group = p->c_batch_stride},
         .copy = {.channel = p->columns, .group = p->rows * p->columns},
-        .merge_rows = p->batch * p->rows,
-        .merge_width = p->columns,
-        .merge_group = p->rows,
-        .merge_outer = p->c_batch_stride,
-        .merge_inner = p->c_stride};
+        .merge = {.rows = p->batch * p->rows,
+                  .width = p->columns,
+                  .group = p->rows,
+                  .outer = p->c_batch_stride,
+                  .inner = p->c_stride}};
     weft_outer_plan(&outer, plan);
 }
 

@@ -1,0 +1,208 @@
+#include "kernels/convolution_winograd.h"
+
+#include "kernels/convolution_candidates.h"
+#include "kernels/matmul_tile.h"
+
+#include <math.h>
+#include <string.h>
+
+WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_2x2)
+WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_4x4)
+
+bool weft_winograd_applicable(const weft_convolution_problem *p)
+{
+    bool plain = p->groups == 1 && !p->exact_products && p->kernel[0] == 1 && p->pad[0] == 0 &&
+                 p->in[0] == 1 && p->out[0] == 1;
+    for (int i = 1; i < 3; i++)
+        plain = plain && p->kernel[i] == 3 && p->stride[i] == 1 && p->dilation[i] == 1;
+    return plain;
+}
+
+static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)
+{
+    return pass != WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem);
+}
+
+/* Cycles of products of `rows` tiles by `vectors` vectors, for one step of the reduction, and how many
+ * register tiles there are. */
+static double product_cycles(const weft_tiles *tiles, int64_t rows, int64_t vectors, int64_t wide,
+                             int64_t *calls)
+{
+    double cycles = 0;
+    int64_t panels = weft_ceiling(vectors, wide);
+    *calls = 0;
+    for (int64_t i = 0; i < panels; i++) {
+        int64_t v = vectors * (i + 1) / panels - vectors * i / panels;
+        int64_t down = weft_ceiling(rows, tiles->max_rows[v]), larger = rows % down;
+        cycles += (double)(down - larger) * weft_tile_cycles(rows / down, v);
+        if (larger)
+            cycles += (double)larger * weft_tile_cycles(rows / down + 1, v);
+        *calls += down;
+    }
+    return cycles;
+}
+
+/* Fills in what follows from the blocking; false where a piece has no room for it. */
+static bool lay_out(weft_winograd *w, int64_t lanes)
+{
+    int64_t positions = (w->grid.tile + 2) * (w->grid.tile + 2);
+    int64_t channels = weft_ceiling(w->channel_block, lanes) * lanes;
+    int64_t filters = w->filter_vectors * lanes;
+    w->groups = weft_ceiling(w->grid.count, w->group);
+    w->channel_blocks = weft_ceiling(w->channels, w->channel_block);
+    w->filter_blocks = weft_ceiling(w->filters, filters);
+    w->pixels_position = weft_winograd_spread(w->group * channels);
+    w->filters_position = weft_winograd_spread(w->channel_block * filters);
+    w->sums_position = weft_winograd_spread(w->group * filters);
+    w->pixels_block = positions * w->pixels_position;
+    w->filters_block = positions * w->filters_position;
+    w->sums_block = positions * w->sums_position;
+    w->filters_floats =
+        w->filters_ahead ? w->filter_blocks * w->channel_blocks * w->filters_block : 0;
+    return w->sums_block + (w->pixels_ahead ? 0 : w->pixels_block) +
+               (w->filters_ahead ? 0 : w->filters_block) <=
+           WEFT_WINOGRAD_STACK;
+}
+
+static int64_t workspace_floats(const weft_winograd *w)
+{
+    return w->filters_floats +
+           (w->pixels_ahead ? w->groups * w->channel_blocks * w->pixels_block : 0);
+}
+
+/* Cycles of it all. The constants are measured: those of a transform are for one vector of one tile (of one
+ * channel of the filter), those of memory for a float. */
+static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
+{
+    bool large = w->grid.tile == 4;
+    const double pixel = large ? 90 : 32, filter = large ? 70 : 40, sum = large ? 80 : 30;
+    const double call = 12, keep = 1, near = 0.25, far = 0.5;
+    const double near_floats = 4e6; /* that stay in the last-level cache */
+    double positions = (double)((w->grid.tile + 2) * (w->grid.tile + 2));
+    double count = (double)w->grid.count, groups = (double)w->groups;
+    double channels = (double)w->channels, blocks = (double)w->filter_blocks;
+    double vectors = (double)weft_ceiling(w->filters, tiles->lanes);
+
+    int64_t calls;
+    double products =
+        channels * product_cycles(tiles, w->group, w->filter_vectors, w->vectors, &calls);
+    products += (double)w->channel_blocks *
+                (call * (double)calls + keep * (double)(w->group * w->filter_vectors));
+    products *= positions * groups * vectors / (double)w->filter_vectors;
+    products *= count / (groups * (double)w->group); /* the last group is smaller */
+
+    double pixel_vectors = count * (double)weft_ceiling(w->channels, tiles->lanes);
+    double cycles = products + sum * count * vectors +
+                    pixel * pixel_vectors * (w->pixels_ahead ? 1 : blocks) +
+                    filter * channels * vectors * (w->filters_ahead ? 1 : groups);
+    double floats = (double)workspace_floats(w);
+    double move = floats < near_floats ? near : far;
+    double pixel_floats = positions * count * channels;
+    double filter_floats = positions * channels * vectors * tiles->lanes;
+    if (w->pixels_ahead)
+        cycles += move * pixel_floats * (1 + blocks) / 4;
+    if (w->filters_ahead)
+        cycles += move * filter_floats * (1 + groups) / 4;
+    return cycles;
+}
+
+/* Tries sizes of a group and of a block of channels for a block of filters; *best and *least hold the best
+ * blocking so far. Few pieces leave a thread without work at the end. */
+static void choose_group(weft_winograd *w, const weft_tiles *tiles, weft_winograd *best,
+                         double *least, double *cycles)
+{
+    int64_t rows = tiles->max_rows[weft_least(w->vectors, w->filter_vectors)];
+    for (int64_t high = 1; high <= 12; high++) {
+        int64_t groups = weft_ceiling(w->grid.count, high * rows);
+        w->group = weft_ceiling(w->grid.count, groups);
+        for (int64_t blocks = 1; blocks <= weft_ceiling(w->channels, tiles->lanes); blocks *= 2) {
+            w->channel_block = weft_ceiling(weft_ceiling(w->channels, blocks), tiles->lanes);
+            w->channel_block = weft_least(w->channels, w->channel_block * tiles->lanes);
+            if (w->channel_block > WEFT_WINOGRAD_CHANNELS)
+                continue;
+            for (int ahead = 1; ahead < 4; ahead++) {
+                w->filters_ahead = ahead & 1;
+                w->pixels_ahead = ahead & 2;
+                if (!lay_out(w, tiles->lanes))
+                    continue;
+                double all = cycles_of(w, tiles);
+                double wait = 1 + 1.0 / (double)(w->groups * w->filter_blocks);
+                if (all * wait < *least) {
+                    *least = all * wait;
+                    *cycles = all;
+                    *best = *w;
+                }
+            }
+        }
+        if (groups == 1)
+            break;
+    }
+}
+
+static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
+                      weft_convolution_pass pass, const weft_slots *slots, weft_kernel_plan *plan)
+{
+    bool gradient = pass == WEFT_CONVOLUTION_INPUT_GRADIENT;
+    int64_t in = problem->in_channels, out = problem->out_channels;
+    weft_winograd_image x = weft_winograd_image_of(problem->in, problem->x_stride, in);
+    weft_winograd_image y = weft_winograd_image_of(problem->out, problem->y_stride, out);
+    weft_winograd w = {.slots = *slots,
+                       .epilogue = problem->epilogue,
+                       .flip = problem->flip_filter != gradient,
+                       .bias = problem->bias,
+                       .channels = gradient ? out : in,
+                       .filters = gradient ? in : out,
+                       .a = gradient ? y : x,
+                       .c = gradient ? x : y,
+                       .b_tap = in * out,
+                       .b_channel = gradient ? 1 : out,
+                       .b_filter = gradient ? out : 1};
+    w.grid = weft_winograd_grid_of(tile, problem->batch, w.c.extent[0], w.c.extent[1]);
+    for (int i = 0; i < 2; i++)
+        w.a.pad[i] = gradient ? 2 - problem->pad[1 + i] : problem->pad[1 + i];
+
+    const weft_tiles *tiles = weft_matmul_tiles();
+    int64_t vectors = weft_ceiling(w.filters, tiles->lanes), last = 0;
+    weft_winograd best = w;
+    double least = INFINITY;
+    for (int64_t blocks = weft_ceiling(vectors, 16); blocks <= vectors; blocks++) {
+        w.filter_vectors = weft_ceiling(vectors, blocks);
+        if (w.filter_vectors == last)
+            continue;
+        last = w.filter_vectors;
+        for (w.vectors = 1; w.vectors <= weft_least(WEFT_TILE_VECTORS, last); w.vectors++)
+            if (tiles->max_rows[w.vectors])
+                choose_group(&w, tiles, &best, &least, &plan->cycles);
+    }
+
+    const weft_winograd_kernels *kernels = tile == 4 ? weft_winograd_4x4() : weft_winograd_2x2();
+    plan->workspace = (size_t)workspace_floats(&best) * sizeof(float);
+    plan->parts = best.groups;
+    plan->phases = 0;
+    if (best.filters_ahead)
+        plan->phase[plan->phases++] =
+            (weft_phase){kernels->filters, best.filter_blocks * best.channel_blocks};
+    if (best.pixels_ahead)
+        plan->phase[plan->phases++] =
+            (weft_phase){kernels->pixels, best.groups * best.channel_blocks};
+    plan->phase[plan->phases++] = (weft_phase){kernels->run, best.groups * best.filter_blocks};
+    _Static_assert(sizeof best <= sizeof plan->args, "the plan has room for its arguments");
+    memcpy(plan->args, &best, sizeof best);
+}
+
+static void plan_2x2(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                     const weft_slots *slots, weft_kernel_plan *plan)
+{
+    plan_tile(2, problem, pass, slots, plan);
+}
+
+static void plan_4x4(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                     const weft_slots *slots, weft_kernel_plan *plan)
+{
+    plan_tile(4, problem, pass, slots, plan);
+}
+
+const weft_convolution_candidate weft_winograd_2x2_candidate = {"winograd 2x2", applicable,
+                                                                plan_2x2};
+const weft_convolution_candidate weft_winograd_4x4_candidate = {"winograd 4x4", applicable,
+                                                                plan_4x4};

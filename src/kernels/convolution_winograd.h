@@ -1,0 +1,61 @@
+/* Winograd convolution, forward and input gradient: what the planner tells the pieces.
+ *
+ * "a" is the array that is read, "b" the filter, "c" the array that is written, as in
+ * convolution_direct.h: the input gradient is the same with flipped filters and transposed channels. A piece
+ * computes a group of tiles for a block of filters. For each block of channels it has the transformed pixels
+ * and the transformed filters of all positions, multiplies them position by position, and adds to sums that
+ * stay on the stack, in the second-level cache; at last it transforms the sums to pixels of c.
+ *
+ * Each of the two factors is transformed either by the piece itself, onto its stack, or ahead: by a phase
+ * of its own, into the workspace, block by block. With few channels and many pixels filters are worth
+ * transforming ahead, with many channels and few pixels the pixels. Filters come first in the workspace,
+ * filters_floats of them; where they are made ahead, by the first phase, later runs with the same filters
+ * may leave that phase out if the workspace has been kept.
+ *
+ * The error: see convolution_winograd_lines.h. */
+#ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_H
+#define WEFT_KERNELS_CONVOLUTION_WINOGRAD_H
+
+#include "kernels/convolution_winograd_grid.h"
+#include "kernels/isa.h"
+#include "kernels/plan.h"
+
+typedef struct weft_winograd {
+    weft_slots slots;
+    const struct weft_epilogue *epilogue; /* of c; NULL: none; a group is a part */
+    bool flip, bias;
+    int64_t channels, filters;
+    weft_winograd_grid grid; /* of c */
+    weft_winograd_image a, c;
+    int64_t b_tap, b_channel, b_filter; /* b_channel or b_filter is 1 */
+
+    /* Blocking, chosen by the planner. */
+    int64_t group, groups; /* tiles of a piece */
+    int64_t channel_block, channel_blocks;
+    int64_t filter_vectors; /* vectors of filters of a piece */
+    int64_t filter_blocks;
+    int64_t vectors; /* most vectors of a register tile */
+    bool pixels_ahead, filters_ahead;
+    /* Floats between positions of a block of pixels, of filters and of the sums, and of whole blocks. */
+    int64_t pixels_position, filters_position, sums_position;
+    int64_t pixels_block, filters_block, sums_block;
+    int64_t filters_floats; /* of all blocks of filters in the workspace; those of pixels follow */
+} weft_winograd;
+
+enum {
+    WEFT_WINOGRAD_STACK = 116 * 1024, /* floats */
+    WEFT_WINOGRAD_CHANNELS = 256      /* of a block, at most */
+};
+
+typedef struct weft_winograd_kernels {
+    weft_piece_fn
+        *filters; /* one block of filters: filter block by filter block, channel blocks within */
+    weft_piece_fn *pixels; /* one block of pixels: group by group, channel blocks within */
+    weft_piece_fn *run;
+} weft_winograd_kernels;
+
+/* For tiles of 2 x 2 and 4 x 4. */
+WEFT_ISA_DECLARE(weft_winograd_kernels, weft_winograd_2x2);
+WEFT_ISA_DECLARE(weft_winograd_kernels, weft_winograd_4x4);
+
+#endif

@@ -1,0 +1,147 @@
+/* Reads tiles of an array, transforms them, and leaves one matrix for each position. For vector kernel files
+ * only. */
+#ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_GATHER_H
+#define WEFT_KERNELS_CONVOLUTION_WINOGRAD_GATHER_H
+
+#include "kernels/convolution_winograd_grid.h"
+#include "kernels/convolution_winograd_lines.h"
+
+enum { WINOGRAD_CHANNELS = 256, WINOGRAD_VECTORS = WINOGRAD_CHANNELS / LANES }; /* of a block */
+
+/* Where a block keeps the vectors of a matrix: row i of vector v is at start[v] + i * step[v], and the
+ * matrices are `position` floats apart. */
+typedef struct winograd_block {
+    int64_t position;
+    int64_t vectors, start[WINOGRAD_VECTORS], step[WINOGRAD_VECTORS];
+} winograd_block;
+
+/* Rows of `step` floats. */
+SIMD_INLINE winograd_block rows_block(int64_t position, int64_t vectors, int64_t step)
+{
+    winograd_block b = {.position = position, .vectors = vectors};
+    for (int64_t v = 0; v < vectors; v++) {
+        b.start[v] = v * LANES;
+        b.step[v] = step;
+    }
+    return b;
+}
+
+/* Vectors are dealt evenly to panels of at most `widest`. */
+SIMD_INLINE int64_t panels_of(int64_t vectors, int64_t widest)
+{
+    return (vectors + widest - 1) / widest;
+}
+
+/* Panels of `rows` rows each, as register tiles read them. */
+SIMD_INLINE winograd_block panels_block(int64_t position, int64_t vectors, int64_t widest,
+                                        int64_t rows)
+{
+    winograd_block b = {.position = position, .vectors = vectors};
+    int64_t panels = panels_of(vectors, widest);
+    for (int64_t i = 0; i < panels; i++) {
+        int64_t v0 = vectors * i / panels, v1 = vectors * (i + 1) / panels;
+        for (int64_t v = v0; v < v1; v++) {
+            b.start[v] = v0 * LANES * rows + (v - v0) * LANES;
+            b.step[v] = (v1 - v0) * LANES;
+        }
+    }
+    return b;
+}
+
+/* Channels of the last of `vectors` vectors. */
+SIMD_INLINE int64_t last_lanes(int64_t channels, int64_t vectors)
+{
+    return channels - (vectors - 1) * LANES;
+}
+
+/* The pixels that a tile reads: from `corner` on, or, where some are outside, each where `pixel` says. */
+typedef struct winograd_window {
+    bool inside;
+    const float *corner;
+    int64_t row, column;
+    const float *pixel[WINOGRAD_SPAN][WINOGRAD_SPAN];
+} winograd_window;
+
+/* The window of `span` x `span` pixels of tile `index`. */
+SIMD_INLINE void open_window(winograd_window *w, const weft_winograd_grid *grid,
+                             const weft_winograd_image *image, const float *data, int64_t index,
+                             int span)
+{
+    static const float nothing[WINOGRAD_CHANNELS];
+    int64_t line = index / grid->across, at = line / grid->down;
+    int64_t h = line % grid->down * grid->tile - image->pad[0];
+    int64_t w0 = index % grid->across * grid->tile - image->pad[1];
+    w->row = image->stride[1];
+    w->column = image->stride[2];
+    w->inside = h >= 0 && h + span <= image->extent[0] && w0 >= 0 && w0 + span <= image->extent[1];
+    data += at * image->stride[0];
+    w->corner = w->inside ? data + h * w->row + w0 * w->column : nothing;
+    if (w->inside)
+        return;
+    for (int64_t i = 0; i < span; i++)
+        for (int64_t j = 0; j < span; j++) {
+            bool outside =
+                h + i < 0 || h + i >= image->extent[0] || w0 + j < 0 || w0 + j >= image->extent[1];
+            w->pixel[i][j] = outside ? nothing : data + (h + i) * w->row + (w0 + j) * w->column;
+        }
+}
+
+/* One vector of channels of a tile: Bt x B, or for dy (adjoint) A dy At. tile, adjoint and inside are
+ * constants. */
+SIMD_INLINE void transform_window(int tile, bool adjoint, bool inside, const winograd_window *w,
+                                  int64_t channel, int64_t lanes, float *to, int64_t position)
+{
+    const int positions = tile + 2, span = adjoint ? tile : tile + 2;
+    vfloat half[WINOGRAD_SPAN][WINOGRAD_SPAN];
+#pragma GCC unroll 6
+    for (int j = 0; j < span; j++) {
+        vfloat d[WINOGRAD_SPAN], v[WINOGRAD_SPAN];
+#pragma GCC unroll 6
+        for (int i = 0; i < span; i++) {
+            const float *from = inside ? w->corner + i * w->row + j * w->column : w->pixel[i][j];
+            d[i] = vload_lanes(from + channel, lanes);
+        }
+        (adjoint ? output_adjoint_line : input_line)(tile, d, v);
+#pragma GCC unroll 6
+        for (int i = 0; i < positions; i++)
+            half[i][j] = v[i];
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < positions; i++) {
+        vfloat v[WINOGRAD_SPAN];
+        (adjoint ? output_adjoint_line : input_line)(tile, half[i], v);
+#pragma GCC unroll 6
+        for (int j = 0; j < positions; j++)
+            vstore(to + (i * positions + j) * position, v[j]);
+    }
+}
+
+/* Channels channel..channel + channels - 1 of tiles first..end-1 to rows 0.. of a block. Lanes past the
+ * channels become 0. */
+SIMD_INLINE void gather_tiles(int tile, bool adjoint, const weft_winograd_grid *grid,
+                              const weft_winograd_image *image, const float *data, int64_t first,
+                              int64_t end, int64_t channel, int64_t channels,
+                              const winograd_block *block, float *to)
+{
+    int64_t last = last_lanes(channels, block->vectors);
+    for (int64_t index = first; index < end; index++) {
+        winograd_window w;
+        open_window(&w, grid, image, data + channel, index, adjoint ? tile : tile + 2);
+        for (int64_t v = 0; v < block->vectors; v++) {
+            float *row = to + block->start[v] + (index - first) * block->step[v];
+            if (v + 1 == block->vectors && last < LANES) {
+                if (w.inside)
+                    transform_window(tile, adjoint, true, &w, v * LANES, last, row,
+                                     block->position);
+                else
+                    transform_window(tile, adjoint, false, &w, v * LANES, last, row,
+                                     block->position);
+            } else if (w.inside)
+                transform_window(tile, adjoint, true, &w, v * LANES, LANES, row, block->position);
+            else
+                transform_window(tile, adjoint, false, &w, v * LANES, LANES, row, block->position);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,183 @@
+#include "kernels/convolution_winograd_outer.h"
+
+#include "kernels/convolution_candidates.h"
+#include "kernels/matmul_tile.h"
+
+#include <math.h>
+#include <string.h>
+
+WEFT_ISA_DEFINE(weft_winograd_outer_kernels, weft_winograd_outer_2x2)
+WEFT_ISA_DEFINE(weft_winograd_outer_kernels, weft_winograd_outer_4x4)
+
+static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)
+{
+    return pass == WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem);
+}
+
+/* Fills in what follows from the blocking; false where a piece has no room for it. */
+static bool lay_out(weft_winograd_outer *o, int64_t lanes)
+{
+    int64_t positions = (o->grid.tile + 2) * (o->grid.tile + 2);
+    int64_t channels = o->channel_vectors * lanes, filters = o->filter_vectors * lanes;
+    o->x_position = weft_winograd_spread(o->group * channels);
+    o->y_position = weft_winograd_spread(o->group * filters);
+    o->sums_position = weft_winograd_spread(channels * filters);
+    o->x_block = positions * o->x_position;
+    o->y_block = positions * o->y_position;
+    o->sums_block = positions * o->sums_position;
+    o->x_floats = o->x_ahead ? o->groups * o->channel_blocks * o->x_block : 0;
+    o->y_floats = o->y_ahead ? o->groups * o->filter_blocks * o->y_block : 0;
+    return o->sums_block + (o->x_ahead ? 0 : o->x_block) + (o->y_ahead ? 0 : o->y_block) <=
+           WEFT_WINOGRAD_OUTER_STACK;
+}
+
+/* Cycles of it all; the constants are those of convolution_winograd.c. */
+static double cycles_of(const weft_winograd_outer *o, const weft_tiles *tiles)
+{
+    bool large = o->grid.tile == 4;
+    const double x = large ? 90 : 32, y = large ? 75 : 30, sum = large ? 80 : 40;
+    const double call = 12, keep = 2, near = 0.25, far = 0.5, near_floats = 4e6;
+    double positions = (double)((o->grid.tile + 2) * (o->grid.tile + 2));
+    double count = (double)o->grid.count, groups = (double)o->groups;
+    double channel_vectors = (double)weft_ceiling(o->x.channels, tiles->lanes);
+    double filter_vectors = (double)weft_ceiling(o->y.channels, tiles->lanes);
+    int64_t channels = weft_least(o->channel_vectors * tiles->lanes, o->x.channels);
+
+    double products = 0, calls = 0;
+    int64_t panels = weft_ceiling(o->filter_vectors, o->vectors);
+    for (int64_t i = 0; i < panels; i++) {
+        int64_t v = o->filter_vectors * (i + 1) / panels - o->filter_vectors * i / panels;
+        int64_t down = weft_ceiling(channels, tiles->max_rows[v]), larger = channels % down;
+        products += (double)(down - larger) * weft_tile_cycles(channels / down, v);
+        if (larger)
+            products += (double)larger * weft_tile_cycles(channels / down + 1, v);
+        calls += (double)down;
+    }
+    double blocks =
+        (double)o->x.channels / (double)channels * filter_vectors / (double)o->filter_vectors;
+    double cycles = positions * blocks *
+                    (count * products +
+                     groups * (call * calls + keep * (double)(channels * o->filter_vectors)));
+    cycles += x * count * channel_vectors * (double)(o->x_ahead ? 1 : o->filter_blocks) +
+              y * count * filter_vectors * (double)(o->y_ahead ? 1 : o->channel_blocks) +
+              sum * (double)o->splits * (double)o->x.channels * filter_vectors;
+    double floats = (double)(o->x_floats + o->y_floats);
+    double move = (floats < near_floats ? near : far) / 4 * positions * count;
+    if (o->x_ahead)
+        cycles += move * (double)o->x.channels * (double)(1 + o->filter_blocks);
+    if (o->y_ahead)
+        cycles += move * (double)o->y.channels * (double)(1 + o->channel_blocks);
+    if (o->splits > 1)
+        cycles += (double)(o->merge.rows * o->merge.width * o->splits);
+    return cycles;
+}
+
+/* Tries sizes of a group for blocks of channels and filters; *best and *least hold the best blocking so far.
+ * Few pieces leave a thread without work at the end. */
+static void choose_group(weft_winograd_outer *o, const weft_tiles *tiles, weft_winograd_outer *best,
+                         double *least, double *cycles)
+{
+    int64_t blocks = o->channel_blocks * o->filter_blocks;
+    for (int64_t most = 8; most <= 256; most += most / 2) {
+        o->groups = weft_ceiling(o->grid.count, most);
+        o->group = weft_ceiling(o->grid.count, o->groups);
+        o->groups = weft_ceiling(o->grid.count, o->group);
+        for (int64_t pieces = 1; pieces <= 32; pieces *= 2) {
+            o->splits = weft_least(o->groups, weft_ceiling(pieces, blocks));
+            for (int ahead = 0; ahead < 4; ahead++) {
+                o->x_ahead = ahead & 1;
+                o->y_ahead = ahead & 2;
+                if (!lay_out(o, tiles->lanes))
+                    continue;
+                double all = cycles_of(o, tiles);
+                double wait = 1 + 1.0 / (double)(blocks * o->splits);
+                if (all * wait < *least) {
+                    *least = all * wait;
+                    *cycles = all;
+                    *best = *o;
+                }
+            }
+        }
+        if (o->groups == 1)
+            break;
+    }
+}
+
+static void choose(weft_winograd_outer *o, double *cycles)
+{
+    const weft_tiles *tiles = weft_matmul_tiles();
+    int64_t channels = weft_ceiling(o->x.channels, tiles->lanes);
+    int64_t filters = weft_ceiling(o->y.channels, tiles->lanes);
+    weft_winograd_outer best = *o;
+    double least = INFINITY;
+    for (o->channel_vectors = 1; o->channel_vectors <= weft_least(channels, 8);
+         o->channel_vectors++)
+        for (o->filter_vectors = 1; o->filter_vectors <= weft_least(filters, 8);
+             o->filter_vectors++)
+            for (o->vectors = 1; o->vectors <= weft_least(o->filter_vectors, WEFT_TILE_VECTORS);
+                 o->vectors++)
+                if (tiles->max_rows[o->vectors]) {
+                    o->channel_blocks = weft_ceiling(channels, o->channel_vectors);
+                    o->filter_blocks = weft_ceiling(filters, o->filter_vectors);
+                    choose_group(o, tiles, &best, &least, cycles);
+                }
+    *o = best;
+}
+
+static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
+                      const weft_slots *slots, weft_kernel_plan *plan)
+{
+    int64_t in = problem->in_channels, out = problem->out_channels;
+    weft_winograd_outer o = {
+        .merge = {.rows = 9 * in,
+                  .width = out,
+                  .group = 9 * in,
+                  .inner = out,
+                  .output = slots->output,
+                  .workspace = slots->workspace,
+                  .bias = -1},
+        .slots = *slots,
+        .flip = problem->flip_filter,
+        .grid = weft_winograd_grid_of(tile, problem->batch, problem->out[1], problem->out[2]),
+        .x = weft_winograd_image_of(problem->in, problem->x_stride, in),
+        .y = weft_winograd_image_of(problem->out, problem->y_stride, out)};
+    o.x.pad[0] = problem->pad[1];
+    o.x.pad[1] = problem->pad[2];
+    choose(&o, &plan->cycles);
+
+    const weft_winograd_outer_kernels *kernels =
+        tile == 4 ? weft_winograd_outer_4x4() : weft_winograd_outer_2x2();
+    plan->workspace = (size_t)(o.x_floats + o.y_floats) * sizeof(float);
+    plan->phases = 0;
+    if (o.x_ahead)
+        plan->phase[plan->phases++] = (weft_phase){kernels->x, o.groups * o.channel_blocks};
+    if (o.y_ahead)
+        plan->phase[plan->phases++] = (weft_phase){kernels->y, o.groups * o.filter_blocks};
+    plan->phase[plan->phases++] =
+        (weft_phase){kernels->run, o.channel_blocks * o.filter_blocks * o.splits};
+    if (o.splits > 1) {
+        o.merge.copies = o.splits;
+        weft_merge_plan(&o.merge, plan);
+    }
+    _Static_assert(sizeof o <= sizeof plan->args, "the plan has room for its arguments");
+    memcpy(plan->args, &o, sizeof o);
+}
+
+static void plan_2x2(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                     const weft_slots *slots, weft_kernel_plan *plan)
+{
+    (void)pass;
+    plan_tile(2, problem, slots, plan);
+}
+
+static void plan_4x4(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                     const weft_slots *slots, weft_kernel_plan *plan)
+{
+    (void)pass;
+    plan_tile(4, problem, slots, plan);
+}
+
+const weft_convolution_candidate weft_winograd_outer_2x2_candidate = {"winograd outer 2x2",
+                                                                      applicable, plan_2x2};
+const weft_convolution_candidate weft_winograd_outer_4x4_candidate = {"winograd outer 4x4",
+                                                                      applicable, plan_4x4};

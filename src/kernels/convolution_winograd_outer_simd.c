@@ -1,0 +1,215 @@
+#include "kernels/convolution_winograd_outer.h"
+
+#include "kernels/convolution_winograd_gather.h"
+#include "kernels/matmul_tile.h"
+
+extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
+
+/* What one piece works on. */
+typedef struct piece_state {
+    const weft_winograd_outer *o;
+    const float *x, *y;
+    int64_t first, end;                         /* tiles of the group at hand */
+    int64_t channel, channels, channel_vectors; /* of the piece */
+    int64_t filter, filters, filter_vectors;
+    float *sums;
+} piece_state;
+
+static void set_group(piece_state *s, int64_t group)
+{
+    s->first = group * s->o->group;
+    s->end = weft_least(s->first + s->o->group, s->o->grid.count);
+}
+
+static void set_channels(piece_state *s, int64_t block)
+{
+    s->channel = block * s->o->channel_vectors * LANES;
+    s->channels = weft_least(s->o->channel_vectors * LANES, s->o->x.channels - s->channel);
+    s->channel_vectors = weft_ceiling(s->channels, LANES);
+}
+
+static void set_filters(piece_state *s, int64_t block)
+{
+    s->filter = block * s->o->filter_vectors * LANES;
+    s->filters = weft_least(s->o->filter_vectors * LANES, s->o->y.channels - s->filter);
+    s->filter_vectors = weft_ceiling(s->filters, LANES);
+}
+
+SIMD_INLINE void transform_x(int tile, const piece_state *s, float *to)
+{
+    winograd_block block =
+        rows_block(s->o->x_position, s->channel_vectors, s->o->channel_vectors * LANES);
+    gather_tiles(tile, false, &s->o->grid, &s->o->x, s->x, s->first, s->end, s->channel,
+                 s->channels, &block, to);
+}
+
+SIMD_INLINE void transform_y(int tile, const piece_state *s, float *to)
+{
+    winograd_block block =
+        panels_block(s->o->y_position, s->filter_vectors, s->o->vectors, s->end - s->first);
+    gather_tiles(tile, true, &s->o->grid, &s->o->y, s->y, s->first, s->end, s->filter, s->filters,
+                 &block, to);
+}
+
+/* Adds the products of one group to the sums, or begins them. */
+static void multiply(const piece_state *s, const float *x, const float *y, int64_t positions,
+                     bool accumulate)
+{
+    const weft_winograd_outer *o = s->o;
+    const weft_tiles *tiles = &WEFT_FOR_ISA(weft_matmul_tiles);
+    const weft_tile_run run = {.length = s->end - s->first};
+    int64_t panels = panels_of(s->filter_vectors, o->vectors);
+    weft_tile tile = {.run = &run,
+                      .runs = 1,
+                      .a_step = o->channel_vectors * LANES,
+                      .c_step = o->filter_vectors * LANES,
+                      .last = LANES,
+                      .accumulate = accumulate};
+    for (int64_t p = 0; p < positions; p++)
+        for (int64_t i = 0; i < panels; i++) {
+            int64_t v0 = s->filter_vectors * i / panels, v1 = s->filter_vectors * (i + 1) / panels;
+            int64_t down = weft_ceiling(s->channels, tiles->max_rows[v1 - v0]);
+            tile.b = tile.fetch = y + p * o->y_position + v0 * LANES * run.length;
+            for (int64_t j = 0; j < down; j++) {
+                int64_t r0 = s->channels * j / down, r1 = s->channels * (j + 1) / down;
+                tile.a = x + p * o->x_position + r0;
+                tile.c = s->sums + p * o->sums_position + r0 * tile.c_step + v0 * LANES;
+                tile.c_half = (r1 - r0 + 1) / 2 * tile.c_step;
+                tiles->outer[v1 - v0][r1 - r0](&tile);
+            }
+        }
+}
+
+/* dg = Gt u G of one vector of filters. */
+SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, float *c,
+                                int64_t tap, bool flip, int64_t lanes)
+{
+    const int positions = tile + 2;
+    vfloat half[3][WINOGRAD_SPAN];
+#pragma GCC unroll 6
+    for (int j = 0; j < positions; j++) {
+        vfloat u[WINOGRAD_SPAN], g[3];
+#pragma GCC unroll 6
+        for (int i = 0; i < positions; i++)
+            u[i] = vload(sums + (i * positions + j) * position);
+        filter_adjoint_line(tile, u, g);
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; i++)
+            half[i][j] = g[i];
+    }
+#pragma GCC unroll 3
+    for (int i = 0; i < 3; i++) {
+        vfloat g[3];
+        filter_adjoint_line(tile, half[i], g);
+#pragma GCC unroll 3
+        for (int j = 0; j < 3; j++) {
+            int at = i * 3 + j;
+            vstore_lanes(c + (flip ? 8 - at : at) * tap, g[j], lanes);
+        }
+    }
+}
+
+/* Where the blocks that are made ahead begin in the workspace. */
+static float *ahead_of(const weft_call *call)
+{
+    const weft_winograd_outer *o = call->args;
+    float *workspace = call->operand[o->slots.workspace];
+    return workspace + weft_merge_floats(&o->merge); /* 0 without splits */
+}
+
+SIMD_INLINE void run_piece(int tile, const weft_call *call, int64_t piece)
+{
+    _Alignas(64) float stack[WEFT_WINOGRAD_OUTER_STACK];
+    const weft_winograd_outer *o = call->args;
+    const float *ahead_x = ahead_of(call), *ahead_y = ahead_x + o->x_floats;
+    int64_t filter_block = piece % o->filter_blocks, rest = piece / o->filter_blocks;
+    int64_t channel_block = rest % o->channel_blocks, split = rest / o->channel_blocks;
+    piece_state s = {.o = o,
+                     .x = call->operand[o->slots.input[0]],
+                     .y = call->operand[o->slots.input[1]],
+                     .sums = stack};
+    set_channels(&s, channel_block);
+    set_filters(&s, filter_block);
+    int64_t begin = o->groups * split / o->splits, end = o->groups * (split + 1) / o->splits;
+    for (int64_t group = begin; group < end; group++) {
+        float *own = stack + o->sums_block;
+        const float *x = ahead_x + (group * o->channel_blocks + channel_block) * o->x_block;
+        const float *y = ahead_y + (group * o->filter_blocks + filter_block) * o->y_block;
+        set_group(&s, group);
+        if (!o->x_ahead) {
+            transform_x(tile, &s, own);
+            x = own;
+            own += o->x_block;
+        }
+        if (!o->y_ahead) {
+            transform_y(tile, &s, own);
+            y = own;
+        }
+        multiply(&s, x, y, (tile + 2) * (tile + 2), group > begin);
+    }
+
+    int64_t width = o->y.channels;
+    float *c = o->splits == 1 ? (float *)call->operand[o->slots.output]
+                              : (float *)call->operand[o->slots.workspace] +
+                                    split * o->merge.rows * o->merge.width;
+    for (int64_t i = 0; i < s.channels; i++)
+        for (int64_t v = 0; v < s.filter_vectors; v++) {
+            const float *sums = s.sums + (i * o->filter_vectors + v) * LANES;
+            float *to = c + (s.channel + i) * width + s.filter + v * LANES;
+            int64_t lanes = weft_least(LANES, s.filters - v * LANES);
+            transform_sums(tile, sums, o->sums_position, to, o->x.channels * width, o->flip, lanes);
+        }
+}
+
+SIMD_INLINE void x_piece(int tile, const weft_call *call, int64_t piece)
+{
+    const weft_winograd_outer *o = call->args;
+    piece_state s = {.o = o, .x = call->operand[o->slots.input[0]]};
+    set_group(&s, piece / o->channel_blocks);
+    set_channels(&s, piece % o->channel_blocks);
+    transform_x(tile, &s, ahead_of(call) + piece * o->x_block);
+}
+
+SIMD_INLINE void y_piece(int tile, const weft_call *call, int64_t piece)
+{
+    const weft_winograd_outer *o = call->args;
+    piece_state s = {.o = o, .y = call->operand[o->slots.input[1]]};
+    set_group(&s, piece / o->filter_blocks);
+    set_filters(&s, piece % o->filter_blocks);
+    transform_y(tile, &s, ahead_of(call) + o->x_floats + piece * o->y_block);
+}
+
+static void run_2x2(const weft_call *call, int64_t piece)
+{
+    run_piece(2, call, piece);
+}
+
+static void x_2x2(const weft_call *call, int64_t piece)
+{
+    x_piece(2, call, piece);
+}
+
+static void y_2x2(const weft_call *call, int64_t piece)
+{
+    y_piece(2, call, piece);
+}
+
+static void run_4x4(const weft_call *call, int64_t piece)
+{
+    run_piece(4, call, piece);
+}
+
+static void x_4x4(const weft_call *call, int64_t piece)
+{
+    x_piece(4, call, piece);
+}
+
+static void y_4x4(const weft_call *call, int64_t piece)
+{
+    y_piece(4, call, piece);
+}
+
+const weft_winograd_outer_kernels WEFT_FOR_ISA(weft_winograd_outer_2x2) = {
+    .x = x_2x2, .y = y_2x2, .run = run_2x2};
+const weft_winograd_outer_kernels WEFT_FOR_ISA(weft_winograd_outer_4x4) = {
+    .x = x_4x4, .y = y_4x4, .run = run_4x4};
