@@ -214,7 +214,8 @@ static void run(weft_program *program, const weft_feed *feeds, int count)
     cr_assert_eq(weft_run(program, feeds, count, NULL, &error), WEFT_OK, "%s", error.message);
 }
 
-/* Trains one step on one batch, and expects a smaller loss on it; then infers. */
+/* Trains one step on one batch, and expects a smaller loss on it; then infers. The step is short: deep
+ * networks are steep where they start, and normalized over two small images. */
 static void check_training(weft_value image, weft_value logits)
 {
     expect_no_error("network");
@@ -223,7 +224,7 @@ static void check_training(weft_value image, weft_value logits)
     weft_value label = weft_input(graph, .name = "label", .shape = rows, .dtype = WEFT_INT32);
     weft_value loss = weft_sparse_cross_entropy(logits, label);
     cr_assert_eq(weft_minimize(
-                     loss, &(weft_optimizer_options){.learning_rate = 1e-4, .momentum = 0.9}, NULL),
+                     loss, &(weft_optimizer_options){.learning_rate = 1e-6, .momentum = 0.9}, NULL),
                  WEFT_OK, "%s", weft_graph_error(graph)->message);
     weft_state *state = NULL;
     weft_error error = {0};
@@ -246,10 +247,10 @@ static void check_training(weft_value image, weft_value logits)
     run(train, feeds, 2);
     double first = weft_fetch_scalar(train, loss);
     cr_expect_neq(weft_state_hash(state), before);
-    for (int i = 0; i < 4; i++)
-        run(train, feeds, 2);
-    double last = weft_fetch_scalar(train, loss);
-    cr_expect(isfinite(first) && last < first, "loss %g, then %g", first, last);
+    run(train, feeds, 2);
+    double second = weft_fetch_scalar(train, loss);
+    printf("loss %.8f, then %.8f\n", first, second);
+    cr_expect(isfinite(first) && second < first, "loss %.8f, then %.8f", first, second);
     run(infer, feeds, 1);
     cr_expect(isfinite(weft_fetch_scalar(infer, logits)));
     free(pixel);

@@ -97,10 +97,11 @@ def compare_update(comparison, precision, tensors, leaves):
     trainable = [leaf for leaf in leaves.values() if leaf.requires_grad]
     torch.optim.SGD(trainable, lr=0.1, momentum=0.9, weight_decay=0.01).step()
     prefix = f"{precision}.after."
+    least = 1e-4 * max(leaf.norm().item() for leaf in leaves.values() if leaf.is_floating_point())
     for name, tensor in tensors.items():
         if name.startswith(prefix):
             rest = name[len(prefix) :]
-            comparison.check(precision, f"{rest} after the update", tensor, leaves[rest])
+            comparison.check(precision, f"{rest} after the update", tensor, leaves[rest], least)
 
 
 def compare_case(path):
@@ -119,7 +120,8 @@ def compare_case(path):
         if update:
             seed = torch.ones_like(seed)
         (result * seed.detach()).sum().backward()
-        # Some gradients are zero but for rounding: of a shift that the next batch norm removes again.
+        # Some gradients are zero but for rounding, of a shift that the next batch norm removes again;
+        # and so are some means, where the shift has been zero.
         norms = [leaf.grad.norm().item() for leaf in leaves.values() if leaf.grad is not None]
         least = 1e-4 * max(norms, default=0.0) if update else 0.0
         for name, leaf in leaves.items():

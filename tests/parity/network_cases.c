@@ -61,10 +61,11 @@ static weft_value mobilenet_v2(parity_builder *b)
 }
 
 /* The 2x2 pixels before the classifier are repeated to 7x7. */
-static weft_value vgg16(parity_builder *b)
+static weft_value vgg11(parity_builder *b)
 {
     weft_value x = parity_input(b, "x", weft_shape_of(1, 64, 64, 3));
-    return classify(b, weft_vgg(x, .classes = 10, .hidden = 16, .no_dropout = true), 10);
+    return classify(b, weft_vgg(x, .depth = 11, .classes = 10, .hidden = 16, .no_dropout = true),
+                    10);
 }
 
 #define UPDATED .update = true, .mode = WEFT_TRAIN
@@ -80,6 +81,6 @@ const parity_case parity_network_cases[] = {
     {"Inception-v3", inception_v3, VISION("inception_v3"), UPDATED, .double_only = true},
     {"DenseNet-121", densenet121, VISION("densenet121"), UPDATED, .double_only = true},
     {"MobileNetV2", mobilenet_v2, VISION("mobilenet_v2"), UPDATED, .double_only = true},
-    {"VGG-16", vgg16, VISION("vgg16"), UPDATED, .double_only = true},
+    {"VGG-11", vgg11, VISION("vgg11"), UPDATED, .double_only = true},
     {0},
 };
