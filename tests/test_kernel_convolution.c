@@ -172,12 +172,16 @@ static void check_pass(weft_convolution_problem *q, weft_convolution_pass pass, 
     describe(q, pass, plan.algorithm, text, sizeof text);
     unsigned char *workspace = aligned_alloc(64, (plan.workspace + 127) / 64 * 64);
     memset(workspace, 0xff, plan.workspace + 1); /* NaN, and a byte to see an overrun by */
-    void *operand[5] = {pass == WEFT_CONVOLUTION_INPUT_GRADIENT ? y->data : x->data,
+    unsigned char *prepared = aligned_alloc(64, (plan.prepared + 127) / 64 * 64);
+    memset(prepared, 0xff, plan.prepared + 1);
+    void *operand[6] = {pass == WEFT_CONVOLUTION_INPUT_GRADIENT ? y->data : x->data,
                         pass == WEFT_CONVOLUTION_FILTER_GRADIENT ? y->data : w->data, b};
     operand[2 + bias] = to->data;
     operand[3 + bias] = workspace;
+    operand[4 + bias] = prepared;
     run_plan(&plan, operand);
     cr_assert(workspace[plan.workspace] == 0xff, "%s: workspace overrun", text);
+    cr_assert(prepared[plan.prepared] == 0xff, "%s: overrun of what is prepared", text);
 
     double *sum = calloc((size_t)to->size, sizeof *sum);
     double *magnitude = calloc((size_t)to->size, sizeof *magnitude);
@@ -199,6 +203,7 @@ static void check_pass(weft_convolution_problem *q, weft_convolution_pass pass, 
         cr_assert(to->memory[i] == untouched, "%s: wrote outside of its output", text);
     free(b);
     free(workspace);
+    free(prepared);
     free(sum);
     free(magnitude);
 }
@@ -263,6 +268,7 @@ static void check_random(uint64_t first_seed, int count)
         }
         q.flip_filter = between(0, 1);
         q.bias = between(0, 1);
+        q.steady_filter = between(0, 1);
         check_problem(&q, between(0, 1));
     }
 }

@@ -37,7 +37,8 @@ void weft_convolution_plan(const weft_convolution_problem *problem, weft_convolu
                            const weft_slots *slots, weft_kernel_plan *plan)
 {
     int inputs = pass != WEFT_CONVOLUTION_FILTER_GRADIENT && problem->bias ? 3 : 2;
-    weft_slots plain = {.input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1};
+    weft_slots plain = {
+        .input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1, .prepared = inputs + 2};
     weft_convolution_problem simple = collapse(problem);
     bool found = false;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
