@@ -59,12 +59,16 @@ static double measure_pass(const layer *l, int pass, double seconds, const char 
     float *w =
         measure_floats(p.kernel[1] * p.kernel[2] * p.in_channels / p.groups * p.out_channels);
     float *workspace = measure_floats((int64_t)(plan.workspace / sizeof(float)) + 1);
-    void *operands[3][4] = {{x, w, y, workspace}, {y, w, x, workspace}, {x, y, w, workspace}};
+    float *prepared = measure_floats((int64_t)(plan.prepared / sizeof(float)) + 1);
+    void *operands[3][5] = {{x, w, y, workspace, prepared},
+                            {y, w, x, workspace, prepared},
+                            {x, y, w, workspace, prepared}};
     double time = measure_plan(&plan, operands[pass], seconds);
     free(x);
     free(y);
     free(w);
     free(workspace);
+    free(prepared);
     return time;
 }
 

@@ -169,11 +169,15 @@ static void check_plan(const weft_convolution_problem *q, int pass, const weft_k
     describe(q, pass, plan->algorithm, text, sizeof text);
     unsigned char *workspace = aligned_alloc(64, (plan->workspace + 127) / 64 * 64);
     memset(workspace, 0xff, plan->workspace + 1); /* NaN, and a byte to see an overrun by */
-    void *operand[5] = {input[0], input[1], input[2]};
+    unsigned char *prepared = aligned_alloc(64, (plan->prepared + 127) / 64 * 64);
+    memset(prepared, 0xff, plan->prepared + 1);
+    void *operand[6] = {input[0], input[1], input[2]};
     operand[inputs] = to->data;
     operand[inputs + 1] = workspace;
+    operand[inputs + 2] = prepared;
     run_plan(plan, operand);
     cr_assert(workspace[plan->workspace] == 0xff, "%s: workspace overrun", text);
+    cr_assert(prepared[plan->prepared] == 0xff, "%s: overrun of what is prepared", text);
     double tolerance = tolerance_of(plan->algorithm);
     int64_t n = 0, p[3] = {0};
     do
@@ -189,6 +193,7 @@ static void check_plan(const weft_convolution_problem *q, int pass, const weft_k
     for (int64_t i = 0; i < to->size; i++)
         cr_assert(to->memory[i] == untouched, "%s: wrote outside of its output", text);
     free(workspace);
+    free(prepared);
 }
 
 /* One pass by each algorithm that can do it, not only by the cheapest. */
@@ -286,6 +291,7 @@ static void check_random(uint64_t first_seed, int count)
         }
         q.flip_filter = between(0, 1);
         q.bias = between(0, 1);
+        q.steady_filter = between(0, 1);
         check_problem(&q, between(0, 1));
     }
 }

@@ -68,9 +68,12 @@ static void check(weft_matmul_problem *p, bool shared_b)
     weft_matmul_plan(p, NULL, &plan);
     void *workspace = aligned_alloc(64, (plan.workspace + 64) / 64 * 64);
     memset(workspace, 0xff, plan.workspace);
-    void *operand[5] = {a.data, b.data, bias.data};
+    void *prepared = aligned_alloc(64, (plan.prepared + 64) / 64 * 64);
+    memset(prepared, 0xff, plan.prepared);
+    void *operand[6] = {a.data, b.data, bias.data};
     operand[2 + p->bias] = c.data;
     operand[3 + p->bias] = workspace;
+    operand[4 + p->bias] = prepared;
     weft_call call = {.args = plan.args, .operand = operand};
     for (int phase = 0; phase < plan.phases; phase++)
         for (int64_t piece = 0; piece < plan.phase[phase].pieces; piece++)
@@ -100,6 +103,7 @@ static void check(weft_matmul_problem *p, bool shared_b)
     free(c.data);
     free(bias.data);
     free(workspace);
+    free(prepared);
 }
 
 static void check_random(int count)
@@ -114,7 +118,8 @@ static void check_random(int count)
                                  .inner = between(1, i % 7 == 0 ? 5000 : most),
                                  .transpose_a = between(0, 1),
                                  .transpose_b = between(0, 1),
-                                 .bias = between(0, 1)};
+                                 .bias = between(0, 1),
+                                 .steady_b = between(0, 1)};
         check(&p, between(0, 1));
     }
 }
@@ -151,6 +156,7 @@ Test(matmul, worked_numbers)
     weft_kernel_plan plan;
     weft_matmul_plan(&p, NULL, &plan);
     cr_assert_eq(plan.workspace, 0);
+    cr_assert_eq(plan.prepared, 0);
     void *operand[] = {a, b, bias, c};
     weft_call call = {.args = plan.args, .operand = operand};
     for (int64_t piece = 0; piece < plan.phase[0].pieces; piece++)

@@ -85,8 +85,9 @@ typedef struct weft_operands {
 
 /* What a kernel is handed, for each of its pieces. */
 typedef struct weft_call {
-    const void *args;     /* made by bind */
-    void *const *operand; /* data of the inputs, then of the outputs, then the workspace */
+    const void *args; /* made by bind */
+    void *const
+        *operand; /* data of the inputs, the outputs, then workspace, then what is prepared */
     const weft_run_info *info;
 } weft_call;
 
@@ -105,6 +106,9 @@ struct weft_bind {
     const weft_tensor *input; /* data is set where the input is a constant */
     int outputs;
     const weft_tensor *output;
+    /* Inputs that come from variables and constants alone, in a program that changes no variable: what a
+     * kernel makes of these (weft_bind_prepare) lasts from run to run. */
+    uint32_t steady;
     /* Built-in ops: what the kernel applies to its output (src/kernels/epilogue.h); NULL: nothing. */
     struct weft_epilogue *epilogue;
     const int *slot; /* where operands are in weft_call.operand; NULL: in the order said there */
@@ -118,6 +122,11 @@ WEFT_API void *weft_bind_args(weft_bind *bind, size_t bytes);
 WEFT_API void weft_bind_phase(weft_bind *bind, weft_piece_fn *run, int64_t pieces);
 /* Asks for workspace in the arena, alive during this step only, 64-byte aligned. */
 WEFT_API void weft_bind_workspace(weft_bind *bind, size_t bytes);
+/* The first `phases` phases read nothing but the inputs in the mask, and write nothing but `bytes` bytes
+ * of their own (64-byte aligned, the last operand), which later phases only read: a packed or transformed
+ * filter. Where all of these inputs are steady, the phases run only after the state has changed, and the
+ * bytes last from run to run; else they are ordinary phases, and ordinary workspace. */
+WEFT_API void weft_bind_prepare(weft_bind *bind, int phases, uint32_t inputs, size_t bytes);
 
 /* A block of an elementwise map in float32: rows of `count` elements. */
 enum { WEFT_MAP_INPUTS = 4 };

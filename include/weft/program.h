@@ -22,6 +22,7 @@ typedef struct weft_program weft_program;
     X(WEFT_PASS_FOLD, "fold")         /* constants and identities */                               \
     X(WEFT_PASS_VIEW, "view")         /* reshape, slice, split and concat without copying */       \
     X(WEFT_PASS_FUSE, "fuse")         /* maps and sums in the kernels that make what they read */  \
+    X(WEFT_PASS_HOIST, "hoist")       /* what depends on variables alone is kept between runs */   \
     X(WEFT_PASS_ORDER, "order")       /* order for memory; off: order of creation */               \
     X(WEFT_PASS_IN_PLACE, "in_place") /* outputs over dying inputs */                              \
     X(WEFT_PASS_REUSE, "reuse")       /* one arena slot for several values */
@@ -97,9 +98,11 @@ typedef struct weft_report {
     int64_t arena_bytes; /* memory of transient values, workspace included */
     /* largest sum of live sizes at any step: no plan of this order needs less */
     int64_t bound_bytes;
-    int64_t state_bytes;    /* of the variables that the program uses */
+    int64_t
+        prepared_bytes;  /* part of the arena: what lasts from run to run, see weft_state_changed */
+    int64_t state_bytes; /* of the variables that the program uses */
     int64_t constant_bytes; /* constants and arguments of kernels */
-    double flops, bytes;    /* of one run */
+    double flops, bytes;    /* of one run that finds everything prepared */
     int64_t runs;
     double seconds; /* of the last run */
 } weft_report;
@@ -112,6 +115,7 @@ typedef struct weft_step_report {
     const char *op;
     double flops, bytes;
     double seconds;     /* of the last run, when profiling; else 0 */
+    bool hoisted;       /* runs only after the state has changed */
     int64_t live_bytes; /* arena bytes in use during the step */
     int64_t pieces;
 } weft_step_report;

@@ -32,8 +32,14 @@ WEFT_API int64_t weft_state_step(const weft_state *state);
 WEFT_API void weft_state_set_step(weft_state *state, int64_t step);
 
 /* A variable's storage as a dense tensor, to read or write between runs; data NULL where value is
- * not a variable of the state's graph. Valid as long as the state. */
+ * not a variable of the state's graph. Valid as long as the state. Programs may keep what they compute
+ * from variables alone (packed filters) from run to run: whoever writes through the tensor after a run
+ * that came after this call says so by weft_state_changed. */
 WEFT_API weft_tensor weft_state_tensor(weft_state *state, weft_value variable);
+
+/* Says that variables were changed through their tensors: the next run of each program computes anew what
+ * it keeps. Everything else that changes variables (runs, weft_state_write, loading) does this itself. */
+WEFT_API void weft_state_changed(weft_state *state);
 
 /* Copies a variable out of or into the state as doubles; count must be its number of elements. */
 WEFT_API weft_status weft_state_read(weft_state *state, weft_value variable, double *elements,

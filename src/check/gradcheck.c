@@ -151,6 +151,7 @@ static weft_status run(check *c, weft_program *program, weft_error *error)
 static weft_status evaluate(void *user, double *y, weft_error *error)
 {
     check *c = user;
+    weft_state_changed(c->state); /* a probe may have moved a variable */
     WEFT_TRY(run(c, c->forward, error));
     c->report->runs++;
     for (int i = 0; i < c->outputs; i++) {

@@ -15,8 +15,8 @@ static const struct pass {
     {"prune", weft_ir_build, -1},          {"bind", weft_pass_bind, -1},
     {"cse", weft_pass_cse, WEFT_PASS_CSE}, {"fold", weft_pass_fold, WEFT_PASS_FOLD},
     {"view", weft_pass_view, -1},          {"fuse", weft_pass_fuse, WEFT_PASS_FUSE},
-    {"select", weft_pass_select, -1},      {"order", weft_pass_order, -1},
-    {"plan", weft_pass_plan, -1},
+    {"hoist", weft_pass_hoist, -1},        {"select", weft_pass_select, -1},
+    {"order", weft_pass_order, -1},        {"plan", weft_pass_plan, -1},
 };
 
 static weft_status check_options(weft_graph *graph, weft_state *state,
@@ -86,8 +86,10 @@ static weft_status compile(weft_ir *ir, weft_program *program)
                               ir->options->mode == WEFT_TRAIN ? " and no updates" : "");
     WEFT_TRY(allocate_arena(program, ir->arena_bytes, ir->error));
     WEFT_TRY(weft_emit(ir, program));
-    for (int i = 0; i < program->steps; i++)
+    for (int i = 0; i < program->steps; i++) {
         program->updates |= program->step[i].op->family == WEFT_FAMILY_UPDATE;
+        program->writes |= program->step[i].op->writes != 0;
+    }
     return WEFT_OK;
 }
 

@@ -54,10 +54,12 @@ static weft_status emit_step(const weft_ir *ir, weft_program *program, int index
                         .own_inputs = node->own_inputs,
                         .in_place = node->in_place,
                         .cost = node->cost,
-                        .workspace_bytes = node->workspace_bytes};
+                        .workspace_bytes = node->workspace_bytes,
+                        .prepared_bytes = node->prepared_bytes,
+                        .prepare_inputs = node->prepare_inputs};
     step->value = weft_pool_array(&program->pool, operands, sizeof(int));
     step->slot = weft_pool_array(&program->pool, operands, sizeof(int));
-    step->operand = weft_pool_array(&program->pool, operands + 1, sizeof(void *));
+    step->operand = weft_pool_array(&program->pool, operands + 2, sizeof(void *));
     if (!step->value || !step->slot || !step->operand)
         return weft_out_of_memory(ir->error, operands * sizeof(void *));
     memcpy(step->value, node->input, (size_t)node->inputs * sizeof(int));
@@ -72,6 +74,12 @@ static weft_status emit_step(const weft_ir *ir, weft_program *program, int index
         step->workspace_offset = ir->storage[node->workspace].offset;
         step->operand[node->own_inputs + node->own_outputs] =
             program->arena + step->workspace_offset;
+    }
+    if (node->prepared >= 0) {
+        step->prepared_offset = ir->storage[node->prepared].offset;
+        step->operand[node->own_inputs + node->own_outputs + 1] =
+            program->arena + step->prepared_offset;
+        step->hoisted_phases = ir->storage[node->prepared].kept ? node->prepare_phases : 0;
     }
     for (int p = 0; p < node->phases; p++)
         step->pieces += node->phase[p].pieces;
@@ -113,6 +121,22 @@ static range workspace_range(const weft_program *program, const weft_step *step)
     return (range){from, from + step->workspace_bytes, true};
 }
 
+/* What is kept is only read by the phases that are not hoisted. */
+static range prepared_range(const weft_program *program, const weft_step *step)
+{
+    const char *from = program->arena + step->prepared_offset;
+    return (range){from, from + step->prepared_bytes, !step->hoisted_phases};
+}
+
+/* Of operand k: an input, an output, the workspace or what is prepared. */
+static range operand_range(const weft_program *program, const weft_step *step, int k)
+{
+    int operands = step->inputs + step->outputs;
+    if (k < operands)
+        return range_of(program, step, k);
+    return k == operands ? workspace_range(program, step) : prepared_range(program, step);
+}
+
 static bool conflict(range a, range b)
 {
     return (a.written || b.written) && a.from < b.to && b.from < a.to;
@@ -121,12 +145,10 @@ static bool conflict(range a, range b)
 /* True where the two steps may not run at the same time. */
 static bool steps_conflict(const weft_program *program, const weft_step *a, const weft_step *b)
 {
-    for (int i = 0; i <= a->inputs + a->outputs; i++) {
-        range x =
-            i < a->inputs + a->outputs ? range_of(program, a, i) : workspace_range(program, a);
-        for (int k = 0; k <= b->inputs + b->outputs; k++)
-            if (conflict(x, k < b->inputs + b->outputs ? range_of(program, b, k)
-                                                       : workspace_range(program, b)))
+    for (int i = 0; i < a->inputs + a->outputs + 2; i++) {
+        range x = operand_range(program, a, i);
+        for (int k = 0; k < b->inputs + b->outputs + 2; k++)
+            if (conflict(x, operand_range(program, b, k)))
                 return true;
     }
     return false;
@@ -152,13 +174,15 @@ typedef struct task_cursor {
 static void emit_task(weft_program *program, weft_task task, bool first_phase, bool stepwise,
                       task_cursor *cursor)
 {
-    const weft_task *before = program->tasks ? &program->task[program->tasks - 1] : NULL;
+    bool after_hoisted = program->tasks > 0 && program->tasks == program->hoisted_tasks;
+    const weft_task *before =
+        program->tasks && !after_hoisted ? &program->task[program->tasks - 1] : NULL;
     bool single = !stepwise && before && before->pieces == 1 && task.pieces == 1;
     int step = task.step;
     task.joined =
         single && (!first_phase || !must_wait(program, cursor->since, cursor->chain, step));
-    task.wait =
-        !task.joined && (stepwise || !first_phase || must_wait(program, cursor->since, step, step));
+    task.wait = !task.joined && (stepwise || !first_phase || after_hoisted ||
+                                 must_wait(program, cursor->since, step, step));
     if (!task.joined)
         cursor->chain = step;
     if (task.wait)
@@ -174,14 +198,51 @@ static void mark_chains(weft_program *program)
     }
 }
 
-/* A thread more than the most pieces of any task would only wait at barriers. */
+/* A thread more than the most pieces of any task of every run would only wait at barriers. */
 static void use_no_idle_threads(weft_program *program)
 {
     int64_t most = 1;
-    for (int i = 0; i < program->tasks; i++)
+    for (int i = program->hoisted_tasks; i < program->tasks; i++)
         most = program->task[i].pieces > most ? program->task[i].pieces : most;
     if (program->threads > most)
         program->threads = (int)most;
+}
+
+static weft_task phase_task(const weft_ir *ir, const weft_program *program, int step, int phase)
+{
+    const weft_ir_node *node = &ir->node[ir->order[step]];
+    return (weft_task){
+        .run = node->phase[phase].run,
+        .call = {.args = node->phase_args[phase], .operand = program->step[step].operand},
+        .pieces = node->phase[phase].pieces,
+        .step = step,
+    };
+}
+
+static void emit_steps(const weft_ir *ir, weft_program *program, int first, int end, bool stepwise)
+{
+    task_cursor cursor = {first, first};
+    for (int i = first; i < end; i++) {
+        int hoisted = program->step[i].hoisted_phases;
+        for (int p = hoisted; p < ir->node[ir->order[i]].phases; p++)
+            emit_task(program, phase_task(ir, program, i, p), p == hoisted, stepwise, &cursor);
+    }
+}
+
+/* All first phases together, then all second ones: they touch nothing of each other's. */
+static void emit_hoisted_phases(const weft_ir *ir, weft_program *program, bool stepwise)
+{
+    for (int p = 0; p < WEFT_PLAN_PHASES; p++) {
+        bool wait = program->tasks > 0;
+        for (int i = program->hoisted_steps; i < program->steps; i++) {
+            if (p >= program->step[i].hoisted_phases)
+                continue;
+            weft_task task = phase_task(ir, program, i, p);
+            task.wait = wait || stepwise;
+            wait = false;
+            program->task[program->tasks++] = task;
+        }
+    }
 }
 
 static weft_status emit_tasks(const weft_ir *ir, weft_program *program)
@@ -194,19 +255,10 @@ static weft_status emit_tasks(const weft_ir *ir, weft_program *program)
     if (!program->task || !program->counter)
         return weft_out_of_memory(ir->error, count * sizeof(weft_task));
     bool stepwise = program->poison || program->check_finite || program->profile;
-    task_cursor cursor = {0};
-    for (int i = 0; i < ir->steps; i++) {
-        const weft_ir_node *node = &ir->node[ir->order[i]];
-        for (int p = 0; p < node->phases; p++) {
-            weft_task task = {
-                .run = node->phase[p].run,
-                .call = {.args = node->phase_args[p], .operand = program->step[i].operand},
-                .pieces = node->phase[p].pieces,
-                .step = i,
-            };
-            emit_task(program, task, p == 0, stepwise, &cursor);
-        }
-    }
+    emit_steps(ir, program, 0, program->hoisted_steps, stepwise);
+    emit_hoisted_phases(ir, program, stepwise);
+    program->hoisted_tasks = program->tasks;
+    emit_steps(ir, program, program->hoisted_steps, program->steps, stepwise);
     mark_chains(program);
     use_no_idle_threads(program);
     return WEFT_OK;
@@ -292,8 +344,9 @@ static void emit_report(const weft_ir *ir, weft_program *program)
     report->steps = program->steps;
     report->arena_bytes = ir->arena_bytes;
     report->bound_bytes = ir->bound_bytes;
+    report->prepared_bytes = ir->kept_bytes;
     report->constant_bytes = (int64_t)program->pool.bytes;
-    for (int i = 0; i < program->steps; i++) {
+    for (int i = program->hoisted_steps; i < program->steps; i++) {
         report->flops += program->step[i].cost.flops;
         report->bytes += program->step[i].cost.bytes;
     }
@@ -305,6 +358,7 @@ static void emit_report(const weft_ir *ir, weft_program *program)
 weft_status weft_emit(const weft_ir *ir, weft_program *program)
 {
     program->steps = ir->steps;
+    program->hoisted_steps = ir->hoisted;
     program->step = weft_pool_array(&program->pool, (size_t)ir->steps, sizeof(weft_step));
     if (!program->step)
         return weft_out_of_memory(ir->error, (size_t)ir->steps * sizeof(weft_step));

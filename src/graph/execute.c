@@ -18,6 +18,7 @@ typedef struct execution {
     weft_barrier barrier;
     cpu_set_t processors;
     bool bind;
+    int first_task;      /* past those that are hoisted, where what they make is there */
     atomic_int bad_step; /* -1: none */
     double started;      /* of the step, when profiling */
 } execution;
@@ -46,8 +47,8 @@ static void run_task(execution *e, int index)
 static void run_tasks(execution *e)
 {
     const weft_program *program = e->program;
-    for (int i = 0; i < program->tasks; i += program->task[i].chain) {
-        if (program->task[i].wait)
+    for (int i = e->first_task; i < program->tasks; i += program->task[i].chain) {
+        if (program->task[i].wait && i > e->first_task)
             weft_barrier_wait(&e->barrier);
         run_task(e, i);
     }
@@ -92,15 +93,25 @@ static void poison_freed(const weft_program *program, int step)
                    (size_t)program->freed[i].bytes);
 }
 
-/* What thread 0 does between two steps, while the others wait. */
-static void finish_step(execution *e, int index)
+/* What is kept is poisoned only before it is made anew. */
+static void poison_arena(const weft_program *program, bool prepare)
+{
+    size_t kept = prepare ? 0 : (size_t)program->report.prepared_bytes;
+    if (program->arena)
+        memset(program->arena + kept, 0xFF, program->arena_allocated - kept);
+}
+
+/* What thread 0 does after the last task of a step, while the others wait. */
+static void finish_step(execution *e, int task)
 {
     weft_program *program = e->program;
+    int index = program->task[task].step;
+    bool complete = !weft_task_prepares(program, task);
     if (program->profile)
-        program->step[index].seconds = seconds_now() - e->started;
-    if (program->check_finite && !outputs_finite(program, &program->step[index]))
+        program->step[index].seconds += seconds_now() - e->started;
+    if (complete && program->check_finite && !outputs_finite(program, &program->step[index]))
         atomic_store(&e->bad_step, index);
-    if (program->poison)
+    if (complete && program->poison)
         poison_freed(program, index);
     e->started = seconds_now();
 }
@@ -108,14 +119,15 @@ static void finish_step(execution *e, int index)
 static void run_stepwise(execution *e, int thread)
 {
     const weft_program *program = e->program;
-    for (int i = 0; i < program->tasks && atomic_load(&e->bad_step) < 0; i++) {
+    for (int i = e->first_task; i < program->tasks && atomic_load(&e->bad_step) < 0; i++) {
         run_task(e, i);
         weft_barrier_wait(&e->barrier);
-        bool last = i + 1 == program->tasks || program->task[i + 1].step != program->task[i].step;
+        bool last = i + 1 == program->tasks || i + 1 == program->hoisted_tasks ||
+                    program->task[i + 1].step != program->task[i].step;
         if (!last)
             continue;
         if (thread == 0)
-            finish_step(e, program->task[i].step);
+            finish_step(e, i);
         weft_barrier_wait(&e->barrier);
     }
 }
@@ -136,11 +148,19 @@ static void run_thread(execution *e, int thread)
 
 weft_status weft_execute(weft_program *program, const weft_run_info *info, int *bad_step)
 {
-    execution e = {.program = program, .info = info, .bad_step = -1, .started = seconds_now()};
+    uint64_t version = program->state->version;
+    bool prepare = program->prepared_version != version;
+    execution e = {.program = program,
+                   .info = info,
+                   .bad_step = -1,
+                   .first_task = prepare ? 0 : program->hoisted_tasks,
+                   .started = seconds_now()};
     for (int i = 0; i < program->tasks; i++)
         atomic_store_explicit(&program->counter[i], 0, memory_order_relaxed);
-    if (program->poison && program->arena)
-        memset(program->arena, 0xFF, program->arena_allocated);
+    if (program->poison)
+        poison_arena(program, prepare);
+    for (int i = 0; i < program->steps && program->profile; i++)
+        program->step[i].seconds = 0;
 #ifdef WEFT_HAVE_OPENMP
     int processors = 1;
     if (sched_getaffinity(0, sizeof(e.processors), &e.processors) == 0)
@@ -162,5 +182,6 @@ weft_status weft_execute(weft_program *program, const weft_run_info *info, int *
         run_thread(&e, 0);
     }
     *bad_step = atomic_load(&e.bad_step);
+    program->prepared_version = *bad_step < 0 ? version : 0;
     return *bad_step < 0 ? WEFT_OK : WEFT_ERROR_NUMERIC;
 }

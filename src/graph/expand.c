@@ -60,7 +60,8 @@ weft_status weft_expand_node(weft_expansion *expansion, const weft_expand_call *
                          .input = operand,
                          .output = operand + call->inputs,
                          .in_place = call->op->in_place,
-                         .workspace = -1};
+                         .workspace = -1,
+                         .prepared = -1};
     for (int k = 0; k < call->inputs; k++)
         node.input[k] = expansion->value[call->input[k]];
     *first = expansion->values;

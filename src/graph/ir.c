@@ -29,11 +29,11 @@ int weft_ir_slot(const weft_ir_node *node, int k)
     if (k < node->own_inputs)
         return k;
     if (k < node->inputs)
-        return own + 1 + (k - node->own_inputs);
+        return own + 2 + (k - node->own_inputs);
     k -= node->inputs;
     if (k < node->own_outputs)
         return node->own_inputs + k;
-    return own + 1 + (node->inputs - node->own_inputs) + (k - node->own_outputs);
+    return own + 2 + (node->inputs - node->own_inputs) + (k - node->own_outputs);
 }
 
 int weft_ir_resolve(const weft_ir *ir, int value)
@@ -82,7 +82,7 @@ static bool widen(weft_ir *ir, void **array, size_t element, int used, int capac
 weft_status weft_ir_reserve(weft_ir *ir, int nodes, int values)
 {
     int node_capacity = ir->nodes + nodes, value_capacity = ir->values + values;
-    int storage_capacity = ir->storages + node_capacity + value_capacity;
+    int storage_capacity = ir->storages + 2 * node_capacity + value_capacity;
     if (!widen(ir, (void **)&ir->node, sizeof(*ir->node), ir->nodes, node_capacity) ||
         !widen(ir, (void **)&ir->order, sizeof(int), 0, node_capacity) ||
         !widen(ir, (void **)&ir->value, sizeof(*ir->value), ir->values, value_capacity) ||
@@ -146,7 +146,7 @@ static weft_status allocate(weft_ir *ir, const bool *needed)
     size_t copies = inputs + (size_t)ir->options->fetches;
     ir->node_capacity = (int)(nodes + copies);
     ir->value_capacity = (int)(values + copies);
-    ir->storage_capacity = ir->node_capacity + ir->value_capacity;
+    ir->storage_capacity = 2 * ir->node_capacity + ir->value_capacity;
     ir->node = weft_pool_array(&ir->scratch, (size_t)ir->node_capacity, sizeof(*ir->node));
     ir->value = weft_pool_array(&ir->scratch, (size_t)ir->value_capacity, sizeof(*ir->value));
     ir->storage = weft_pool_array(&ir->scratch, (size_t)ir->storage_capacity, sizeof(*ir->storage));
@@ -173,6 +173,7 @@ static weft_status add_node(weft_ir *ir, int32_t graph_node, int *first_value)
         .own_outputs = from->outputs,
         .in_place = from->op->in_place,
         .workspace = -1,
+        .prepared = -1,
     };
     node->input =
         weft_pool_array(&ir->scratch, (size_t)(from->inputs + from->outputs), sizeof(int));
@@ -277,7 +278,9 @@ static void print_node(const weft_ir *ir, const weft_ir_node *node, FILE *file)
         fprintf(file, "%s%%%d%s", k ? ", " : "(", node->input[k],
                 weft_ir_reads(node, k) ? "" : " (shape)");
     fprintf(file, "%s  # %s%s\n", node->inputs ? ")" : "", node->name,
-            node->alias ? " (view)" : "");
+            node->alias     ? " (view)"
+            : node->hoisted ? " (hoisted)"
+                            : "");
 }
 
 void weft_ir_print(const weft_ir *ir, const char *pass, FILE *file)

@@ -26,6 +26,7 @@ typedef struct weft_storage {
     int first, last; /* positions in the order: first write, last use; last is the end if fetched */
     int64_t offset;  /* in the arena */
     bool used;
+    bool kept; /* of the arena: lasts from run to run */
 } weft_storage;
 
 typedef struct weft_ir_value {
@@ -51,13 +52,19 @@ typedef struct weft_ir_node {
     uint32_t in_place;           /* as weft_op.in_place */
     struct weft_fused *fused;    /* what the fuse pass made of several nodes; NULL: nothing */
     bool gone;                   /* dead, merged, folded or an alias: nothing to execute */
-    bool alias; /* gone because its outputs and inputs share storage (views, concat) */
+    bool alias;      /* gone because its outputs and inputs share storage (views, concat) */
+    bool hoisted;    /* runs only after the state has changed */
+    uint32_t steady; /* inputs that stay the same while the state does */
     /* What select chose: */
     weft_phase phase[WEFT_PLAN_PHASES];
     const void *phase_args[WEFT_PLAN_PHASES];
     int phases;
     int64_t workspace_bytes;
     int workspace; /* a storage, or -1 */
+    int prepare_phases;
+    uint32_t prepare_inputs;
+    int64_t prepared_bytes;
+    int prepared; /* a storage, or -1 */
     weft_cost cost;
 } weft_ir_node;
 
@@ -79,7 +86,8 @@ typedef struct weft_ir {
     int *forward; /* values replaced by others: forward[v] == v otherwise */
     int *order;   /* IR nodes to execute, in order */
     int steps;
-    int64_t arena_bytes, bound_bytes;
+    int hoisted; /* steps that come first, and run only after the state has changed */
+    int64_t arena_bytes, bound_bytes, kept_bytes;
 } weft_ir;
 
 /* ir.c */
@@ -92,15 +100,15 @@ void weft_ir_prune(weft_ir *ir); /* marks nodes that nothing needs any more as g
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors);
 bool weft_ir_reads(const weft_ir_node *node, int input); /* false where only the shape is read */
 bool weft_ir_writes(const weft_ir_node *node, int input);
-/* Where operand k (inputs, then outputs) is in weft_call.operand: own inputs, own outputs, workspace, then
- * the operands of what is fused. */
+/* Where operand k (inputs, then outputs) is in weft_call.operand: own inputs, own outputs, workspace, what is
+ * prepared, then the operands of what is fused. */
 int weft_ir_slot(const weft_ir_node *node, int k);
 /* Makes room for so many more nodes and values. */
 weft_status weft_ir_reserve(weft_ir *ir, int nodes, int values);
 /* Lists all nodes, each where the graph node that it is of stands. */
 weft_status weft_ir_sort(weft_ir *ir, int *order);
 int weft_ir_add_storage(weft_ir *ir,
-                        weft_storage storage); /* there is room for one a value and node */
+                        weft_storage storage); /* there is room for one a value, two a node */
 weft_status weft_ir_out_of_memory(weft_ir *ir);
 
 /* The passes, one file each. */
@@ -109,6 +117,7 @@ weft_status weft_pass_cse(weft_ir *ir);
 weft_status weft_pass_fold(weft_ir *ir);
 weft_status weft_pass_view(weft_ir *ir);
 weft_status weft_pass_fuse(weft_ir *ir);
+weft_status weft_pass_hoist(weft_ir *ir);
 weft_status weft_pass_select(weft_ir *ir);
 weft_status weft_pass_order(weft_ir *ir);
 weft_status weft_pass_plan(weft_ir *ir);

@@ -149,6 +149,11 @@ static bool in_arena(const weft_ir *ir, int value)
     return storage >= 0 && ir->storage[storage].place == WEFT_PLACE_ARENA;
 }
 
+static bool is_kept(const weft_ir *ir, int value)
+{
+    return in_arena(ir, value) && ir->storage[ir->value[value].storage].kept;
+}
+
 static weft_status begin_simulation(weft_ir *ir, simulation *s)
 {
     *s = (simulation){.ir = ir};
@@ -166,7 +171,7 @@ static weft_status begin_simulation(weft_ir *ir, simulation *s)
                 s->uses[ir->value[node->output[k]].storage]++;
     }
     for (int v = 0; v < ir->values; v++)
-        if (ir->value[v].fetched && in_arena(ir, v))
+        if ((ir->value[v].fetched && in_arena(ir, v)) || is_kept(ir, v))
             s->uses[ir->value[v].storage]++;
     return WEFT_OK;
 }
@@ -246,12 +251,13 @@ static weft_status make_order(const dependencies *d, const int *rank, key_functi
         if (executes(&ir->node[i]) && waiting[i] == 0)
             ready[count++] = i;
     }
-    *steps = 0;
+    *steps = ir->hoisted = 0;
     while (count) {
         int best = 0;
         int64_t best_key = INT64_MAX;
         for (int r = 0; r < count; r++) {
-            int64_t value = key(&s, &ir->node[ready[r]], rank[ready[r]]);
+            const weft_ir_node *candidate = &ir->node[ready[r]];
+            int64_t value = candidate->hoisted ? INT64_MIN : key(&s, candidate, rank[ready[r]]);
             if (value < best_key || (value == best_key && rank[ready[r]] < rank[ready[best]])) {
                 best = r;
                 best_key = value;
@@ -260,6 +266,7 @@ static weft_status make_order(const dependencies *d, const int *rank, key_functi
         int node = ready[best];
         ready[best] = ready[--count];
         order[(*steps)++] = node;
+        ir->hoisted += ir->node[node].hoisted;
         step_change(&s, &ir->node[node], true);
         for (int e = d->first[node]; e >= 0; e = d->next[e])
             if (--waiting[d->to[e]] == 0)

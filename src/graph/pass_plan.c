@@ -1,6 +1,7 @@
 /* The memory plan: which storages outputs may take over from dying inputs, how long each storage lives,
  * and where in the arena it lies. */
 #include "base/error.h"
+#include "base/memory.h"
 #include "graph/core_ops.h"
 #include "graph/ir.h"
 #include "graph/pack.h"
@@ -23,7 +24,7 @@ static void touch(weft_ir *ir, int storage, int step)
     s->last = step;
 }
 
-/* First and last step of every storage; fetched ones live to the end. */
+/* First and last step of every storage; those fetched or kept live to the end. */
 static void find_lifetimes(weft_ir *ir)
 {
     for (int i = 0; i < ir->storages; i++)
@@ -36,7 +37,11 @@ static void find_lifetimes(weft_ir *ir)
             if (weft_ir_reads(node, k))
                 touch(ir, ir->value[node->input[k]].storage, step);
         touch(ir, node->workspace, step);
+        touch(ir, node->prepared, step);
     }
+    for (int i = 0; i < ir->storages; i++)
+        if (ir->storage[i].used && ir->storage[i].kept)
+            touch(ir, i, ir->steps);
     for (int v = 0; v < ir->values; v++)
         if (ir->value[v].fetched)
             touch(ir, ir->value[v].storage, ir->steps);
@@ -83,6 +88,7 @@ static void take_over(weft_ir *ir, int from, int to)
             ir->value[v].storage = to;
     if (ir->storage[from].last > ir->storage[to].last)
         ir->storage[to].last = ir->storage[from].last;
+    ir->storage[to].kept |= ir->storage[from].kept;
     ir->storage[from].used = false;
 }
 
@@ -106,11 +112,25 @@ static void place_outputs_over_inputs(weft_ir *ir)
 
 /* ---- Offsets ---- */
 
+/* What is kept lies at the start of the arena, side by side. */
+static void place_kept(weft_ir *ir)
+{
+    for (int i = 0; i < ir->storages; i++) {
+        weft_storage *s = &ir->storage[i];
+        if (!s->used || !s->kept)
+            continue;
+        s->first = 0;
+        s->offset = ir->kept_bytes;
+        ir->kept_bytes += (s->bytes + WEFT_ALIGNMENT - 1) / WEFT_ALIGNMENT * WEFT_ALIGNMENT;
+    }
+}
+
 weft_status weft_pass_plan(weft_ir *ir)
 {
     find_lifetimes(ir);
     if (!(ir->options->without & 1u << WEFT_PASS_IN_PLACE))
         place_outputs_over_inputs(ir);
+    place_kept(ir);
     int *source = weft_pool_array(&ir->scratch, (size_t)ir->storages, sizeof(int));
     weft_interval *interval =
         weft_pool_array(&ir->scratch, (size_t)ir->storages, sizeof(*interval));
@@ -119,7 +139,7 @@ weft_status weft_pass_plan(weft_ir *ir)
     int count = 0;
     for (int i = 0; i < ir->storages; i++) {
         const weft_storage *s = &ir->storage[i];
-        if (!s->used || s->place != WEFT_PLACE_ARENA)
+        if (!s->used || s->kept || s->place != WEFT_PLACE_ARENA)
             continue;
         source[count] = i;
         interval[count++] = (weft_interval){.first = s->first, .last = s->last, .bytes = s->bytes};
@@ -129,8 +149,8 @@ weft_status weft_pass_plan(weft_ir *ir)
                    ir->options->without & 1u << WEFT_PASS_REUSE, &packing))
         return weft_ir_out_of_memory(ir);
     for (int i = 0; i < count; i++)
-        ir->storage[source[i]].offset = interval[i].offset;
-    ir->arena_bytes = packing.bytes;
-    ir->bound_bytes = packing.bound;
+        ir->storage[source[i]].offset = ir->kept_bytes + interval[i].offset;
+    ir->arena_bytes = ir->kept_bytes + packing.bytes;
+    ir->bound_bytes = ir->kept_bytes + packing.bound;
     return WEFT_OK;
 }

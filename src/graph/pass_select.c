@@ -37,6 +37,14 @@ void weft_bind_workspace(weft_bind *bind, size_t bytes)
     ((binding *)bind->internal)->node->workspace_bytes = (int64_t)bytes;
 }
 
+void weft_bind_prepare(weft_bind *bind, int phases, uint32_t inputs, size_t bytes)
+{
+    weft_ir_node *node = ((binding *)bind->internal)->node;
+    node->prepare_phases = phases;
+    node->prepare_inputs = inputs;
+    node->prepared_bytes = (int64_t)bytes;
+}
+
 static weft_status check_phases(const weft_ir *ir, const weft_ir_node *node)
 {
     if (node->phases >= 1 && node->phases <= WEFT_PLAN_PHASES)
@@ -161,6 +169,19 @@ static void add_fused_cost(const weft_ir *ir, weft_ir_node *node)
         node->cost.bytes += value_bytes(ir, node->output[k]);
 }
 
+/* What is prepared from steady inputs is kept, and what prepares it is hoisted. */
+static void give_workspace(weft_ir *ir, weft_ir_node *node)
+{
+    if (node->workspace_bytes)
+        node->workspace = weft_ir_add_storage(ir, (weft_storage){.bytes = node->workspace_bytes});
+    if (!node->prepare_phases)
+        return;
+    bool kept = !node->hoisted && !(ir->options->without & 1u << WEFT_PASS_HOIST) &&
+                !(node->prepare_inputs & ~node->steady);
+    node->prepared =
+        weft_ir_add_storage(ir, (weft_storage){.bytes = node->prepared_bytes, .kept = kept});
+}
+
 weft_status weft_pass_select(weft_ir *ir)
 {
     for (int i = 0; i < ir->nodes; i++) {
@@ -172,16 +193,15 @@ weft_status weft_pass_select(weft_ir *ir)
         if (!tensors)
             return weft_ir_out_of_memory(ir);
         weft_bind bind = weft_ir_operands(ir, node, tensors);
+        bind.steady = node->steady;
         WEFT_TRY(node->fused ? select_fused(ir, node, &bind) : select_kernel(ir, node, &bind));
+        give_workspace(ir, node);
         node->cost = default_cost(node, &bind);
         node->cost.bytes = operand_bytes(node, &bind);
         if (node->op->cost)
             node->op->cost(&bind, &node->cost);
         if (node->fused)
             add_fused_cost(ir, node);
-        if (node->workspace_bytes)
-            node->workspace =
-                weft_ir_add_storage(ir, (weft_storage){.bytes = node->workspace_bytes});
     }
     return WEFT_OK;
 }

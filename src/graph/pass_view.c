@@ -116,7 +116,8 @@ static int append_copy(weft_ir *ir, const weft_ir_node *node, int value)
                              .outputs = 1,
                              .own_inputs = 1,
                              .own_outputs = 1,
-                             .workspace = -1};
+                             .workspace = -1,
+                             .prepared = -1};
     copier->input = weft_pool_array(&ir->scratch, 2, sizeof(int));
     if (!copier->input)
         return -1;

@@ -81,6 +81,8 @@ weft_status weft_run(weft_program *program, const weft_feed *feeds, int count,
         .first_sample = chosen.first_sample,
         .micro_batch = chosen.micro_batch,
     };
+    if (program->writes)
+        weft_state_changed(program->state);
     double start = seconds_now();
     int bad_step = 0;
     weft_status status = weft_execute(program, &info, &bad_step);
@@ -150,6 +152,7 @@ bool weft_program_step(const weft_program *program, int index, weft_step_report 
         .seconds = step->seconds,
         .live_bytes = step->live_bytes,
         .pieces = step->pieces,
+        .hoisted = index < program->hoisted_steps,
     };
     return true;
 }
@@ -157,8 +160,9 @@ bool weft_program_step(const weft_program *program, int index, weft_step_report 
 void weft_program_print(const weft_program *program, FILE *file)
 {
     const weft_report *report = &program->report;
-    fprintf(file, "%d steps, arena %lld bytes (bound %lld), %.4g GFLOP\n", report->steps,
-            (long long)report->arena_bytes, (long long)report->bound_bytes, report->flops * 1e-9);
+    fprintf(file, "%d steps, arena %lld bytes (bound %lld, prepared %lld), %.4g GFLOP\n",
+            report->steps, (long long)report->arena_bytes, (long long)report->bound_bytes,
+            (long long)report->prepared_bytes, report->flops * 1e-9);
     weft_step_report step;
     for (int i = 0; weft_program_step(program, i, &step); i++) {
         fprintf(file, "%4d %-28s %-44s %10.3f MFLOP %10.3f MB %6lld pieces", i, step.op, step.name,
@@ -166,6 +170,6 @@ void weft_program_print(const weft_program *program, FILE *file)
         if (program->profile && step.seconds > 0)
             fprintf(file, " %9.1f us %8.2f GFLOP/s %7.2f GB/s", step.seconds * 1e6,
                     step.flops / step.seconds * 1e-9, step.bytes / step.seconds * 1e-9);
-        fprintf(file, "\n");
+        fprintf(file, "%s\n", step.hoisted ? " hoisted" : "");
     }
 }

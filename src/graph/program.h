@@ -29,6 +29,9 @@ typedef struct weft_step {
     void **operand; /* as kernels see them */
     weft_cost cost;
     int64_t workspace_offset, workspace_bytes;
+    int64_t prepared_offset, prepared_bytes;
+    int hoisted_phases;      /* of those that write what is prepared: all, or none */
+    uint32_t prepare_inputs; /* that they read */
     int64_t live_bytes;
     int64_t pieces;
     double seconds;
@@ -77,14 +80,16 @@ struct weft_program {
     weft_pool pool;
     weft_dtype real;
     weft_mode mode;
-    bool updates; /* a run counts as a step of the state */
+    bool updates;              /* a run counts as a step of the state */
+    bool writes;               /* a run changes variables */
+    uint64_t prepared_version; /* of the state that what is kept was made from; 0: none */
     bool poison, check_finite, profile;
     int threads;
 
     weft_step *step;
-    int steps;
+    int steps, hoisted_steps; /* the first so many run only after the state has changed */
     weft_task *task;
-    int tasks;
+    int tasks, hoisted_tasks; /* those of hoisted steps, then hoisted phases of others */
     weft_plan_value *value;
     int values;
     weft_feed_slot *feed;
@@ -103,7 +108,7 @@ struct weft_program {
 /* emit.c: fills the program from the compiled form. */
 weft_status weft_emit(const weft_ir *ir, weft_program *program);
 
-/* execute.c: runs all tasks. On WEFT_ERROR_NUMERIC, *bad_step is the step that made a NaN or infinity. */
+/* execute.c: runs all tasks, those that are hoisted only where the state has changed. On WEFT_ERROR_NUMERIC, *bad_step is the step that made a NaN or infinity. */
 weft_status weft_execute(weft_program *program, const weft_run_info *info, int *bad_step);
 
 /* verify_barriers.c: part of weft_program_verify. */
@@ -113,6 +118,12 @@ weft_status weft_verify_barriers(const weft_program *program, weft_error *error)
 static inline bool weft_step_has(const weft_step *step, uint32_t mask, int k)
 {
     return k < 32 && k < step->own_inputs && mask & WEFT_INPUT(k);
+}
+
+/* True for a task that is a hoisted phase of a step whose other phases run each time. */
+static inline bool weft_task_prepares(const weft_program *program, int task)
+{
+    return task < program->hoisted_tasks && program->task[task].step >= program->hoisted_steps;
 }
 
 /* The address of a value's first element; NULL for feeds. */

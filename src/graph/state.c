@@ -79,6 +79,7 @@ weft_status weft_state_create(weft_graph *graph, const weft_state_options *optio
     state->graph = graph;
     state->dtype = chosen.dtype;
     state->seed = chosen.seed;
+    state->version = 1;
     state->pool = weft_pool_begin(graph->context);
     weft_status status = weft_state_extend(state, error);
     if (status != WEFT_OK)
@@ -156,7 +157,13 @@ weft_tensor weft_state_tensor(weft_state *state, weft_value variable)
 {
     if (variable.graph != state->graph || !weft_is_variable(variable))
         return (weft_tensor){0};
+    weft_state_changed(state); /* whoever asks may be about to write */
     return weft_state_tensor_of(state, variable.node);
+}
+
+void weft_state_changed(weft_state *state)
+{
+    state->version++;
 }
 
 /* The tensor of a variable that must have count elements. */
@@ -198,6 +205,7 @@ weft_status weft_state_write(weft_state *state, weft_value variable, const doubl
             ((float *)tensor.data)[i] = (float)elements[i];
         else
             ((int32_t *)tensor.data)[i] = (int32_t)elements[i];
+    weft_state_changed(state);
     return WEFT_OK;
 }
 

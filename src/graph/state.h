@@ -10,8 +10,9 @@ struct weft_state {
     weft_dtype dtype;
     uint64_t seed;
     int64_t step;
-    weft_pool pool; /* the elements */
-    void **element; /* of each variable, in order of creation */
+    uint64_t version; /* counts changes of the elements, from 1 */
+    weft_pool pool;   /* the elements */
+    void **element;   /* of each variable, in order of creation */
     size_t capacity;
     int variables;
 };

@@ -1,5 +1,6 @@
 /* Checks a plan without trusting what made it: replays the program on a shadow of the arena that holds,
- * for each cell, which value was written there last. */
+ * for each cell, which value was written there last. It is replayed twice: as it runs after the state has
+ * changed, and then without what is hoisted, when nothing is left in the arena but what is kept. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "graph/program.h"
@@ -8,7 +9,9 @@
 
 typedef struct shadow {
     const weft_program *program;
-    uint32_t *tag; /* of each cell: value + 1; 0: never written, or scribbled over */
+    /* of each cell: value + 1, or values + step + 1 for what a step prepared; 0: never written, or
+     * scribbled over */
+    uint32_t *tag;
     size_t cells;
     int64_t cell;   /* bytes: no element is smaller */
     int *new_value; /* for each storage of a variable: the value its update made, + 1 */
@@ -107,13 +110,55 @@ static weft_status check_variables(shadow *s, const weft_step *step)
     return WEFT_OK;
 }
 
+static weft_status mark(shadow *s, const weft_step *step, int64_t from, int64_t bytes, uint32_t tag)
+{
+    if (from < 0 || from + bytes > s->program->report.arena_bytes)
+        return fail(s, step, "has workspace outside the arena", -1);
+    for (int64_t c = from / s->cell; c < (from + bytes + s->cell - 1) / s->cell; c++)
+        s->tag[c] = tag;
+    return WEFT_OK;
+}
+
+/* What is prepared in each run is workspace, too. */
 static weft_status scribble_workspace(shadow *s, const weft_step *step)
 {
-    int64_t from = step->workspace_offset, to = from + step->workspace_bytes;
-    if (from < 0 || to > s->program->report.arena_bytes)
-        return fail(s, step, "has workspace outside the arena", -1);
-    for (int64_t c = from / s->cell; c < (to + s->cell - 1) / s->cell; c++)
-        s->tag[c] = 0;
+    WEFT_TRY(mark(s, step, step->workspace_offset, step->workspace_bytes, 0));
+    return step->hoisted_phases ? WEFT_OK
+                                : mark(s, step, step->prepared_offset, step->prepared_bytes, 0);
+}
+
+/* ---- What is hoisted ---- */
+
+static uint32_t prepared_tag(const shadow *s, const weft_step *step)
+{
+    return (uint32_t)(s->program->values + (step - s->program->step)) + 1;
+}
+
+/* Nothing hoisted may depend on a run. */
+static weft_status check_hoisted(const shadow *s, const weft_step *step, uint32_t inputs)
+{
+    if (step->op->writes || step->op->flags & WEFT_OP_RANDOM)
+        return fail(s, step, "is not the same in each run, but hoisted", -1);
+    for (int k = 0; k < step->inputs; k++)
+        if ((k >= 32 || inputs & WEFT_INPUT(k)) && !weft_step_has(step, step->op->shape_only, k) &&
+            s->program->value[step->value[k]].place == WEFT_PLACE_FEED)
+            return fail(s, step, "is hoisted, but reads a feed", step->value[k]);
+    return WEFT_OK;
+}
+
+static weft_status replay_hoisted_phases(shadow *s, const weft_step *step)
+{
+    WEFT_TRY(check_hoisted(s, step, step->prepare_inputs));
+    WEFT_TRY(check_reads(s, step, ~step->prepare_inputs, "prepares from what is not there"));
+    return mark(s, step, step->prepared_offset, step->prepared_bytes, prepared_tag(s, step));
+}
+
+static weft_status check_prepared(const shadow *s, const weft_step *step)
+{
+    int64_t from = step->prepared_offset, to = from + step->prepared_bytes;
+    for (int64_t c = from / s->cell; step->hoisted_phases && c < (to + s->cell - 1) / s->cell; c++)
+        if (s->tag[c] != prepared_tag(s, step))
+            return fail(s, step, "lost what it had prepared", -1);
     return WEFT_OK;
 }
 
@@ -121,6 +166,7 @@ static weft_status replay_step(shadow *s, const weft_step *step)
 {
     WEFT_TRY(check_reads(s, step, 0, "reads what is not there any more, or not yet"));
     WEFT_TRY(check_variables(s, step));
+    WEFT_TRY(check_prepared(s, step));
     WEFT_TRY(scribble_workspace(s, step));
     WEFT_TRY(check_reads(s, step, 0, "has workspace over an input"));
     for (int k = step->inputs; k < step->inputs + step->outputs; k++)
@@ -131,13 +177,14 @@ static weft_status replay_step(shadow *s, const weft_step *step)
     for (int k = step->inputs; k < step->inputs + step->outputs; k++)
         if (in_arena(s, step->value[k]) && !visit(s, step->value[k], false))
             return fail(s, step, "has outputs or workspace that overlap", step->value[k]);
-    return WEFT_OK;
+    return check_prepared(s, step);
 }
 
-static weft_status replay(shadow *s)
+/* The steps of every run, and what is left at its end. */
+static weft_status replay_run(shadow *s)
 {
     const weft_program *program = s->program;
-    for (int i = 0; i < program->steps; i++)
+    for (int i = program->hoisted_steps; i < program->steps; i++)
         WEFT_TRY(replay_step(s, &program->step[i]));
     for (int i = 0; i < program->fetches; i++) {
         int value = program->fetch[i].value;
@@ -146,6 +193,31 @@ static weft_status replay(shadow *s)
                                   "plan: fetched value %d does not last to the end", value);
     }
     return WEFT_OK;
+}
+
+static weft_status replay(shadow *s)
+{
+    const weft_program *program = s->program;
+    bool hoists = program->hoisted_steps > 0;
+    for (int i = 0; i < program->hoisted_steps; i++) {
+        WEFT_TRY(check_hoisted(s, &program->step[i], UINT32_MAX));
+        WEFT_TRY(replay_step(s, &program->step[i]));
+    }
+    for (int i = program->hoisted_steps; i < program->steps; i++)
+        if (program->step[i].hoisted_phases) {
+            WEFT_TRY(replay_hoisted_phases(s, &program->step[i]));
+            hoists = true;
+        }
+    for (int i = 0; i < program->steps && hoists; i++)
+        if (program->step[i].op->writes)
+            return fail(s, &program->step[i], "changes variables that others were prepared from",
+                        -1);
+    WEFT_TRY(replay_run(s));
+    if (!hoists)
+        return WEFT_OK;
+    size_t kept = (size_t)(program->report.prepared_bytes / s->cell);
+    memset(s->tag + kept, 0, (s->cells - kept) * sizeof(uint32_t));
+    return replay_run(s);
 }
 
 weft_status weft_program_verify(const weft_program *program, weft_error *error)

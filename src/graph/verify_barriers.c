@@ -16,17 +16,26 @@ typedef struct bytes {
     bool written;
 } bytes;
 
-/* What operand k of the step covers, or its workspace for the one past the last; nothing for feeds, which
- * no step writes. */
-static bytes covered(const weft_program *program, const weft_step *step, int k)
+/* What operand k of the task's step covers, then its workspace, then what it prepares; nothing for feeds,
+ * which no step writes. Hoisted phases see some inputs and what they prepare. */
+static bytes covered(const weft_program *program, int task, int k)
 {
+    const weft_step *step = &program->step[program->task[task].step];
     uintptr_t arena = (uintptr_t)program->arena;
-    if (k == step->inputs + step->outputs) {
+    bool input = k < step->inputs, prepares = weft_task_prepares(program, task);
+    int operands = step->inputs + step->outputs;
+    if (k == operands + 1) {
+        uintptr_t from = arena + (uintptr_t)step->prepared_offset;
+        bool kept = step->hoisted_phases > 0;
+        return (bytes){from, from + (uintptr_t)step->prepared_bytes, prepares || !kept};
+    }
+    if (prepares && !(input && weft_step_has(step, step->prepare_inputs, k)))
+        return (bytes){0};
+    if (k == operands) {
         uintptr_t from = arena + (uintptr_t)step->workspace_offset;
         return (bytes){from, from + (uintptr_t)step->workspace_bytes, true};
     }
     const weft_plan_value *value = &program->value[step->value[k]];
-    bool input = k < step->inputs;
     uintptr_t base = value->place == WEFT_PLACE_ARENA ? arena : (uintptr_t)value->tensor.data;
     if (!base || (input && weft_step_has(step, step->op->shape_only, k)))
         return (bytes){0};
@@ -38,10 +47,16 @@ static bytes covered(const weft_program *program, const weft_step *step, int k)
                    !input || weft_step_has(step, step->op->writes, k)};
 }
 
-static bool collide(const weft_program *program, const weft_step *a, const weft_step *b)
+static int operands_of(const weft_program *program, int task)
 {
-    for (int i = 0; i <= a->inputs + a->outputs; i++)
-        for (int k = 0; k <= b->inputs + b->outputs; k++) {
+    const weft_step *step = &program->step[program->task[task].step];
+    return step->inputs + step->outputs + 2;
+}
+
+static bool collide(const weft_program *program, int a, int b)
+{
+    for (int i = 0; i < operands_of(program, a); i++)
+        for (int k = 0; k < operands_of(program, b); k++) {
             bytes x = covered(program, a, i), y = covered(program, b, k);
             if ((x.written || y.written) && x.from < y.to && y.from < x.to)
                 return true;
@@ -65,8 +80,7 @@ static weft_status check_task(const weft_program *program, const slot *slots, in
     const weft_step *step = &program->step[program->task[index].step];
     for (int i = index - 1; i >= 0 && slots[i].stretch == slots[index].stretch; i--) {
         const weft_step *other = &program->step[program->task[i].step];
-        if (slots[i].chain != slots[index].chain &&
-            (other == step || collide(program, other, step)))
+        if (slots[i].chain != slots[index].chain && (other == step || collide(program, i, index)))
             return weft_error_set(error, WEFT_ERROR_INTERNAL,
                                   "plan: %s \"%s\" does not wait for %s \"%s\"", step->op->name,
                                   step->name, other->op->name, other->name);

@@ -190,6 +190,7 @@ static weft_status load_archive(loading *load, weft_error *error)
     WEFT_TRY(stage(load, error));
     for (size_t i = 0; i < load->transfers; i++)
         copy(&load->transfer[i], load->stage + load->transfer[i].staged);
+    weft_state_changed(load->state);
     if (load->step >= 0)
         weft_state_set_step(load->state, load->step);
     return WEFT_OK;

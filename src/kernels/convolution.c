@@ -41,7 +41,8 @@ static bool plan_by(const weft_convolution_candidate *by, const weft_convolution
                     weft_convolution_pass pass, const weft_slots *slots, weft_kernel_plan *plan)
 {
     int inputs = pass != WEFT_CONVOLUTION_FILTER_GRADIENT && problem->bias ? 3 : 2;
-    weft_slots plain = {.input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1};
+    weft_slots plain = {
+        .input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1, .prepared = inputs + 2};
     weft_convolution_problem simple = collapse(problem);
     if (!by->applicable(&simple, pass))
         return false;

@@ -111,12 +111,23 @@ typedef struct extent {
     int64_t wanted;                            /* pieces */
 } extent;
 
-/* Cycles of copying: each pixel's channels into the input panel, once for each block of filters, and each
- * filter into its panel, once for each range. The constants are measured; they only weigh one blocking
- * against another. */
-static double copy_cycles(const weft_direct *direct, const extent *e)
+/* Cycles of getting the filter into the second-level cache: packed by each range, or prepared, once or
+ * less, and then read by each range. Decides which. */
+static double filter_cycles(weft_direct *direct, const extent *e)
 {
-    const double pixel_start = 6, channel = 0.15, filter = 0.3;
+    const double pack = 0.3, read = 0.1;
+    double filters = (double)(e->all_taps * direct->channels) * (double)direct->filters;
+    double ranges = (double)(direct->ranges * (direct->groups / direct->panel_groups));
+    double by_piece = pack * ranges, prepared = read * ranges + (direct->steady ? 0 : 2 * pack);
+    direct->packed = prepared < by_piece;
+    return (direct->packed ? prepared : by_piece) * filters * (double)direct->panel_groups;
+}
+
+/* Cycles of copying: each pixel's channels into the input panel, once for each block of filters, and the
+ * filter. The constants are measured; they only weigh one blocking against another. */
+static double copy_cycles(weft_direct *direct, const extent *e)
+{
+    const double pixel_start = 6, channel = 0.15;
     const weft_taps *t = e->taps;
     double reads = (double)(t[0].count * t[1].count * t[2].count);
     if (reads > 1) { /* in a tile, the taps of a row share pixels */
@@ -127,9 +138,7 @@ static double copy_cycles(const weft_direct *direct, const extent *e)
     double pixel = (double)weft_ceiling(direct->channels, direct->channel_block) * pixel_start +
                    (double)direct->channels * channel;
     double input = pixel * reads * (double)(e->pixels * e->phases * direct->filter_blocks);
-    double filters = filter * (double)(e->all_taps * direct->channels) *
-                     (double)(direct->filters * direct->ranges);
-    return (input + filters) * (double)direct->groups;
+    return input * (double)direct->groups + filter_cycles(direct, e);
 }
 
 /* Blocks of `block` vectors of filters, and all that follows; returns cycles. */
@@ -147,9 +156,24 @@ static double choose_blocks(weft_direct *direct, const extent *e, int64_t block)
     int64_t fewest = weft_ceiling(weft_least(e->wanted, 16), others);
     int64_t most = weft_least(weft_ceiling(e->wanted, others), weft_most(1, e->pixels / 400));
     direct->ranges = weft_least(weft_most(fewest, most), tiles);
+    direct->chunks = weft_ceiling(t[0].count * t[1].count, direct->tap_row_block) *
+                     weft_ceiling(t[2].count, direct->tap_block) *
+                     weft_ceiling(direct->channels, direct->channel_block);
     return row * (double)(direct->batch * t[0].positions * t[1].positions) *
                (double)(direct->channels * e->all_taps * direct->filter_blocks * direct->groups) +
            copy_cycles(direct, e);
+}
+
+static void prepare_panels(const weft_direct *direct, const extent *e, weft_kernel_plan *plan)
+{
+    int64_t floats = direct->panel_groups * e->all_taps * direct->channels * e->vectors *
+                     (int64_t)e->tiles->lanes;
+    plan->prepare_phases = 1;
+    plan->prepare_inputs = 1u << 1;
+    plan->prepared = (size_t)floats * sizeof(float);
+    plan->phase[plan->phases++] =
+        (weft_phase){weft_convolution_direct()->pack,
+                     direct->filter_blocks * direct->panel_groups * e->phases * direct->chunks};
 }
 
 void weft_direct_plan(weft_direct *direct, weft_kernel_plan *plan)
@@ -166,6 +190,7 @@ void weft_direct_plan(weft_direct *direct, weft_kernel_plan *plan)
     e.wanted = wanted_pieces((double)(e.pixels * e.all_taps) *
                              (double)(direct->groups * direct->channels * direct->filters));
 
+    direct->panel_groups = direct->b_group ? direct->groups : 1;
     weft_direct best = *direct;
     plan->cycles = INFINITY;
     for (int64_t block = 1; block <= weft_least(e.vectors, 128 / e.tiles->lanes); block++) {
@@ -179,9 +204,11 @@ void weft_direct_plan(weft_direct *direct, weft_kernel_plan *plan)
     *direct = best;
     plan->workspace = 0;
     plan->parts = e.phases * best.ranges;
-    plan->phases = 1;
-    plan->phase[0] = (weft_phase){weft_convolution_direct()->run,
-                                  best.filter_blocks * best.groups * e.phases * best.ranges};
+    plan->phases = 0;
+    if (best.packed)
+        prepare_panels(&best, &e, plan);
+    plan->phase[plan->phases++] = (weft_phase){
+        weft_convolution_direct()->run, best.filter_blocks * best.groups * e.phases * best.ranges};
     _Static_assert(sizeof best <= sizeof plan->args, "the plan has room for its arguments");
     memcpy(plan->args, &best, sizeof best);
 }
@@ -203,6 +230,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
                           .gradient = gradient,
                           .flip = problem->flip_filter,
                           .bias = problem->bias,
+                          .steady = problem->steady_filter,
                           .batch = problem->batch,
                           .groups = problem->groups,
                           .channels = gradient ? out : in,

@@ -3,9 +3,10 @@
  *
  * "a" is the array that is read (x, or dy for the input gradient), "b" the filter, "c" the array that is
  * written; "channels" are those summed over, "filters" those of c, both of one group. A piece computes
- * a range of tiles for one block of filters. It packs the part of the filter that it needs into a panel,
- * chunk by chunk of the reduction, on the stack, where it stays in the second-level cache, and reads a
- * in place, or through a small panel where a border forbids that. There is no workspace. */
+ * a range of tiles for one block of filters. It reads a in place, or through a small panel where a border
+ * forbids that, and its part of the filter chunk by chunk of the reduction from panels: either packed by
+ * the piece itself, on the stack, where a panel stays in the second-level cache, or prepared, all of them,
+ * by a phase of its own. That pays where the filter stays the same, or several ranges read a panel. */
 #ifndef WEFT_KERNELS_CONVOLUTION_DIRECT_H
 #define WEFT_KERNELS_CONVOLUTION_DIRECT_H
 
@@ -24,6 +25,7 @@ typedef struct weft_direct {
     int64_t a_stride[4], a_group; /* a_group, b_group, c_group: from one group to the next */
     int64_t c_stride[4], c_group, bias_group;
     int64_t b_tap, b_channel, b_filter, b_group; /* b_channel or b_filter is 1 */
+    bool steady;                                 /* see weft_convolution_problem */
 
     /* Blocking, chosen by weft_direct_block. */
     int64_t phases[3];    /* of each dimension */
@@ -36,6 +38,9 @@ typedef struct weft_direct {
     int64_t tap_row_block; /* rows of taps of a chunk */
     int64_t tap_block;     /* taps of a row in a chunk */
     int64_t ranges;        /* of tiles */
+    bool packed;           /* panels are prepared */
+    int64_t panel_groups;  /* groups with panels of their own: all, or 1 where they share b */
+    int64_t chunks;        /* most of a block; the pieces that pack it */
 } weft_direct;
 
 enum {
@@ -45,7 +50,7 @@ enum {
 };
 
 typedef struct weft_direct_kernels {
-    weft_piece_fn *run;
+    weft_piece_fn *run, *pack;
 } weft_direct_kernels;
 
 WEFT_ISA_DECLARE(weft_direct_kernels, weft_convolution_direct);

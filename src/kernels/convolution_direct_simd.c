@@ -12,6 +12,7 @@ enum { D, H, W };
 /* A chunk of the reduction: rows of taps (by their index d * taps of H + h), taps of a row, channels. */
 typedef struct chunk {
     int64_t row, rows, tap, taps, channel, channels;
+    int64_t index, before; /* which of the block's, and steps of the reduction before it */
     bool first, last;
 } chunk;
 
@@ -19,6 +20,7 @@ typedef struct chunk {
 typedef struct piece_state {
     const weft_direct *d;
     const weft_call *call;
+    int64_t phase;
     int64_t filter, part;      /* first filter, of all groups; part of the epilogue's sums */
     const float *a, *b, *bias; /* of the group and the first filter */
     float *c;
@@ -40,6 +42,36 @@ SIMD_INLINE int64_t vectors_before(const piece_state *s, int64_t tile, int64_t t
 SIMD_INLINE int64_t vector_tiles(const piece_state *s)
 {
     return (s->vectors + s->d->vectors - 1) / s->d->vectors;
+}
+
+/* Goes to the next chunk, from {.first = true} to the first; false after the last. */
+static bool next_chunk(const piece_state *s, chunk *k)
+{
+    const weft_direct *d = s->d;
+    const weft_taps *t = s->taps;
+    int64_t rows = t[D].count * t[H].count;
+    if (k->channels) {
+        k->first = false;
+        k->index++;
+        k->before += k->rows * k->taps * k->channels;
+        k->channel += k->channels;
+        if (k->channel == d->channels) {
+            k->channel = 0;
+            k->tap += k->taps;
+        }
+        if (k->tap == t[W].count) {
+            k->tap = 0;
+            k->row += k->rows;
+        }
+    }
+    if (k->row == rows || t[W].count == 0)
+        return false;
+    k->rows = weft_least(d->tap_row_block, rows - k->row);
+    k->taps = weft_least(d->tap_block, t[W].count - k->tap);
+    k->channels = weft_least(d->channel_block, d->channels - k->channel);
+    k->last = k->row + k->rows == rows && k->tap + k->taps == t[W].count &&
+              k->channel + k->channels == d->channels;
+    return true;
 }
 
 /* The panel holds, for each tile of vectors, a row for each tap and channel of the chunk. */
@@ -303,7 +335,6 @@ static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64
     const weft_taps *t = s->taps;
     bool finished = k->last && d->epilogue;
     waiting wait = {0};
-    pack_filter(s, k);
     for (int64_t index = first; index < end; index++) {
         int64_t column = index % s->tiles, row = index / s->tiles;
         int64_t height = row % t[H].positions, depth = row / t[H].positions % t[D].positions;
@@ -322,37 +353,72 @@ static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64
         flush(s, &wait);
 }
 
+static void find_taps(const weft_direct *d, int64_t phase, weft_taps *taps)
+{
+    for (int i = W; i >= D; phase /= d->phases[i], i--)
+        taps[i] = d->gradient ? weft_taps_gradient(&d->dimension[i], d->flip, phase % d->phases[i])
+                              : weft_taps_forward(&d->dimension[i], d->flip);
+}
+
+/* Where the prepared panels of a block lie: by phase, group, block, chunk. */
+static float *find_panels(const weft_direct *d, const weft_call *call, int64_t phase, int64_t group,
+                          int64_t filter)
+{
+    int64_t width = (d->filters + LANES - 1) / LANES * LANES, taps = 0, all = 0;
+    for (int64_t p = 0; p <= phase; p++) {
+        weft_taps t[3];
+        find_taps(d, p, t);
+        taps = t[D].count * t[H].count * t[W].count;
+        all += p < phase ? taps : 0;
+    }
+    return (float *)call->operand[d->slots.prepared] +
+           d->channels * ((all * d->panel_groups + taps * group) * width + taps * filter);
+}
+
+/* What is the same for all ranges of a block, and for packing it; `index` counts blocks. Returns the
+ * filters' panels, if they are prepared. */
+static float *begin_block(const weft_call *call, int64_t index, int64_t groups, piece_state *s)
+{
+    const weft_direct *d = s->d = call->args;
+    int64_t filter = index % d->filter_blocks * d->filter_block, rest = index / d->filter_blocks;
+    int64_t group = rest % groups, phase = rest / groups;
+    s->phase = phase;
+    s->filter = group * d->filters + filter;
+    s->a = (const float *)call->operand[d->slots.input[0]] + group * d->a_group;
+    s->b =
+        (const float *)call->operand[d->slots.input[1]] + group * d->b_group + filter * d->b_filter;
+    s->c = (float *)call->operand[d->slots.output] + group * d->c_group + filter;
+    if (d->bias)
+        s->bias = (const float *)call->operand[d->slots.input[2]] + group * d->bias_group + filter;
+    s->filters = weft_least(d->filter_block, d->filters - filter);
+    s->vectors = (s->filters + LANES - 1) / LANES;
+    find_taps(d, phase, s->taps);
+    return d->packed ? find_panels(d, call, phase, d->panel_groups > 1 ? group : 0, filter) : NULL;
+}
+
+/* Packs one chunk of a block of filters. */
+static void pack(const weft_call *call, int64_t piece)
+{
+    const weft_direct *d = call->args;
+    piece_state s = {0};
+    float *panels = begin_block(call, piece / d->chunks, d->panel_groups, &s);
+    for (chunk k = {.first = true}; next_chunk(&s, &k);)
+        if (k.index % d->chunks == piece % d->chunks) {
+            s.panel = panels + k.before * s.vectors * LANES;
+            pack_filter(&s, &k);
+        }
+}
+
 static void run(const weft_call *call, int64_t piece)
 {
     _Alignas(64) float panel[WEFT_DIRECT_FILTER_PANEL];
     _Alignas(64) float input[WEFT_DIRECT_INPUT_PANEL + WEFT_DIRECT_INPUT_PANEL / 16 + 512];
     weft_tile_run runs[WEFT_DIRECT_RUNS];
     const weft_direct *d = call->args;
-    int64_t range = piece % d->ranges, rest = piece / d->ranges;
-    int64_t block = rest % d->filter_blocks;
-    rest /= d->filter_blocks;
-    int64_t group = rest % d->groups, phase = rest / d->groups;
-
-    int64_t filter = block * d->filter_block;
-    piece_state s = {.d = d,
-                     .call = call,
-                     .filter = group * d->filters + filter,
-                     .part = phase * d->ranges + range,
-                     .panel = panel,
-                     .input = input,
-                     .run = runs};
-    s.a = (const float *)call->operand[d->slots.input[0]] + group * d->a_group;
-    s.b =
-        (const float *)call->operand[d->slots.input[1]] + group * d->b_group + filter * d->b_filter;
-    s.c = (float *)call->operand[d->slots.output] + group * d->c_group + filter;
-    if (d->bias)
-        s.bias = (const float *)call->operand[d->slots.input[2]] + group * d->bias_group + filter;
-    s.filters = weft_least(d->filter_block, d->filters - filter);
-    s.vectors = (s.filters + LANES - 1) / LANES;
-    for (int i = W; i >= D; phase /= d->phases[i], i--)
-        s.taps[i] = d->gradient
-                        ? weft_taps_gradient(&d->dimension[i], d->flip, phase % d->phases[i])
-                        : weft_taps_forward(&d->dimension[i], d->flip);
+    int64_t range = piece % d->ranges;
+    piece_state s = {.call = call, .panel = panel, .input = input, .run = runs};
+    float *panels = begin_block(call, piece / d->ranges, d->groups, &s);
+    s.part = s.phase * d->ranges + range;
     const weft_taps *t = s.taps;
     s.tiles = (t[W].positions + d->tile - 1) / d->tile;
     int64_t total =
@@ -364,25 +430,17 @@ static void run(const weft_call *call, int64_t piece)
         return;
 
     chunk k = {.first = true};
-    int64_t rows = t[D].count * t[H].count;
-    if (rows == 0 || t[W].count == 0) { /* no tap reaches these positions */
+    while (next_chunk(&s, &k)) {
+        if (panels)
+            s.panel = panels + k.before * s.vectors * LANES;
+        else
+            pack_filter(&s, &k);
+        run_chunk(&s, &k, first, end);
+    }
+    if (!k.channels) { /* no tap reaches these positions */
         k.last = true;
         run_chunk(&s, &k, first, end);
-        return;
-    }
-    for (k.row = 0; k.row < rows; k.row += k.rows) {
-        k.rows = weft_least(d->tap_row_block, rows - k.row);
-        for (k.tap = 0; k.tap < t[W].count; k.tap += k.taps) {
-            k.taps = weft_least(d->tap_block, t[W].count - k.tap);
-            for (k.channel = 0; k.channel < d->channels; k.channel += k.channels) {
-                k.channels = weft_least(d->channel_block, d->channels - k.channel);
-                k.last = k.row + k.rows == rows && k.tap + k.taps == t[W].count &&
-                         k.channel + k.channels == d->channels;
-                run_chunk(&s, &k, first, end);
-                k.first = false;
-            }
-        }
     }
 }
 
-const weft_direct_kernels WEFT_FOR_ISA(weft_convolution_direct) = {.run = run};
+const weft_direct_kernels WEFT_FOR_ISA(weft_convolution_direct) = {.run = run, .pack = pack};

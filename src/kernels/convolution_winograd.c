@@ -64,10 +64,9 @@ static bool lay_out(weft_winograd *w, int64_t lanes)
            WEFT_WINOGRAD_STACK;
 }
 
-static int64_t workspace_floats(const weft_winograd *w)
+static int64_t pixels_floats(const weft_winograd *w)
 {
-    return w->filters_floats +
-           (w->pixels_ahead ? w->groups * w->channel_blocks * w->pixels_block : 0);
+    return w->pixels_ahead ? w->groups * w->channel_blocks * w->pixels_block : 0;
 }
 
 /* Cycles of it all. The constants are measured: those of a transform are for one vector of one tile (of one
@@ -91,11 +90,12 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
     products *= positions * groups * vectors / (double)w->filter_vectors;
     products *= count / (groups * (double)w->group); /* the last group is smaller */
 
+    double transforms = w->filters_ahead ? !w->steady : groups; /* of each filter, in a run */
     double pixel_vectors = count * (double)weft_ceiling(w->channels, tiles->lanes);
     double cycles = products + sum * count * vectors +
                     pixel * pixel_vectors * (w->pixels_ahead ? 1 : blocks) +
-                    filter * channels * vectors * (w->filters_ahead ? 1 : groups);
-    double floats = (double)workspace_floats(w);
+                    filter * channels * vectors * transforms;
+    double floats = (double)(w->filters_floats + pixels_floats(w));
     double move = floats < near_floats ? near : far;
     double pixel_floats = positions * count * channels;
     double filter_floats = positions * channels * vectors * tiles->lanes;
@@ -148,6 +148,7 @@ static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
     weft_winograd_image y = weft_winograd_image_of(problem->out, problem->y_stride, out);
     weft_winograd w = {.slots = *slots,
                        .epilogue = problem->epilogue,
+                       .steady = problem->steady_filter,
                        .flip = problem->flip_filter != gradient,
                        .bias = problem->bias,
                        .channels = gradient ? out : in,
@@ -176,12 +177,16 @@ static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
     }
 
     const weft_winograd_kernels *kernels = tile == 4 ? weft_winograd_4x4() : weft_winograd_2x2();
-    plan->workspace = (size_t)workspace_floats(&best) * sizeof(float);
+    plan->workspace = (size_t)pixels_floats(&best) * sizeof(float);
     plan->parts = best.groups;
     plan->phases = 0;
-    if (best.filters_ahead)
+    if (best.filters_ahead) {
         plan->phase[plan->phases++] =
             (weft_phase){kernels->filters, best.filter_blocks * best.channel_blocks};
+        plan->prepare_phases = 1;
+        plan->prepare_inputs = 1u << 1;
+        plan->prepared = (size_t)best.filters_floats * sizeof(float);
+    }
     if (best.pixels_ahead)
         plan->phase[plan->phases++] =
             (weft_phase){kernels->pixels, best.groups * best.channel_blocks};

@@ -7,10 +7,9 @@
  * stay on the stack, in the second-level cache; at last it transforms the sums to pixels of c.
  *
  * Each of the two factors is transformed either by the piece itself, onto its stack, or ahead: by a phase
- * of its own, into the workspace, block by block. With few channels and many pixels filters are worth
- * transforming ahead, with many channels and few pixels the pixels. Filters come first in the workspace,
- * filters_floats of them; where they are made ahead, by the first phase, later runs with the same filters
- * may leave that phase out if the workspace has been kept.
+ * of its own, block by block: filters into what is prepared (see kernels/plan.h), pixels into the workspace.
+ * With few channels and many pixels filters are worth transforming ahead, with many channels and few pixels
+ * the pixels.
  *
  * The error: see convolution_winograd_lines.h. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_H
@@ -23,6 +22,7 @@
 typedef struct weft_winograd {
     weft_slots slots;
     const struct weft_epilogue *epilogue; /* of c; NULL: none; a group is a part */
+    bool steady;                          /* filters made ahead are the same in many runs */
     bool flip, bias;
     int64_t channels, filters;
     weft_winograd_grid grid; /* of c */
@@ -39,7 +39,7 @@ typedef struct weft_winograd {
     /* Floats between positions of a block of pixels, of filters and of the sums, and of whole blocks. */
     int64_t pixels_position, filters_position, sums_position;
     int64_t pixels_block, filters_block, sums_block;
-    int64_t filters_floats; /* of all blocks of filters in the workspace; those of pixels follow */
+    int64_t filters_floats; /* of all blocks of filters that are made ahead */
 } weft_winograd;
 
 enum {

@@ -214,8 +214,8 @@ static void finish_row(int64_t tile, const piece_state *s, const weft_call *call
         .part = s->first / w->group,
     };
     for (int64_t row = 0; row < rows; row++, block.at[2]++) {
-        block.c = c + block.at[0] * to->stride[0] + block.at[2] * to->stride[1] +
-                  column * to->stride[2];
+        block.c =
+            c + block.at[0] * to->stride[0] + block.at[2] * to->stride[1] + column * to->stride[2];
         WEFT_FOR_ISA(weft_epilogue_table).apply(w->epilogue, call, &block);
     }
 }
@@ -225,8 +225,8 @@ SIMD_INLINE void run_piece(int tile, const weft_call *call, int64_t piece)
     enum { TILES = 4 }; /* that an epilogue finds in the first-level cache */
     _Alignas(64) float stack[WEFT_WINOGRAD_STACK];
     const weft_winograd *w = call->args;
-    const float *filters = call->operand[w->slots.workspace];
-    const float *pixels = filters + w->filters_floats;
+    const float *filters = call->operand[w->slots.prepared];
+    const float *pixels = call->operand[w->slots.workspace];
     float *free = stack + w->sums_block;
     piece_state s = {.w = w,
                      .a = call->operand[w->slots.input[0]],
@@ -274,7 +274,7 @@ SIMD_INLINE void filters_piece(int tile, const weft_call *call, int64_t piece)
     set_filters(&s, piece / w->channel_blocks);
     set_channels(&s, piece % w->channel_blocks);
     transform_filters(tile, &s,
-                      (float *)call->operand[w->slots.workspace] + piece * w->filters_block);
+                      (float *)call->operand[w->slots.prepared] + piece * w->filters_block);
 }
 
 SIMD_INLINE void pixels_piece(int tile, const weft_call *call, int64_t piece)
@@ -284,8 +284,7 @@ SIMD_INLINE void pixels_piece(int tile, const weft_call *call, int64_t piece)
     set_group(&s, piece / w->channel_blocks);
     set_channels(&s, piece % w->channel_blocks);
     transform_pixels(tile, &s,
-                     (float *)call->operand[w->slots.workspace] + w->filters_floats +
-                         piece * w->pixels_block);
+                     (float *)call->operand[w->slots.workspace] + piece * w->pixels_block);
 }
 
 static void run_2x2(const weft_call *call, int64_t piece)

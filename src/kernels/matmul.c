@@ -22,7 +22,8 @@ static void plan_rows(const weft_matmul_problem *p, const weft_slots *slots, wef
         .c_group = p->c_batch_stride,
         .b_channel = p->transpose_b ? 1 : p->b_stride,
         .b_filter = p->transpose_b ? p->b_stride : 1,
-        .b_group = p->b_batch_stride};
+        .b_group = p->b_batch_stride,
+        .steady = p->steady_b};
     weft_direct_plan(&direct, plan);
 }
 
@@ -57,7 +58,8 @@ void weft_matmul_plan(const weft_matmul_problem *problem, const weft_slots *slot
                       weft_kernel_plan *plan)
 {
     int inputs = problem->bias ? 3 : 2;
-    weft_slots plain = {.input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1};
+    weft_slots plain = {
+        .input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1, .prepared = inputs + 2};
     *plan = (weft_kernel_plan){.algorithm = problem->transpose_a ? "outer" : "rows"};
     (problem->transpose_a ? plan_outer : plan_rows)(problem, slots ? slots : &plain, plan);
 }

@@ -9,9 +9,10 @@
 typedef struct weft_matmul_problem {
     int64_t batch; /* at least 1 */
     int64_t rows, columns, inner;
-    bool transpose_a;                     /* A is stored inner x rows */
-    bool transpose_b;                     /* B is stored columns x inner */
-    bool bias;                            /* + bias[columns], to every row */
+    bool transpose_a; /* A is stored inner x rows */
+    bool transpose_b; /* B is stored columns x inner */
+    bool bias;        /* + bias[columns], to every row */
+    bool steady_b;    /* the same in many runs: what is prepared of it costs nothing */
     int64_t a_stride, b_stride, c_stride; /* between stored rows */
     int64_t a_batch_stride, b_batch_stride,
         c_batch_stride; /* between matrices; 0 shares one A or B */

@@ -9,11 +9,12 @@
 enum { WEFT_PLAN_PHASES = 8, WEFT_PLAN_ARGS = 1024 };
 
 /* Places of the operands in weft_call.operand. A planner takes NULL for the plain order: the inputs
- * as the kernel's header lists them, then the output, then the workspace. */
+ * as the kernel's header lists them, then the output, the workspace, and what is prepared. */
 typedef struct weft_slots {
     int input[3];
     int output;
     int workspace;
+    int prepared;
 } weft_slots;
 
 typedef struct weft_phase {
@@ -28,6 +29,12 @@ typedef struct weft_kernel_plan {
     int64_t parts;         /* that an epilogue's sums are made in */
     int phases;
     weft_phase phase[WEFT_PLAN_PHASES];
+    /* The first prepare_phases phases read only the inputs in this mask (bit i: input[i] of the slots) and
+     * write only the `prepared` bytes (64-byte aligned, not part of the workspace), which later phases
+     * read: a packed filter. They need not run again while those inputs stay the same. */
+    int prepare_phases;
+    uint32_t prepare_inputs;
+    size_t prepared;
     _Alignas(64) unsigned char args[WEFT_PLAN_ARGS]; /* weft_call.args points to a copy of this */
 } weft_kernel_plan;
 

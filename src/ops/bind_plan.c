@@ -13,6 +13,7 @@ weft_slots weft_bind_slots(const weft_bind *bind)
         .output = weft_bind_slot(bind, bind->inputs),
         .workspace = weft_bind_slot(bind, bind->inputs + bind->outputs),
     };
+    slots.prepared = slots.workspace + 1;
     for (int i = 0; i < 3; i++)
         slots.input[i] = i < bind->inputs ? weft_bind_slot(bind, i) : i;
     return slots;
@@ -26,6 +27,8 @@ bool weft_bind_plan(weft_bind *bind, const weft_kernel_plan *plan)
     memcpy(args, plan->args, sizeof(plan->args));
     if (plan->workspace > 0)
         weft_bind_workspace(bind, plan->workspace);
+    if (plan->prepare_phases > 0)
+        weft_bind_prepare(bind, plan->prepare_phases, plan->prepare_inputs, plan->prepared);
     for (int i = 0; i < plan->phases; i++)
         weft_bind_phase(bind, plan->phase[i].run, plan->phase[i].pieces);
     return true;

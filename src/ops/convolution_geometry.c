@@ -165,6 +165,7 @@ bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const we
     weft_convolution_problem problem = weft_convolution_resolve(bind->attributes, x, w, y, bias);
     problem.epilogue = bind->epilogue;
     problem.exact_products = bind->no_winograd;
+    problem.steady_filter = bind->steady >> (w - bind->input) & 1;
     weft_slots slots = weft_bind_slots(bind);
     weft_kernel_plan plan;
     weft_convolution_plan(&problem, pass, &slots, &plan);

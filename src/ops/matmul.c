@@ -194,6 +194,7 @@ static bool describe(const weft_bind *bind, weft_matmul_problem *problem)
         .transpose_a = attributes->transpose_a != 0,
         .transpose_b = attributes->transpose_b != 0,
         .bias = bind->inputs > BIAS,
+        .steady_b = (bind->steady & WEFT_INPUT(B)) != 0,
     };
     for (int split = b->rank < a->rank ? 0 : a->rank - 2; split <= a->rank - 2; split++)
         if (describe_at(bind, split, problem))
