@@ -10,6 +10,7 @@ from comparison.tables import number, render
 LAYERS = Path(__file__).resolve().parent.parent / 'layers.txt'
 PASSES = ('forward', 'input_gradient', 'filter_gradient')
 PEERS = ('direct', 'winograd')
+MIXED = 'misc'  # the set that is no network
 SECONDS = 0.1  # of timing for each pass in each process
 
 
@@ -21,6 +22,10 @@ class Layer:
         self.descriptor = ' '.join(words)
         self.letters = {word[0]: int(word[1:]) for word in words}
         self.times = self.letters.get('x', 1)
+
+    def reads_image(self):
+        """Then no network asks for its input gradient."""
+        return self.letters['c'] <= 3
 
     def flops(self):
         """Of one pass, as layer_flops() in layer.c counts them."""
@@ -117,6 +122,8 @@ def total(rows, one):
     """The times of a pass over a network: each contestant's, and the better of a peer's two."""
     sums = {'weft': 0.0, 'best': 0.0, 'flops': 0.0}
     for row in rows:
+        if one == 'input_gradient' and Layer(f'{row["set"]} {row["layer"]}').reads_image():
+            continue
         times = row['passes'][one]
         best = best_peer(times)
         if best:
@@ -124,6 +131,20 @@ def total(rows, one):
             sums['best'] += row['times'] * best
             sums['flops'] += row['times'] * row['flops']
     return sums
+
+
+def total_cells(rows, peak):
+    cells = ['all']
+    for one in PASSES:
+        sums = total(rows, one)
+        if not sums['best']:
+            cells += ['–', '–']
+            continue
+        weft = sums['flops'] / sums['weft'] * 1e-6
+        share = f' ({100 * weft / peak:.0f}%)' if peak else ''
+        cells += [f'{weft:.0f}{share} / {sums["flops"] / sums["best"] * 1e-6:.0f}',
+                  number(sums['best'] / sums['weft'], 2)]
+    return cells
 
 
 def set_table(name, rows, peak, markdown):
@@ -137,18 +158,10 @@ def set_table(name, rows, peak, markdown):
             times = row['passes'][one]
             cells += [rates(row['flops'], times), number(ratio(times), 2)]
         body.append(cells)
-    cells = ['all']
-    for one in PASSES:
-        sums = total(rows, one)
-        if not sums['best']:
-            cells += ['–', '–']
-            continue
-        weft = sums['flops'] / sums['weft'] * 1e-6
-        share = f' ({100 * weft / peak:.0f}%)' if peak else ''
-        cells += [f'{weft:.0f}{share} / {sums["flops"] / sums["best"] * 1e-6:.0f}',
-                  number(sums['best'] / sums['weft'], 2)]
+    if name != MIXED:
+        body.append(total_cells(rows, peak))
     title = f'### Layers: {name}' if markdown else f'Layers: {name}'
-    return f'{title}\n\n{render(head, body + [cells], markdown)}\n'
+    return f'{title}\n\n{render(head, body, markdown)}\n'
 
 
 def text(result, markdown):
@@ -157,7 +170,7 @@ def text(result, markdown):
     rows, peak = result['layers'], result['machine'].get('peak_gflops')
     sets = dict.fromkeys(row['set'] for row in rows)
     legend = 'GFLOP/s of weft / oneDNN direct / oneDNN Winograd; "all" weighs layers by their ' \
-        'number in the network, and has weft / the better of oneDNN.\n\n'
+        'number in the network, without input gradients of images, and has weft / the better of oneDNN.\n\n'
     return legend + '\n'.join(
         set_table(name, [row for row in rows if row['set'] == name], peak, markdown)
         for name in sets)
