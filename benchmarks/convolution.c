@@ -1,5 +1,6 @@
 /* Single convolutions, all three passes: GFLOP/s, share of the peak that multiply-adds in registers reach
- * in the same run, and the total weighted by how often the network has each layer.
+ * in the same run, GB/s (each operand once) to hold against those of a copy, and the total weighted by how
+ * often the network has each layer.
  *
  *     convolution [--set NAME] [--layer I] [--pass 0|1|2] [--threads N] [--seconds S] [--clock cpu]
  *                 [--json] [DESCRIPTOR...]
@@ -41,6 +42,14 @@ static weft_convolution_problem problem_of(const layer *l)
     weft_convolution_dense(p.in, p.in_channels, p.x_stride);
     weft_convolution_dense(p.out, p.out_channels, p.y_stride);
     return p;
+}
+
+/* Bytes of x, y and w. */
+static double layer_bytes(const layer *l)
+{
+    weft_convolution_problem p = problem_of(l);
+    int64_t w = p.kernel[1] * p.kernel[2] * p.in_channels / p.groups * p.out_channels;
+    return (double)sizeof(float) * (double)(p.batch * (p.x_stride[0] + p.y_stride[0]) + w);
 }
 
 /* Seconds of one pass. */
@@ -87,7 +96,8 @@ static void measure_layer(bench *b, const char *text, const layer *l)
             printf(", \"%s\": {\"median_ms\": %.6f, \"algorithm\": \"%s\"}", layer_pass_names[pass],
                    t * 1e3, algorithm);
         else
-            printf("   %8.1f (%5.1f%%)", work / t * 1e-9, 100 * work / t * 1e-9 / b->peak);
+            printf("   %8.1f (%5.1f%%) %5.1f", work / t * 1e-9, 100 * work / t * 1e-9 / b->peak,
+                   layer_bytes(l) / t * 1e-9);
     }
     printf(b->json ? "}\n" : "\n");
     fflush(stdout);
@@ -100,7 +110,7 @@ static void print_totals(const bench *b)
     for (int pass = 0; pass < LAYER_PASSES; pass++)
         if (b->time[pass] > 0) {
             double rate = b->flops[pass] / b->time[pass] * 1e-9;
-            printf("   %8.1f (%5.1f%%)", rate, 100 * rate / b->peak);
+            printf("   %8.1f (%5.1f%%)      ", rate, 100 * rate / b->peak);
             flops += b->flops[pass];
             time += b->time[pass];
         }
@@ -177,8 +187,9 @@ int main(int argc, char **argv)
     if (!b.json) {
         static const char *const isa[] = {"baseline", "avx2", "avx512"};
         b.peak = measure_peak(weft_isa_level());
-        printf("%s, %d threads, peak %.1f GFLOP/s\n%-36s %19s %19s %19s\n", isa[weft_isa_level()],
-               b.threads, b.peak, "layer", "forward", "input gradient", "filter gradient");
+        printf("%s, %d threads, peak %.1f GFLOP/s, copy %.1f GB/s\n%-36s %25s %25s %25s\n",
+               isa[weft_isa_level()], b.threads, b.peak, measure_copy(), "layer", "forward",
+               "input gradient", "filter gradient");
     }
     bool good = true;
     if (i < argc)

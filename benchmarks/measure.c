@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -133,6 +134,27 @@ float *measure_floats(int64_t n)
     for (int64_t i = 0; i < n; i++)
         data[i] = (float)((uint32_t)i * 2654435761u >> 16 & 255) / 128.0f - 1;
     return data;
+}
+
+double measure_copy(void)
+{
+    const int64_t n = 16 << 20;
+    int threads = omp_get_max_threads();
+    float *data = measure_floats(2 * n * threads);
+    double best = 0;
+    for (int repeat = 0; repeat < 5; repeat++) {
+        double start = measure_seconds();
+#pragma omp parallel
+        {
+            float *own = data + 2 * n * omp_get_thread_num();
+            memcpy(own, own + n, (size_t)n * sizeof *own);
+        }
+        double bytes = 2.0 * (double)(n * threads) * sizeof *data;
+        double rate = bytes / (measure_seconds() - start) * 1e-9;
+        best = rate > best ? rate : best;
+    }
+    free(data);
+    return best;
 }
 
 void measure_run(const weft_kernel_plan *plan, void *const *operand)

@@ -23,6 +23,9 @@ int measure_threads(int wanted);
 /* Multiply-adds in registers, GFLOP/s (2 a multiply-add) of all threads together. */
 double measure_peak(weft_isa isa);
 
+/* GB/s of all threads together, read and written, when each copies 64 MiB of its own. */
+double measure_copy(void);
+
 /* Floats on huge pages where there are any, filled with small values, for free(); exits when
  * memory is short. */
 float *measure_floats(int64_t n);

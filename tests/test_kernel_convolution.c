@@ -323,7 +323,7 @@ typedef struct worked {
     int64_t batch, groups, in_channels, out_channels, height, width, kernel, stride, pad, dilation;
 } worked;
 
-/* What planners treat in their own ways: pointwise, stems, short rows of several images, power-of-two
+/* What planners treat in their own ways: pointwise, stems, depthwise, short rows of several images, power-of-two
  * strides, reductions longer than a chunk, splits of the pixels, long kernels. */
 static const worked shapes[] = {
     {2, 1, 64, 96, 9, 11, 1, 1, 0, 1},   {2, 1, 33, 17, 8, 8, 1, 2, 0, 1},
@@ -332,6 +332,9 @@ static const worked shapes[] = {
     {1, 1, 1024, 32, 3, 14, 1, 1, 0, 1}, {1, 1, 300, 130, 5, 6, 3, 1, 1, 1},
     {4, 1, 5, 6, 40, 41, 3, 1, 1, 1},    {1, 1, 2, 3, 6, 400, 1, 1, 0, 1},
     {1, 1, 4, 5, 1, 700, 9, 1, 4, 1},    {2, 1, 16, 16, 12, 12, 3, 1, 4, 4},
+    {2, 20, 20, 20, 19, 23, 3, 1, 1, 1}, {2, 33, 33, 33, 12, 64, 3, 2, 1, 1},
+    {1, 16, 16, 16, 40, 7, 3, 1, 1, 1},  {2, 300, 300, 300, 5, 9, 3, 1, 0, 1},
+    {1, 50, 50, 50, 15, 80, 3, 2, 0, 1}, {2, 16, 16, 16, 30, 60, 3, 1, 2, 1},
     {2, 40, 40, 40, 9, 9, 3, 2, 1, 1},   {1, 1, 1, 1, 5, 5, 3, 1, 1, 1},
     {1, 1, 17, 18, 33, 33, 4, 4, 0, 1},  {1, 1, 12, 20, 30, 30, 11, 1, 5, 1},
     {2, 1, 130, 140, 6, 6, 2, 2, 0, 1},  {1, 1, 6, 7, 3, 3, 3, 1, 2, 1},

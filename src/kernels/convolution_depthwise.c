@@ -28,7 +28,6 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     memcpy(args.a_stride, gradient ? problem->y_stride : problem->x_stride, sizeof args.a_stride);
     memcpy(args.c_stride, gradient ? problem->x_stride : problem->y_stride, sizeof args.c_stride);
     double taps = 1;
-    int64_t phases = 1;
     for (int i = 0; i < 3; i++) {
         args.dimension[i] = (weft_dimension){.in = gradient ? problem->out[i] : problem->in[i],
                                              .out = gradient ? problem->in[i] : problem->out[i],
@@ -37,25 +36,23 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
                                              .dilation = problem->dilation[i],
                                              .pad = problem->pad[i]};
         args.phases[i] = gradient ? problem->stride[i] : 1;
-        phases *= args.phases[i];
+        args.blocks[i] = weft_ceiling(args.dimension[i].out, args.phases[i]);
         taps *= (double)problem->kernel[i];
     }
 
-    const weft_dimension *dimension = args.dimension;
-    int64_t rows = problem->batch * weft_ceiling(dimension[0].out, args.phases[0]) *
-                   weft_ceiling(dimension[1].out, args.phases[1]);
+    int64_t rows = problem->batch * args.blocks[0] * args.blocks[1];
     double work = weft_convolution_multiply_adds(problem);
     args.channel_blocks = weft_ceiling(problem->groups, 256);
     args.channel_block = weft_ceiling(weft_ceiling(problem->groups, args.channel_blocks), 16) * 16;
     args.channel_blocks = weft_ceiling(problem->groups, args.channel_block);
-    int64_t others = args.channel_blocks * phases;
-    int64_t wanted = weft_ceiling((int64_t)ceil(work / 400e3), others);
+    int64_t wanted = weft_ceiling((int64_t)ceil(work / 400e3), args.channel_blocks);
     args.ranges = weft_least(weft_most(wanted, 1), filter ? weft_least(rows, 32) : rows);
 
     const weft_depthwise_kernels *kernels = weft_convolution_depthwise();
     result->cycles = work / 8;
     result->phases = 1;
-    result->phase[0] = (weft_phase){filter ? kernels->filter : kernels->run, others * args.ranges};
+    result->phase[0] =
+        (weft_phase){filter ? kernels->filter : kernels->run, args.channel_blocks * args.ranges};
     if (filter) {
         double size = taps * (double)problem->groups;
         result->workspace = (size_t)size * (size_t)args.ranges * 4;

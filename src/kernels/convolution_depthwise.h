@@ -14,7 +14,7 @@ typedef struct weft_depthwise {
     int64_t batch, channels;
     weft_dimension dimension[3];      /* filter gradient: in is of x, out of dy */
     int64_t a_stride[4], c_stride[4]; /* filter gradient: c_stride is of dy */
-    int64_t phases[3];
+    int64_t phases[3], blocks[3];     /* of dimension; a block has a position of each phase */
     int64_t channel_block, channel_blocks;
     int64_t ranges; /* of rows; filter gradient: each sums into its own copy of dw */
     int64_t merge_pieces;

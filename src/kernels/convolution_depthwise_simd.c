@@ -1,7 +1,8 @@
 #include "kernels/convolution_depthwise.h"
 
+#include "kernels/convolution_depthwise_sums.h"
+#include "kernels/convolution_depthwise_tile.h"
 #include "kernels/integer.h"
-#include "kernels/simd.h"
 
 enum { D, H, W };
 
@@ -80,8 +81,8 @@ SIMD_INLINE void run_channels(const row_state *s, float *c, int64_t column, inte
         run_pixels(s, c, column, width, channel, channels - channel, pixels);
 }
 
-/* One row: single pixels at the borders, eight or two at a time where every tap is inside. */
-static void run_row(const row_state *s, float *c, int64_t channels)
+/* One row of any filter: single pixels at the borders, eight or two at a time where every tap is inside. */
+static void run_any_row(const row_state *s, float *c, int64_t channels)
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = &s->taps[W];
@@ -107,34 +108,100 @@ static void run_row(const row_state *s, float *c, int64_t channels)
     }
 }
 
+/* The tiles for a filter; NULL if there are none. */
+static depthwise_fn *const *tiles_of(const weft_taps *t)
+{
+    if (t[W].count < 1 || t[W].count > DEPTHWISE_TAPS || t[W].in_step > DEPTHWISE_STEPS ||
+        (t[W].count > 1 && t[W].offset_step != 1) || t[D].count * t[H].count > DEPTHWISE_LINES)
+        return NULL;
+    depthwise_fn *const *tiles = depthwise_tiles[t[W].in_step][t[W].count];
+    return tiles[1] ? tiles : NULL;
+}
+
+/* One row by tiles. With `more`, the next row is of the same image, and what it will need is fetched. */
+static void run_row(const row_state *s, float *c, int64_t channels, depthwise_fn *const *tiles,
+                    bool more)
+{
+    const weft_depthwise *d = s->d;
+    const weft_taps *t = s->taps;
+    depthwise_line line[DEPTHWISE_LINES];
+    depthwise_tile tile = {.line = line,
+                           .b = s->b,
+                           .a_step = d->a_stride[3],
+                           .b_step = t[W].filter_step * d->channels,
+                           .bias = s->bias,
+                           .c_step = t[W].step * d->c_stride[3],
+                           .channels = channels,
+                           .fetch_rows = more ? t[H].in_step : 0,
+                           .fetch_step = d->a_stride[2]};
+    for (int64_t td = s->depth.low; td < s->depth.high; td++)
+        for (int64_t th = s->height.low; th < s->height.high; th++) {
+            int64_t fd = t[D].filter + td * t[D].filter_step;
+            int64_t fh = t[H].filter + th * t[H].filter_step;
+            int64_t filter =
+                (fd * d->dimension[H].kernel + fh) * d->dimension[W].kernel + t[W].filter;
+            line[tile.lines++] = (depthwise_line){.a = td * t[D].offset_step * d->a_stride[1] +
+                                                       th * t[H].offset_step * d->a_stride[2],
+                                                  .b = filter * d->channels};
+        }
+    int64_t count = weft_ceiling(t[W].positions, DEPTHWISE_PIXELS);
+    int64_t after = (t[H].count - 1) * t[H].offset_step + 1; /* rows from the first that is read */
+    for (int64_t i = 0; i < count; i++) {
+        int64_t first = t[W].positions * i / count, end = t[W].positions * (i + 1) / count;
+        int64_t column = first * t[W].in_step + t[W].offset;
+        tile.a = s->a + column * d->a_stride[3];
+        tile.low = -column;
+        tile.high = d->dimension[W].in - column;
+        tile.c = c + first * tile.c_step;
+        tile.fetch = tile.a + after * d->a_stride[2];
+        tile.next = more ? tile.c + t[H].step * d->c_stride[2] : NULL;
+        tiles[end - first](&tile);
+    }
+}
+
+/* The rows of a piece that belong to one phase. */
+static void run_phase(row_state *s, const float *a, float *c, int64_t channels, int64_t range)
+{
+    const weft_depthwise *d = s->d;
+    const weft_taps *t = s->taps;
+    depthwise_fn *const *tiles = tiles_of(t);
+    int64_t depths = d->blocks[D], heights = d->blocks[H], rows = d->batch * depths * heights;
+    int64_t end = rows * (range + 1) / d->ranges;
+    for (int64_t row = rows * range / d->ranges; row < end; row++) {
+        int64_t h = row % heights, z = row / heights % depths, n = row / heights / depths;
+        if (h >= t[H].positions || z >= t[D].positions)
+            continue;
+        int64_t depth = z * t[D].in_step + t[D].offset, height = h * t[H].in_step + t[H].offset;
+        s->depth = inside(depth, t[D].offset_step, t[D].count, d->dimension[D].in);
+        s->height = inside(height, t[H].offset_step, t[H].count, d->dimension[H].in);
+        s->a = a + n * d->a_stride[0] + depth * d->a_stride[1] + height * d->a_stride[2];
+        float *to = c + n * d->c_stride[0] + (t[D].first + z * t[D].step) * d->c_stride[1] +
+                    (t[H].first + h * t[H].step) * d->c_stride[2] + t[W].first * d->c_stride[3];
+        if (tiles)
+            run_row(s, to, channels, tiles, row + 1 < end && h + 1 < t[H].positions);
+        else
+            run_any_row(s, to, channels);
+    }
+}
+
+/* All phases of the same rows, one after the other, while they are in the cache. */
 static void run(const weft_call *call, int64_t piece)
 {
     const weft_depthwise *d = call->args;
-    int64_t range = piece % d->ranges, rest = piece / d->ranges;
-    int64_t channel = rest % d->channel_blocks * d->channel_block, phase = rest / d->channel_blocks;
+    int64_t range = piece % d->ranges, channel = piece / d->ranges * d->channel_block;
     int64_t channels = weft_least(d->channel_block, d->channels - channel);
-    weft_taps t[3];
-    for (int i = W; i >= D; phase /= d->phases[i], i--)
-        t[i] = d->gradient ? weft_taps_gradient(&d->dimension[i], d->flip, phase % d->phases[i])
-                           : weft_taps_forward(&d->dimension[i], d->flip);
-    row_state s = {.d = d, .taps = t};
     const float *a = (const float *)call->operand[d->slots.input[0]] + channel;
+    float *c = (float *)call->operand[d->slots.output] + channel;
+    weft_taps t[3];
+    row_state s = {.d = d, .taps = t};
     s.b = (const float *)call->operand[d->slots.input[1]] + channel;
     s.bias = d->bias ? (const float *)call->operand[d->slots.input[2]] + channel : NULL;
-    float *c = (float *)call->operand[d->slots.output] + channel;
-
-    int64_t rows = d->batch * t[D].positions * t[H].positions;
-    for (int64_t row = rows * range / d->ranges; row < rows * (range + 1) / d->ranges; row++) {
-        int64_t h = row % t[H].positions, z = row / t[H].positions % t[D].positions;
-        int64_t n = row / t[H].positions / t[D].positions;
-        int64_t depth = z * t[D].in_step + t[D].offset, height = h * t[H].in_step + t[H].offset;
-        s.depth = inside(depth, t[D].offset_step, t[D].count, d->dimension[D].in);
-        s.height = inside(height, t[H].offset_step, t[H].count, d->dimension[H].in);
-        s.a = a + n * d->a_stride[0] + depth * d->a_stride[1] + height * d->a_stride[2];
-        run_row(&s,
-                c + n * d->c_stride[0] + (t[D].first + z * t[D].step) * d->c_stride[1] +
-                    (t[H].first + h * t[H].step) * d->c_stride[2] + t[W].first * d->c_stride[3],
-                channels);
+    int64_t phases = d->phases[D] * d->phases[H] * d->phases[W];
+    for (int64_t phase = 0; phase < phases; phase++) {
+        for (int64_t i = W, rest = phase; i >= D; rest /= d->phases[i], i--)
+            t[i] = d->gradient ? weft_taps_gradient(&d->dimension[i], d->flip, rest % d->phases[i])
+                               : weft_taps_forward(&d->dimension[i], d->flip);
+        run_phase(&s, a, c, channels, range);
     }
 }
 
@@ -181,6 +248,37 @@ SIMD_INLINE void filter_channels(const row_state *s, float *copy, int64_t channe
         }
 }
 
+/* True for filters of 3 x 3 taps that the sums in registers are for. */
+static bool has_sums(const weft_taps *t)
+{
+    return t[D].count == 1 && t[H].count == SUMS_TAPS && t[W].count == SUMS_TAPS &&
+           t[H].offset_step == 1 && t[W].offset_step == 1 && t[W].in_step <= 2;
+}
+
+/* Adds the row of s to the strip. */
+static void add_row(depthwise_sums *sums, const row_state *s, int64_t channels, bool more)
+{
+    sums_row *row = &sums->row[sums->rows++];
+    *row = (sums_row){.a = s->a + sums->column * sums->a_step,
+                      .b = s->b,
+                      .low = s->height.low,
+                      .high = s->height.high};
+    if (more && sums->a_step == channels && sums->b_step == channels) {
+        int64_t ahead = sums->strip * s->taps[H].in_step;
+        row->next_a = s->a + (ahead + SUMS_TAPS - s->taps[H].in_step) * sums->a_row;
+        row->next_b = s->b + sums->strip * sums->pixels * sums->b_step;
+    }
+}
+
+static void run_strip(depthwise_sums *sums, int64_t channels, int64_t step)
+{
+    if (step == 1)
+        sums_rows(sums, channels, 1);
+    else
+        sums_rows(sums, channels, 2);
+    sums->rows = 0;
+}
+
 static void filter(const weft_call *call, int64_t piece)
 {
     const weft_depthwise *d = call->args;
@@ -199,8 +297,20 @@ static void filter(const weft_call *call, int64_t piece)
         for (int64_t i = 0; i < channels; i++)
             copy[tap * d->channels + i] = 0;
 
+    depthwise_sums sums = {
+        .strip = weft_least(SUMS_ROWS, weft_ceiling(SUMS_ENOUGH, t[W].positions)),
+        .pixels = t[W].positions,
+        .a_row = d->a_stride[2],
+        .a_step = d->a_stride[3],
+        .b_step = d->c_stride[3],
+        .column = t[W].offset,
+        .extent = d->dimension[W].in,
+        .to = copy + (t[H].filter * d->dimension[W].kernel + t[W].filter) * d->channels,
+        .to_step = {t[H].filter_step * d->dimension[W].kernel * d->channels,
+                    t[W].filter_step * d->channels}};
     int64_t rows = d->batch * t[D].positions * t[H].positions;
-    for (int64_t row = rows * range / d->ranges; row < rows * (range + 1) / d->ranges; row++) {
+    int64_t end = rows * (range + 1) / d->ranges;
+    for (int64_t row = rows * range / d->ranges; row < end; row++) {
         int64_t h = row % t[H].positions, z = row / t[H].positions % t[D].positions;
         int64_t n = row / t[H].positions / t[D].positions;
         int64_t depth = z * t[D].in_step + t[D].offset, height = h * t[H].in_step + t[H].offset;
@@ -208,6 +318,14 @@ static void filter(const weft_call *call, int64_t piece)
         s.height = inside(height, t[H].offset_step, t[H].count, d->dimension[H].in);
         s.a = a + n * d->a_stride[0] + depth * d->a_stride[1] + height * d->a_stride[2];
         s.b = b + n * d->c_stride[0] + z * d->c_stride[1] + h * d->c_stride[2];
+        if (has_sums(t)) {
+            if (s.depth.low == s.depth.high) /* the only tap of depth is outside */
+                s.height.high = s.height.low;
+            add_row(&sums, &s, channels, row + sums.strip < end && h + sums.strip < t[H].positions);
+            if (sums.rows == sums.strip || row + 1 == end)
+                run_strip(&sums, channels, t[W].in_step);
+            continue;
+        }
         int64_t i = 0;
         for (; i + LANES <= channels; i += LANES)
             filter_channels(&s, copy, i, LANES);

@@ -1,0 +1,126 @@
+/* Register tiles of depthwise convolution: up to 8 neighbours of the row that is written. Each pixel that is
+ * read is loaded once for all the taps of a row that see it. For vector kernel files only. */
+#ifndef WEFT_KERNELS_CONVOLUTION_DEPTHWISE_TILE_H
+#define WEFT_KERNELS_CONVOLUTION_DEPTHWISE_TILE_H
+
+#include "kernels/simd.h"
+
+#include <stdbool.h>
+
+enum {
+    DEPTHWISE_PIXELS = 8,
+    DEPTHWISE_TAPS = 3, /* of a row */
+    DEPTHWISE_STEPS = 2,
+    DEPTHWISE_LINES = 16,
+    CACHE_LINE = 16 /* floats */
+};
+
+/* A row of taps: where what it reads begins for the tile's first pixel and first tap (that may be outside),
+ * and the filter of that tap. */
+typedef struct depthwise_line {
+    int64_t a, b;
+} depthwise_line;
+
+typedef struct depthwise_tile {
+    const depthwise_line *line;
+    int64_t lines;
+    const float *a, *b;
+    int64_t a_step, b_step; /* between pixels that are read, and between taps */
+    int64_t low, high;      /* of the pixels from a on, low..high-1 are inside of the row */
+    const float *bias;      /* or NULL */
+    float *c;
+    int64_t c_step, channels;
+    /* Meanwhile this is fetched into the cache: rows that are read soon, from here on, and the row
+     * that is written next. */
+    const float *fetch;
+    int64_t fetch_rows, fetch_step;
+    const float *next; /* or NULL */
+} depthwise_tile;
+
+SIMD_INLINE void depthwise_fetch(const depthwise_tile *t, int64_t channel, int pixels, int step)
+{
+    if (channel % CACHE_LINE)
+        return;
+    const float *a = t->fetch + channel;
+    for (int64_t row = 0; row < t->fetch_rows; row++, a += t->fetch_step)
+#pragma GCC unroll 16
+        for (int j = 0; j < pixels * step; j++)
+            __builtin_prefetch(a + j * t->a_step);
+    if (t->next)
+#pragma GCC unroll 8
+        for (int i = 0; i < pixels; i++)
+            __builtin_prefetch(t->next + channel + i * t->c_step, 1);
+}
+
+/* Up to LANES channels; whole: every pixel is inside. */
+SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, int64_t lanes,
+                                    int pixels, int taps, int step, bool whole)
+{
+    vfloat sum[DEPTHWISE_PIXELS];
+    vfloat start = t->bias ? vload_lanes(t->bias + channel, lanes) : (vfloat){0};
+#pragma GCC unroll 8
+    for (int i = 0; i < pixels; i++)
+        sum[i] = start;
+    depthwise_fetch(t, channel, pixels, step);
+    for (int64_t l = 0; l < t->lines; l++) {
+        const float *a = t->a + t->line[l].a + channel, *b = t->b + t->line[l].b + channel;
+        vfloat w[DEPTHWISE_TAPS];
+#pragma GCC unroll 3
+        for (int k = 0; k < taps; k++)
+            w[k] = vload_lanes(b + k * t->b_step, lanes);
+#pragma GCC unroll 17
+        for (int j = 0; j < (pixels - 1) * step + taps; j++) {
+            if (!whole && (j < t->low || j >= t->high))
+                continue;
+            vfloat x = vload_lanes(a + j * t->a_step, lanes);
+#pragma GCC unroll 3
+            for (int k = 0; k < taps; k++)
+                if (j >= k && (j - k) % step == 0 && (j - k) / step < pixels)
+                    sum[(j - k) / step] += w[k] * x;
+        }
+    }
+    float *c = t->c + channel;
+#pragma GCC unroll 8
+    for (int i = 0; i < pixels; i++)
+        vstore_lanes(c + i * t->c_step, sum[i], lanes);
+}
+
+SIMD_INLINE void depthwise_pixels(const depthwise_tile *t, int pixels, int taps, int step)
+{
+    int64_t channel = 0;
+    if (t->low <= 0 && t->high >= (pixels - 1) * step + taps)
+        for (; channel + LANES <= t->channels; channel += LANES)
+            depthwise_channels(t, channel, LANES, pixels, taps, step, true);
+    for (; channel < t->channels; channel += LANES) {
+        int64_t left = t->channels - channel;
+        depthwise_channels(t, channel, left < LANES ? left : LANES, pixels, taps, step, false);
+    }
+}
+
+typedef void depthwise_fn(const depthwise_tile *tile);
+
+#define DEPTHWISE_TILE(pixels, taps, step)                                                         \
+    static void depthwise_##pixels##_##taps##_##step(const depthwise_tile *t)                      \
+    {                                                                                              \
+        depthwise_pixels(t, pixels, taps, step);                                                   \
+    }
+#define DEPTHWISE_ENTRY(pixels, taps, step)                                                        \
+    [step][taps][pixels] = depthwise_##pixels##_##taps##_##step,
+
+#define DEPTHWISE_EACH_PIXELS(X, taps, step)                                                       \
+    X(1, taps, step)                                                                               \
+    X(2, taps, step)                                                                               \
+    X(3, taps, step)                                                                               \
+    X(4, taps, step) X(5, taps, step) X(6, taps, step) X(7, taps, step) X(8, taps, step)
+#define DEPTHWISE_EACH(X)                                                                          \
+    DEPTHWISE_EACH_PIXELS(X, 1, 1)                                                                 \
+    DEPTHWISE_EACH_PIXELS(X, 2, 1) DEPTHWISE_EACH_PIXELS(X, 3, 1) DEPTHWISE_EACH_PIXELS(X, 3, 2)
+
+DEPTHWISE_EACH(DEPTHWISE_TILE)
+
+/* By step and taps; NULL: there is no such tile. */
+static depthwise_fn
+    *const depthwise_tiles[DEPTHWISE_STEPS + 1][DEPTHWISE_TAPS + 1][DEPTHWISE_PIXELS + 1] = {
+        DEPTHWISE_EACH(DEPTHWISE_ENTRY)};
+
+#endif
