@@ -183,6 +183,21 @@ Test(fuse, sums_of_strided_and_odd_extents)
     expect_same(1, 2e-6);
 }
 
+Test(fuse, depthwise_convolution_and_dense_layers)
+{
+    weft_value v = image(9, 21);
+    weft_value y = weft_conv2d(v, .filters = 21, .kernel = {3, 3}, .stride = {2, 2}, .groups = 21,
+                               .padding = WEFT_SAME, .no_bias = true);
+    y = weft_relu(weft_batch_norm(y));
+    y = weft_relu(weft_dense(weft_global_average_pool(y), .units = 37));
+    weft_value of = weft_variable_at(graph, 0), fetch[] = {y, weft_null(graph)};
+    weft_gradients(weft_mean(weft_square(y)), &of, 1, &fetch[1], NULL);
+    run_both(fetch, 2, WEFT_TRAIN);
+    expect_same(2, 2e-5);
+    expect_label("convolution + batch_norm_coefficients\n");
+    expect_label("matmul + relu");
+}
+
 /* The product needs the convolution finished: it must not be part of it. */
 Test(fuse, what_depends_on_a_kernel_by_another_way_stays_outside)
 {

@@ -20,6 +20,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     bool gradient = pass == WEFT_CONVOLUTION_INPUT_GRADIENT;
     bool filter = pass == WEFT_CONVOLUTION_FILTER_GRADIENT;
     weft_depthwise args = {.slots = *slots,
+                           .epilogue = filter ? NULL : problem->epilogue,
                            .gradient = gradient,
                            .flip = problem->flip_filter,
                            .bias = problem->bias && !filter,
@@ -50,6 +51,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
 
     const weft_depthwise_kernels *kernels = weft_convolution_depthwise();
     result->cycles = work / 8;
+    result->parts = args.ranges;
     result->phases = 1;
     result->phase[0] =
         (weft_phase){filter ? kernels->filter : kernels->run, args.channel_blocks * args.ranges};

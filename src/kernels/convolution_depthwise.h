@@ -10,6 +10,7 @@
 
 typedef struct weft_depthwise {
     weft_slots slots;
+    const struct weft_epilogue *epilogue; /* of c; NULL: none; a range is a part */
     bool gradient, flip, bias;
     int64_t batch, channels;
     weft_dimension dimension[3];      /* filter gradient: in is of x, out of dy */

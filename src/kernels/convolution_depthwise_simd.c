@@ -2,7 +2,10 @@
 
 #include "kernels/convolution_depthwise_sums.h"
 #include "kernels/convolution_depthwise_tile.h"
+#include "kernels/epilogue.h"
 #include "kernels/integer.h"
+
+extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
 
 enum { D, H, W };
 
@@ -29,7 +32,9 @@ static interval inside(int64_t at, int64_t step, int64_t count, int64_t extent)
 /* What the rows of one piece share, and, in depth and height, the taps of one row. */
 typedef struct row_state {
     const weft_depthwise *d;
+    const weft_call *call;
     const weft_taps *taps;
+    int64_t channel, range; /* of the piece */
     const float *a, *b, *bias;
     interval depth, height;
 } row_state;
@@ -159,6 +164,25 @@ static void run_row(const row_state *s, float *c, int64_t channels, depthwise_fn
     }
 }
 
+/* A row of c, number h of those at z of image n, is finished. */
+static void finish_row(const row_state *s, float *c, int64_t channels, int64_t n, int64_t z,
+                       int64_t h)
+{
+    const weft_depthwise *d = s->d;
+    const weft_taps *t = s->taps;
+    weft_epilogue_block block = {
+        .c = c,
+        .step = t[W].step * d->c_stride[3],
+        .pixels = t[W].positions,
+        .at = {n, t[D].first + z * t[D].step, t[H].first + h * t[H].step, t[W].first},
+        .column_step = t[W].step,
+        .channel = s->channel,
+        .channels = channels,
+        .part = s->range,
+    };
+    WEFT_FOR_ISA(weft_epilogue_table).apply(d->epilogue, s->call, &block);
+}
+
 /* The rows of a piece that belong to one phase. */
 static void run_phase(row_state *s, const float *a, float *c, int64_t channels, int64_t range)
 {
@@ -181,6 +205,8 @@ static void run_phase(row_state *s, const float *a, float *c, int64_t channels, 
             run_row(s, to, channels, tiles, row + 1 < end && h + 1 < t[H].positions);
         else
             run_any_row(s, to, channels);
+        if (d->epilogue)
+            finish_row(s, to, channels, n, z, h);
     }
 }
 
@@ -193,8 +219,10 @@ static void run(const weft_call *call, int64_t piece)
     const float *a = (const float *)call->operand[d->slots.input[0]] + channel;
     float *c = (float *)call->operand[d->slots.output] + channel;
     weft_taps t[3];
-    row_state s = {.d = d, .taps = t};
+    row_state s = {.d = d, .call = call, .taps = t, .channel = channel, .range = range};
     s.b = (const float *)call->operand[d->slots.input[1]] + channel;
+    if (d->epilogue)
+        WEFT_FOR_ISA(weft_epilogue_table).begin(d->epilogue, call, range, channel, channels);
     s.bias = d->bias ? (const float *)call->operand[d->slots.input[2]] + channel : NULL;
     int64_t phases = d->phases[D] * d->phases[H] * d->phases[W];
     for (int64_t phase = 0; phase < phases; phase++) {

@@ -2,6 +2,7 @@
 
 #include "kernels/convolution_direct.h"
 #include "kernels/convolution_outer.h"
+#include "kernels/epilogue.h"
 
 WEFT_ISA_DEFINE(weft_tiles, weft_matmul_tiles)
 
@@ -10,6 +11,7 @@ static void plan_rows(const weft_matmul_problem *p, const weft_slots *slots, wef
 {
     weft_direct direct = {
         .slots = *slots,
+        .epilogue = p->epilogue,
         .bias = p->bias,
         .batch = 1,
         .groups = p->batch,
@@ -62,4 +64,6 @@ void weft_matmul_plan(const weft_matmul_problem *problem, const weft_slots *slot
         .input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1, .prepared = inputs + 2};
     *plan = (weft_kernel_plan){.algorithm = problem->transpose_a ? "outer" : "rows"};
     (problem->transpose_a ? plan_outer : plan_rows)(problem, slots ? slots : &plain, plan);
+    if (problem->epilogue)
+        plan->workspace = weft_epilogue_workspace(problem->epilogue, plan->parts, plan->workspace);
 }

@@ -13,6 +13,9 @@ typedef struct weft_matmul_problem {
     bool transpose_b; /* B is stored columns x inner */
     bool bias;        /* + bias[columns], to every row */
     bool steady_b;    /* the same in many runs: what is prepared of it costs nothing */
+    struct weft_epilogue
+        *epilogue; /* of one C (batch 1), whose rows are pixels; only where A is not
+                                     * transposed; NULL: none */
     int64_t a_stride, b_stride, c_stride; /* between stored rows */
     int64_t a_batch_stride, b_batch_stride,
         c_batch_stride; /* between matrices; 0 shares one A or B */

@@ -151,8 +151,7 @@ void weft_convolution_cost(const weft_bind *bind, const weft_tensor *x, const we
 
 static bool takes_epilogue(const weft_bind *bind)
 {
-    const weft_convolution_attributes *attributes = bind->attributes;
-    return weft_tensor_dense(&bind->input[1]) && attributes->groups == 1; /* the filter */
+    return weft_tensor_dense(&bind->input[1]); /* the filter */
 }
 
 const weft_fusion weft_convolution_fusion = {.epilogue = takes_epilogue};

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/fusion.h"
 #include "kernels/matmul.h"
 #include "ops/bind_plan.h"
 #include "ops/collapse.h"
@@ -202,11 +203,20 @@ static bool describe(const weft_bind *bind, weft_matmul_problem *problem)
     return false;
 }
 
+static bool takes_epilogue(const weft_bind *bind)
+{
+    weft_matmul_problem problem;
+    return bind->output[0].rank == 2 && describe(bind, &problem) && !problem.transpose_a;
+}
+
+static const weft_fusion fusion = {.epilogue = takes_epilogue};
+
 static bool bind_f32(weft_bind *bind)
 {
     weft_matmul_problem problem;
     if (!describe(bind, &problem))
         return false;
+    problem.epilogue = bind->epilogue;
     weft_slots slots = weft_bind_slots(bind);
     weft_kernel_plan plan;
     weft_matmul_plan(&problem, &slots, &plan);
@@ -299,6 +309,7 @@ const weft_op weft_matmul_op = {
     .gradient = gradient,
     .run_f64 = run_f64,
     .bind = bind_f32,
+    .fusion = &fusion,
     .cost = cost,
     .label = label,
     .sample = sample,
