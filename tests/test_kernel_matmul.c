@@ -124,6 +124,42 @@ static void check_random(int count)
     }
 }
 
+/* A few rows and one large matrix; the sum of a few outer products that the caches do not hold. */
+static void check_thin(void)
+{
+    for (int i = 0; i < 40; i++) {
+        seed = (uint64_t)i + 9000;
+        draw();
+        weft_matmul_problem p = {.batch = between(1, 2),
+                                 .rows = between(1, 9),
+                                 .columns = between(64, 700),
+                                 .inner = between(64, 400),
+                                 .transpose_b = i % 2,
+                                 .bias = between(0, 1)};
+        check(&p, between(0, 1));
+    }
+    weft_matmul_problem outer = {
+        .batch = 1, .rows = 2803, .columns = 3001, .inner = 3, .transpose_a = true, .bias = true};
+    check(&outer, false);
+}
+
+Test(matmul, thin_products_baseline)
+{
+    setenv("WEFT_ISA", "baseline", 1);
+    check_thin();
+}
+
+Test(matmul, thin_products_avx2)
+{
+    setenv("WEFT_ISA", "avx2", 1);
+    check_thin();
+}
+
+Test(matmul, thin_products_best)
+{
+    check_thin();
+}
+
 Test(matmul, random_products_baseline)
 {
     setenv("WEFT_ISA", "baseline", 1); /* read once, and each test is a process of its own */

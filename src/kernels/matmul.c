@@ -3,6 +3,7 @@
 #include "kernels/convolution_direct.h"
 #include "kernels/convolution_outer.h"
 #include "kernels/epilogue.h"
+#include "kernels/matmul_thin.h"
 
 WEFT_ISA_DEFINE(weft_tiles, weft_matmul_tiles)
 
@@ -62,8 +63,13 @@ void weft_matmul_plan(const weft_matmul_problem *problem, const weft_slots *slot
     int inputs = problem->bias ? 3 : 2;
     weft_slots plain = {
         .input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1, .prepared = inputs + 2};
-    *plan = (weft_kernel_plan){.algorithm = problem->transpose_a ? "outer" : "rows"};
-    (problem->transpose_a ? plan_outer : plan_rows)(problem, slots ? slots : &plain, plan);
+    if (!slots)
+        slots = &plain;
+    *plan = (weft_kernel_plan){.algorithm = "thin"};
+    if (!weft_thin_plan(problem, slots, plan)) {
+        plan->algorithm = problem->transpose_a ? "outer" : "rows";
+        (problem->transpose_a ? plan_outer : plan_rows)(problem, slots, plan);
+    }
     if (problem->epilogue)
         plan->workspace = weft_epilogue_workspace(problem->epilogue, plan->parts, plan->workspace);
 }

@@ -1,0 +1,208 @@
+#include "kernels/matmul_thin.h"
+
+#include "kernels/epilogue.h"
+#include "kernels/integer.h"
+#include "kernels/simd.h"
+
+extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
+
+/* The block of a piece, and its matrix of the batch. */
+typedef struct part {
+    const weft_matmul_problem *p;
+    const float *a, *b, *bias;
+    float *c;
+    int64_t first, end; /* columns; of an outer product: rows */
+} part;
+
+static part part_of(const weft_call *call, int64_t piece)
+{
+    const weft_thin *t = call->args;
+    const weft_matmul_problem *p = &t->problem;
+    int64_t matrix = piece / t->blocks, first = piece % t->blocks * t->block;
+    part s = {.p = p, .first = first};
+    s.end = weft_least(first + t->block, p->transpose_a ? p->rows : p->columns);
+    s.a = (const float *)call->operand[t->slots.input[0]] + matrix * p->a_batch_stride;
+    s.b = (const float *)call->operand[t->slots.input[1]] + matrix * p->b_batch_stride;
+    s.bias = p->bias ? call->operand[t->slots.input[2]] : NULL;
+    s.c = (float *)call->operand[t->slots.output] + matrix * p->c_batch_stride;
+    return s;
+}
+
+/* The block of columns is written: what follows, all in one part. */
+static void finish(const part *s, const weft_call *call)
+{
+    const weft_epilogue *epilogue = s->p->epilogue;
+    if (!epilogue)
+        return;
+    int64_t channels = s->end - s->first;
+    weft_epilogue_block block = {.c = s->c + s->first,
+                                 .step = s->p->c_stride,
+                                 .pixels = s->p->rows,
+                                 .column_step = 1,
+                                 .channel = s->first,
+                                 .channels = channels};
+    WEFT_FOR_ISA(weft_epilogue_table).begin(epilogue, call, 0, s->first, channels);
+    WEFT_FOR_ISA(weft_epilogue_table).apply(epilogue, call, &block);
+}
+
+SIMD_INLINE int64_t lanes_from(int64_t j, int64_t end)
+{
+    return end - j < LANES ? end - j : LANES;
+}
+
+/* ---- A few rows, B as it is: rows of B are read side by side, sums stay in the first-level cache ---- */
+
+enum { SIDE = 8 };
+
+/* Adds `side` rows of B, from b on, times their elements of each row of A. */
+SIMD_INLINE void add_side(const part *s, float sum[WEFT_THIN][WEFT_THIN_COLUMNS],
+                          float a[WEFT_THIN][SIDE], const float *b, int side)
+{
+    const int64_t step = s->p->b_stride, rows = s->p->rows, columns = s->end - s->first;
+    for (int64_t j = 0; j < columns; j += LANES) {
+        int64_t lanes = lanes_from(j, columns);
+        vfloat row[SIDE];
+#pragma GCC unroll 8
+        for (int k = 0; k < side; k++) {
+            __builtin_prefetch(b + (side + k) * step + j);
+            row[k] = vload_lanes(b + k * step + j, lanes);
+        }
+        for (int64_t r = 0; r < rows; r++) {
+            vfloat v = vload(sum[r] + j);
+#pragma GCC unroll 8
+            for (int k = 0; k < side; k++)
+                v += a[r][k] * row[k];
+            vstore(sum[r] + j, v);
+        }
+    }
+}
+
+static void rows(const weft_call *call, int64_t piece)
+{
+    _Alignas(64) float sum[WEFT_THIN][WEFT_THIN_COLUMNS];
+    part s = part_of(call, piece);
+    const weft_matmul_problem *p = s.p;
+    for (int64_t r = 0; r < p->rows; r++)
+        for (int64_t j = s.first; j < s.end; j += LANES)
+            vstore(sum[r] + j - s.first,
+                   s.bias ? vload_lanes(s.bias + j, lanes_from(j, s.end)) : (vfloat){0});
+    for (int64_t k = 0; k < p->inner; k += SIDE) {
+        float a[WEFT_THIN][SIDE];
+        const float *b = s.b + k * p->b_stride + s.first;
+        int64_t side = weft_least(SIDE, p->inner - k);
+        for (int64_t r = 0; r < p->rows; r++)
+            memcpy(a[r], s.a + r * p->a_stride + k, (size_t)side * sizeof **a);
+        if (side == SIDE) {
+            add_side(&s, sum, a, b, SIDE);
+            continue;
+        }
+        for (int64_t i = 0; i < side; i++) {
+            for (int64_t r = 0; r < p->rows; r++)
+                a[r][0] = a[r][i];
+            add_side(&s, sum, a, b + i * p->b_stride, 1);
+        }
+    }
+    for (int64_t r = 0; r < p->rows; r++)
+        for (int64_t j = s.first; j < s.end; j += LANES)
+            vstore_lanes(s.c + r * p->c_stride + j, vload(sum[r] + j - s.first),
+                         lanes_from(j, s.end));
+    finish(&s, call);
+}
+
+/* ---- A few rows, B transposed: dot products ---- */
+
+enum { MANY = WEFT_THIN / 2 }; /* rows at most */
+
+/* `count` columns of C from j on, which are rows of B as it is stored, for all rows of A; the last one again
+ * where there are not `many`. */
+SIMD_INLINE void dot_rows(const part *s, int many, int64_t j, int count)
+{
+    const weft_matmul_problem *p = s->p;
+    const float *a[MANY], *b = s->b + j * p->b_stride;
+    vfloat sum[2][MANY] = {{{0}}};
+#pragma GCC unroll 4
+    for (int r = 0; r < many; r++)
+        a[r] = s->a + weft_least(r, p->rows - 1) * p->a_stride;
+    for (int64_t k = 0; k < p->inner; k += LANES) {
+        int64_t lanes = lanes_from(k, p->inner);
+        vfloat row[2];
+#pragma GCC unroll 2
+        for (int i = 0; i < count; i++)
+            row[i] = vload_lanes(b + i * p->b_stride + k, lanes);
+#pragma GCC unroll 4
+        for (int r = 0; r < many; r++) {
+            vfloat x = vload_lanes(a[r] + k, lanes);
+#pragma GCC unroll 2
+            for (int i = 0; i < count; i++)
+                sum[i][r] += x * row[i];
+        }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < many; r++)
+        if (r < p->rows)
+#pragma GCC unroll 2
+            for (int i = 0; i < count; i++)
+                s->c[r * p->c_stride + j + i] = vsum(sum[i][r]) + (s->bias ? s->bias[j + i] : 0);
+}
+
+SIMD_INLINE void dot_columns(const part *s, int many)
+{
+    int64_t j = s->first;
+    for (; j + 2 <= s->end; j += 2)
+        dot_rows(s, many, j, 2);
+    if (j < s->end)
+        dot_rows(s, many, j, 1);
+}
+
+static void columns(const weft_call *call, int64_t piece)
+{
+    part s = part_of(call, piece);
+    if (s.p->rows == 1)
+        dot_columns(&s, 1);
+    else if (s.p->rows == 2)
+        dot_columns(&s, 2);
+    else
+        dot_columns(&s, MANY);
+    finish(&s, call);
+}
+
+/* ---- Sums of a few outer products: rows of C are written one or two at a time ---- */
+
+SIMD_INLINE void outer_rows(const part *s, int64_t first, int count)
+{
+    const weft_matmul_problem *p = s->p;
+    float *c = s->c + first * p->c_stride;
+    float a[WEFT_THIN][2];
+    for (int64_t k = 0; k < p->inner; k++)
+        for (int i = 0; i < count; i++)
+            a[k][i] = s->a[k * p->a_stride + first + i];
+    for (int64_t j = 0; j < p->columns; j += LANES) {
+        int64_t lanes = lanes_from(j, p->columns);
+        vfloat sum[2];
+#pragma GCC unroll 2
+        for (int i = 0; i < count; i++)
+            sum[i] = s->bias ? vload_lanes(s->bias + j, lanes) : (vfloat){0};
+        for (int64_t k = 0; k < p->inner; k++) {
+            vfloat row = vload_lanes(s->b + k * p->b_stride + j, lanes);
+#pragma GCC unroll 2
+            for (int i = 0; i < count; i++)
+                sum[i] += a[k][i] * row;
+        }
+#pragma GCC unroll 2
+        for (int i = 0; i < count; i++)
+            vstore_lanes(c + i * p->c_stride + j, sum[i], lanes);
+    }
+}
+
+static void outer(const weft_call *call, int64_t piece)
+{
+    part s = part_of(call, piece);
+    int64_t row = s.first;
+    for (; row + 2 <= s.end; row += 2)
+        outer_rows(&s, row, 2);
+    if (row < s.end)
+        outer_rows(&s, row, 1);
+}
+
+const weft_thin_kernels WEFT_FOR_ISA(weft_matmul_thin) = {
+    .rows = rows, .columns = columns, .outer = outer};
