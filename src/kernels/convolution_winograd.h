@@ -10,9 +10,7 @@
  * of its own, into the workspace, block by block. With few channels and many pixels filters are worth
  * transforming ahead, with many channels and few pixels the pixels. Filters come first in the workspace,
  * filters_floats of them; where they are made ahead, by the first phase, later runs with the same filters
- * may leave that phase out if the workspace has been kept.
- *
- * The error: see convolution_winograd_lines.h. */
+ * may leave that phase out if the workspace has been kept. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_H
 #define WEFT_KERNELS_CONVOLUTION_WINOGRAD_H
 
