@@ -231,6 +231,51 @@ static void check_pass(weft_convolution_problem *q, weft_convolution_pass pass, 
     free(magnitude);
 }
 
+/* Norm of the error over the norm of the result, and the largest error over the result's root mean square. */
+typedef struct error_size {
+    double norm, largest;
+} error_size;
+
+static error_size measure_error(const weft_convolution_problem *q, weft_convolution_pass pass,
+                                const char *algorithm)
+{
+    image x = make_image(q->batch, q->in, q->in_channels, false);
+    image y = make_image(q->batch, q->out, q->out_channels, false);
+    image w = make_image(q->kernel[0], (int64_t[]){q->kernel[1], q->kernel[2], q->in_channels},
+                         q->out_channels, false);
+    image *images[3] = {&y, &x, &w}, *to = images[pass];
+    for (int i = 0; i < 3; i++)
+        fill_image(images[i], images[i] != to);
+    double *sum = calloc((size_t)to->size, sizeof *sum);
+    double *magnitude = calloc((size_t)to->size, sizeof *magnitude);
+    reference r = {
+        .pass = pass, .x = x.data, .y = y.data, .w = w.data, .sum = sum, .magnitude = magnitude};
+    visit_products(q, &x, &y, visit_reference, &r);
+    weft_kernel_plan plan;
+    cr_assert(weft_convolution_plan_by(algorithm, q, pass, NULL, &plan));
+    void *operand[5] = {pass == WEFT_CONVOLUTION_INPUT_GRADIENT ? y.data : x.data,
+                        pass == WEFT_CONVOLUTION_FILTER_GRADIENT ? y.data : w.data, to->data,
+                        aligned_alloc(64, (plan.workspace + 127) / 64 * 64),
+                        aligned_alloc(64, (plan.prepared + 127) / 64 * 64)};
+    run_plan(&plan, operand);
+    double difference = 0, square = 0, largest = 0;
+    int64_t count = to->size - 2 * GUARD;
+    for (int64_t i = 0; i < count; i++) {
+        double d = to->data[i] - sum[i];
+        difference += d * d;
+        square += sum[i] * sum[i];
+        largest = fmax(largest, fabs(d));
+    }
+    free(operand[3]);
+    free(operand[4]);
+    free(sum);
+    free(magnitude);
+    free(x.memory);
+    free(y.memory);
+    free(w.memory);
+    return (error_size){sqrt(difference / square), largest / sqrt(square / (double)count)};
+}
+
 static void check_problem(weft_convolution_problem *q, bool strided)
 {
     int64_t in = q->in_channels / q->groups;
@@ -394,4 +439,82 @@ Test(convolution, negative_padding_crops)
                                   .dilation = {1, 1, 1},
                                   .pad = {0, -2, -3}};
     check_problem(&q, true);
+}
+
+/* How much larger the error of Winograd's sums is than that of the plain ones: by a bounded factor, whatever
+ * the number of channels. WEFT_TEST_PRINT in the environment prints the table of
+ * convolution_winograd_lines.h. */
+static void check_errors(void)
+{
+    static const char *const algorithms[2][3] = {
+        {"direct", "winograd 2x2", "winograd 4x4"},
+        {"outer", "winograd outer 2x2", "winograd outer 4x4"}};
+    static const double bound[3] = {2e-6, 2e-6, 4e-6};
+    for (int pass = 0; pass < 3; pass++)
+        for (int64_t channels = 16; channels <= 1024; channels *= 4) {
+            int64_t few = 16, size = pass == 2 ? channels / 8 + 2 : 10;
+            weft_convolution_problem q = {
+                .batch = 1,
+                .groups = 1,
+                .in_channels = pass == 0 ? channels : few,
+                .out_channels = pass == 1 ? channels : few,
+                .in = {1, size, size},
+                .out = {1, size, size},
+                .kernel = {1, 3, 3},
+                .stride = {1, 1, 1},
+                .dilation = {1, 1, 1},
+                .pad = {0, 1, 1},
+            };
+            weft_convolution_dense(q.in, q.in_channels, q.x_stride);
+            weft_convolution_dense(q.out, q.out_channels, q.y_stride);
+            for (int i = 0; i < 3; i++) {
+                seed = (uint64_t)(channels + pass);
+                error_size e =
+                    measure_error(&q, (weft_convolution_pass)pass, algorithms[pass == 2][i]);
+                if (getenv("WEFT_TEST_PRINT"))
+                    printf("%-20s pass %d, %4d channels, %3d pixels: %.1e, largest %.1e\n",
+                           algorithms[pass == 2][i], pass, (int)channels, (int)size, e.norm,
+                           e.largest);
+                cr_expect(e.norm > 0 && e.norm < bound[i], "%s: %g", algorithms[pass == 2][i],
+                          e.norm);
+                cr_expect(e.largest < 12 * bound[i], "%s: %g", algorithms[pass == 2][i], e.largest);
+            }
+        }
+}
+
+Test(convolution, errors_baseline)
+{
+    use("baseline");
+    check_errors();
+}
+
+Test(convolution, errors_best)
+{
+    check_errors();
+}
+
+/* An option forbids what rounds more; other filters than 3x3 at stride 1 are not for Winograd at all. */
+Test(convolution, exact_products_forbid_winograd)
+{
+    weft_convolution_problem q = {.batch = 2,
+                                  .groups = 1,
+                                  .in_channels = 128,
+                                  .out_channels = 128,
+                                  .in = {1, 28, 28},
+                                  .out = {1, 28, 28},
+                                  .kernel = {1, 3, 3},
+                                  .stride = {1, 1, 1},
+                                  .dilation = {1, 1, 1},
+                                  .pad = {0, 1, 1}};
+    weft_convolution_dense(q.in, q.in_channels, q.x_stride);
+    weft_convolution_dense(q.out, q.out_channels, q.y_stride);
+    weft_kernel_plan plan;
+    for (int pass = 0; pass < 3; pass++) {
+        q.exact_products = false;
+        weft_convolution_plan(&q, (weft_convolution_pass)pass, NULL, &plan);
+        cr_expect(strstr(plan.algorithm, "winograd") != NULL, "pass %d: %s", pass, plan.algorithm);
+        q.exact_products = true;
+        weft_convolution_plan(&q, (weft_convolution_pass)pass, NULL, &plan);
+        cr_expect(strstr(plan.algorithm, "winograd") == NULL, "pass %d: %s", pass, plan.algorithm);
+    }
 }

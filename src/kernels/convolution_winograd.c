@@ -23,23 +23,22 @@ static bool applicable(const weft_convolution_problem *problem, weft_convolution
     return pass != WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem);
 }
 
-/* Cycles of products of `rows` tiles by `vectors` vectors, for one step of the reduction, and how many
- * register tiles there are. */
-static double product_cycles(const weft_tiles *tiles, int64_t rows, int64_t vectors, int64_t wide,
-                             int64_t *calls)
+/* Cycles of the products of one position, for a group of tiles and a block of `vectors` vectors. */
+static double block_cycles(const weft_winograd *w, const weft_tiles *tiles, int64_t vectors)
 {
-    double cycles = 0;
-    int64_t panels = weft_ceiling(vectors, wide);
-    *calls = 0;
+    const double call = 12, keep = 1; /* of a register tile; of a vector of the sums */
+    double step = 0, calls = 0;
+    int64_t panels = weft_ceiling(vectors, w->vectors);
     for (int64_t i = 0; i < panels; i++) {
         int64_t v = vectors * (i + 1) / panels - vectors * i / panels;
-        int64_t down = weft_ceiling(rows, tiles->max_rows[v]), larger = rows % down;
-        cycles += (double)(down - larger) * weft_tile_cycles(rows / down, v);
+        int64_t down = weft_ceiling(w->group, tiles->max_rows[v]), larger = w->group % down;
+        step += (double)(down - larger) * weft_tile_cycles(w->group / down, v);
         if (larger)
-            cycles += (double)larger * weft_tile_cycles(rows / down + 1, v);
-        *calls += down;
+            step += (double)larger * weft_tile_cycles(w->group / down + 1, v);
+        calls += (double)down;
     }
-    return cycles;
+    return (double)w->channels * step +
+           (double)w->channel_blocks * (call * calls + keep * (double)(w->group * vectors));
 }
 
 /* Fills in what follows from the blocking; false where a piece has no room for it. */
@@ -74,21 +73,19 @@ static int64_t pixels_floats(const weft_winograd *w)
 static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
 {
     bool large = w->grid.tile == 4;
-    const double pixel = large ? 90 : 32, filter = large ? 70 : 40, sum = large ? 80 : 30;
-    const double call = 12, keep = 1, near = 0.25, far = 0.5;
+    const double pixel = large ? 170 : 70, filter = large ? 120 : 60, sum = large ? 150 : 60;
+    const double near = 0.2, far = 0.4;
     const double near_floats = 4e6; /* that stay in the last-level cache */
     double positions = (double)((w->grid.tile + 2) * (w->grid.tile + 2));
     double count = (double)w->grid.count, groups = (double)w->groups;
     double channels = (double)w->channels, blocks = (double)w->filter_blocks;
-    double vectors = (double)weft_ceiling(w->filters, tiles->lanes);
+    int64_t all = weft_ceiling(w->filters, tiles->lanes);
+    double vectors = (double)all;
 
-    int64_t calls;
-    double products =
-        channels * product_cycles(tiles, w->group, w->filter_vectors, w->vectors, &calls);
-    products += (double)w->channel_blocks *
-                (call * (double)calls + keep * (double)(w->group * w->filter_vectors));
-    products *= positions * groups * vectors / (double)w->filter_vectors;
-    products *= count / (groups * (double)w->group); /* the last group is smaller */
+    int64_t whole = all / w->filter_vectors, rest = all % w->filter_vectors;
+    double products = (double)whole * block_cycles(w, tiles, w->filter_vectors) +
+                      (rest ? block_cycles(w, tiles, rest) : 0);
+    products *= positions * count / (double)w->group; /* the last group may be smaller */
 
     double transforms = w->filters_ahead ? !w->steady : groups; /* of each filter, in a run */
     double pixel_vectors = count * (double)weft_ceiling(w->channels, tiles->lanes);
@@ -100,9 +97,9 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
     double pixel_floats = positions * count * channels;
     double filter_floats = positions * channels * vectors * tiles->lanes;
     if (w->pixels_ahead)
-        cycles += move * pixel_floats * (1 + blocks) / 4;
+        cycles += move * pixel_floats * (1 + blocks);
     if (w->filters_ahead)
-        cycles += move * filter_floats * (1 + groups) / 4;
+        cycles += move * filter_floats * (1 + groups);
     return cycles;
 }
 

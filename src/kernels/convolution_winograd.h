@@ -9,9 +9,7 @@
  * Each of the two factors is transformed either by the piece itself, onto its stack, or ahead: by a phase
  * of its own, block by block: filters into what is prepared (see kernels/plan.h), pixels into the workspace.
  * With few channels and many pixels filters are worth transforming ahead, with many channels and few pixels
- * the pixels.
- *
- * The error: see convolution_winograd_lines.h. */
+ * the pixels. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_H
 #define WEFT_KERNELS_CONVOLUTION_WINOGRAD_H
 

@@ -78,41 +78,47 @@ SIMD_INLINE void open_window(winograd_window *w, const weft_winograd_grid *grid,
     w->corner = w->inside ? data + h * w->row + w0 * w->column : nothing;
     if (w->inside)
         return;
-    for (int64_t i = 0; i < span; i++)
-        for (int64_t j = 0; j < span; j++) {
-            bool outside =
-                h + i < 0 || h + i >= image->extent[0] || w0 + j < 0 || w0 + j >= image->extent[1];
-            w->pixel[i][j] = outside ? nothing : data + (h + i) * w->row + (w0 + j) * w->column;
-        }
+    for (int64_t i = 0; i < span; i++) {
+        bool outside = h + i < 0 || h + i >= image->extent[0];
+        int64_t left = outside ? span : weft_least(span, weft_most(0, -w0));
+        int64_t right = outside ? span : weft_most(left, weft_least(span, image->extent[1] - w0));
+        const float *from = data + (h + i) * w->row + w0 * w->column;
+        for (int64_t j = 0; j < left; j++)
+            w->pixel[i][j] = nothing;
+        for (int64_t j = left; j < right; j++)
+            w->pixel[i][j] = from + j * w->column;
+        for (int64_t j = right; j < span; j++)
+            w->pixel[i][j] = nothing;
+    }
 }
 
 /* One vector of channels of a tile: Bt x B, or for dy (adjoint) A dy At. tile, adjoint and inside are
- * constants. */
+ * constants. The loops over lines stay loops: unrolled, they spill more than they save. */
 SIMD_INLINE void transform_window(int tile, bool adjoint, bool inside, const winograd_window *w,
                                   int64_t channel, int64_t lanes, float *to, int64_t position)
 {
     const int positions = tile + 2, span = adjoint ? tile : tile + 2;
     vfloat half[WINOGRAD_SPAN][WINOGRAD_SPAN];
-#pragma GCC unroll 6
-    for (int j = 0; j < span; j++) {
+    const float *corner = w->corner + channel;
+#pragma GCC unroll 1
+    for (int j = 0; j < span; j++, corner += w->column) {
         vfloat d[WINOGRAD_SPAN], v[WINOGRAD_SPAN];
+        const float *from = corner;
 #pragma GCC unroll 6
-        for (int i = 0; i < span; i++) {
-            const float *from = inside ? w->corner + i * w->row + j * w->column : w->pixel[i][j];
-            d[i] = vload_lanes(from + channel, lanes);
-        }
+        for (int i = 0; i < span; i++, from += w->row)
+            d[i] = vload_lanes(inside ? from : w->pixel[i][j] + channel, lanes);
         (adjoint ? output_adjoint_line : input_line)(tile, d, v);
 #pragma GCC unroll 6
         for (int i = 0; i < positions; i++)
             half[i][j] = v[i];
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 1
     for (int i = 0; i < positions; i++) {
         vfloat v[WINOGRAD_SPAN];
         (adjoint ? output_adjoint_line : input_line)(tile, half[i], v);
 #pragma GCC unroll 6
-        for (int j = 0; j < positions; j++)
-            vstore(to + (i * positions + j) * position, v[j]);
+        for (int j = 0; j < positions; j++, to += position)
+            vstore(to, v[j]);
     }
 }
 
@@ -123,24 +129,27 @@ SIMD_INLINE void gather_tiles(int tile, bool adjoint, const weft_winograd_grid *
                               int64_t end, int64_t channel, int64_t channels,
                               const winograd_block *block, float *to)
 {
-    int64_t last = last_lanes(channels, block->vectors);
+    int64_t last = block->vectors - 1, lanes = last_lanes(channels, block->vectors);
+    int64_t whole = lanes == LANES ? last + 1 : last, position = block->position;
     for (int64_t index = first; index < end; index++) {
         winograd_window w;
         open_window(&w, grid, image, data + channel, index, adjoint ? tile : tile + 2);
-        for (int64_t v = 0; v < block->vectors; v++) {
-            float *row = to + block->start[v] + (index - first) * block->step[v];
-            if (v + 1 == block->vectors && last < LANES) {
-                if (w.inside)
-                    transform_window(tile, adjoint, true, &w, v * LANES, last, row,
-                                     block->position);
-                else
-                    transform_window(tile, adjoint, false, &w, v * LANES, last, row,
-                                     block->position);
-            } else if (w.inside)
-                transform_window(tile, adjoint, true, &w, v * LANES, LANES, row, block->position);
-            else
-                transform_window(tile, adjoint, false, &w, v * LANES, LANES, row, block->position);
-        }
+        int64_t row = index - first;
+        if (w.inside)
+            for (int64_t v = 0; v < whole; v++)
+                transform_window(tile, adjoint, true, &w, v * LANES, LANES,
+                                 to + block->start[v] + row * block->step[v], position);
+        else
+            for (int64_t v = 0; v < whole; v++)
+                transform_window(tile, adjoint, false, &w, v * LANES, LANES,
+                                 to + block->start[v] + row * block->step[v], position);
+        if (whole > last)
+            continue;
+        float *tail = to + block->start[last] + row * block->step[last];
+        if (w.inside)
+            transform_window(tile, adjoint, true, &w, last * LANES, lanes, tail, position);
+        else
+            transform_window(tile, adjoint, false, &w, last * LANES, lanes, tail, position);
     }
 }
 

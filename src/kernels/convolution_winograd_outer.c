@@ -31,38 +31,46 @@ static bool lay_out(weft_winograd_outer *o, int64_t lanes)
            WEFT_WINOGRAD_OUTER_STACK;
 }
 
+/* Cycles of the products of one position: all channels, a block of `vectors` vectors of filters. */
+static double block_cycles(const weft_winograd_outer *o, const weft_tiles *tiles, int64_t vectors)
+{
+    const double call = 12, keep = 2; /* of a register tile; of a vector of the sums */
+    int64_t rows = weft_least(o->channel_vectors * tiles->lanes, o->x.channels);
+    int64_t panels = weft_ceiling(vectors, o->vectors);
+    double step = 0, calls = 0;
+    for (int64_t i = 0; i < panels; i++) {
+        int64_t v = vectors * (i + 1) / panels - vectors * i / panels;
+        int64_t down = weft_ceiling(rows, tiles->max_rows[v]), larger = rows % down;
+        step += (double)(down - larger) * weft_tile_cycles(rows / down, v);
+        if (larger)
+            step += (double)larger * weft_tile_cycles(rows / down + 1, v);
+        calls += (double)down;
+    }
+    return (double)o->x.channels / (double)rows *
+           ((double)o->grid.count * step +
+            (double)o->groups * (call * calls + keep * (double)(rows * vectors)));
+}
+
 /* Cycles of it all; the constants are those of convolution_winograd.c. */
 static double cycles_of(const weft_winograd_outer *o, const weft_tiles *tiles)
 {
     bool large = o->grid.tile == 4;
-    const double x = large ? 90 : 32, y = large ? 75 : 30, sum = large ? 80 : 40;
-    const double call = 12, keep = 2, near = 0.25, far = 0.5, near_floats = 4e6;
+    const double x = large ? 170 : 70, y = large ? 150 : 60, sum = large ? 150 : 60;
+    const double near = 0.2, far = 0.4, near_floats = 4e6;
     double positions = (double)((o->grid.tile + 2) * (o->grid.tile + 2));
-    double count = (double)o->grid.count, groups = (double)o->groups;
+    double count = (double)o->grid.count;
     double channel_vectors = (double)weft_ceiling(o->x.channels, tiles->lanes);
     double filter_vectors = (double)weft_ceiling(o->y.channels, tiles->lanes);
-    int64_t channels = weft_least(o->channel_vectors * tiles->lanes, o->x.channels);
-
-    double products = 0, calls = 0;
-    int64_t panels = weft_ceiling(o->filter_vectors, o->vectors);
-    for (int64_t i = 0; i < panels; i++) {
-        int64_t v = o->filter_vectors * (i + 1) / panels - o->filter_vectors * i / panels;
-        int64_t down = weft_ceiling(channels, tiles->max_rows[v]), larger = channels % down;
-        products += (double)(down - larger) * weft_tile_cycles(channels / down, v);
-        if (larger)
-            products += (double)larger * weft_tile_cycles(channels / down + 1, v);
-        calls += (double)down;
-    }
-    double blocks =
-        (double)o->x.channels / (double)channels * filter_vectors / (double)o->filter_vectors;
-    double cycles = positions * blocks *
-                    (count * products +
-                     groups * (call * calls + keep * (double)(channels * o->filter_vectors)));
+    int64_t all = weft_ceiling(o->y.channels, tiles->lanes);
+    int64_t whole = all / o->filter_vectors, rest = all % o->filter_vectors;
+    double cycles = (double)whole * block_cycles(o, tiles, o->filter_vectors) +
+                    (rest ? block_cycles(o, tiles, rest) : 0);
+    cycles *= positions;
     cycles += x * count * channel_vectors * (double)(o->x_ahead ? 1 : o->filter_blocks) +
               y * count * filter_vectors * (double)(o->y_ahead ? 1 : o->channel_blocks) +
               sum * (double)o->splits * (double)o->x.channels * filter_vectors;
     double floats = (double)(o->x_floats + o->y_floats);
-    double move = (floats < near_floats ? near : far) / 4 * positions * count;
+    double move = (floats < near_floats ? near : far) * positions * count;
     if (o->x_ahead)
         cycles += move * (double)o->x.channels * (double)(1 + o->filter_blocks);
     if (o->y_ahead)

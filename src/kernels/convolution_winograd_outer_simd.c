@@ -86,18 +86,18 @@ SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, f
 {
     const int positions = tile + 2;
     vfloat half[3][WINOGRAD_SPAN];
-#pragma GCC unroll 6
-    for (int j = 0; j < positions; j++) {
+#pragma GCC unroll 1
+    for (int j = 0; j < positions; j++, sums += position) {
         vfloat u[WINOGRAD_SPAN], g[3];
 #pragma GCC unroll 6
         for (int i = 0; i < positions; i++)
-            u[i] = vload(sums + (i * positions + j) * position);
+            u[i] = vload(sums + i * positions * position);
         filter_adjoint_line(tile, u, g);
 #pragma GCC unroll 3
         for (int i = 0; i < 3; i++)
             half[i][j] = g[i];
     }
-#pragma GCC unroll 3
+#pragma GCC unroll 1
     for (int i = 0; i < 3; i++) {
         vfloat g[3];
         filter_adjoint_line(tile, half[i], g);

@@ -73,8 +73,8 @@ SIMD_INLINE void transform_filter(int tile, const float *taps, int64_t tap, floa
         vfloat u[WINOGRAD_SPAN];
         filter_line(tile, half[i], u);
 #pragma GCC unroll 6
-        for (int j = 0; j < positions; j++)
-            vstore(to + (i * positions + j) * position, u[j]);
+        for (int j = 0; j < positions; j++, to += position)
+            vstore(to, u[j]);
     }
 }
 
@@ -146,18 +146,18 @@ SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, v
     const int positions = tile + 2;
     vfloat half[4][WINOGRAD_SPAN];
 #pragma GCC unroll 6
-    for (int j = 0; j < positions; j++) {
+    for (int j = 0; j < positions; j++, sums += position) {
         vfloat m[WINOGRAD_SPAN], y[4];
 #pragma GCC unroll 6
         for (int i = 0; i < positions; i++)
-            m[i] = vload(sums + (i * positions + j) * position);
+            m[i] = vload(sums + i * positions * position);
         output_line(tile, m, y);
 #pragma GCC unroll 4
         for (int i = 0; i < tile; i++)
             half[i][j] = y[i];
     }
 #pragma GCC unroll 4
-    for (int i = 0; i < tile; i++) {
+    for (int i = 0; i < tile; i++, c += to->stride[1]) {
         vfloat y[4];
         if (i >= rows)
             break;
@@ -165,7 +165,7 @@ SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, v
 #pragma GCC unroll 4
         for (int j = 0; j < tile; j++)
             if (j < columns)
-                vstore_lanes(c + i * to->stride[1] + j * to->stride[2], y[j] + bias, lanes);
+                vstore_lanes(c + j * to->stride[2], y[j] + bias, lanes);
     }
 }
 
