@@ -186,6 +186,61 @@ Test(hoist, no_pass_matters)
     weft_program_destroy(plain);
 }
 
+/* ---- Networks of each kind, on small images ---- */
+
+static void check_network(const weft_model *model)
+{
+    int64_t side = model->size > 64 ? 64 : model->size, pixels = side * side * model->channels;
+    x = weft_input(graph, .name = "x",
+                   .shape = weft_shape_of(WEFT_BATCH, side, side, model->channels));
+    y = weft_model_build(model, x, 3);
+    cr_assert_eq(weft_state_create(graph, NULL, &state, &error), WEFT_OK, "%s", error.message);
+    weft_value fetched = y;
+    weft_program *program[2];
+    float *data = malloc((size_t)pixels * sizeof(float));
+    for (int64_t i = 0; i < pixels; i++)
+        data[i] = (float)(i * 31 % 97) / 48 - 1;
+    for (int i = 0; i < 2; i++) {
+        weft_compile_options options = {
+            .fetch = &fetched, .fetches = 1, .without = i ? 1u << WEFT_PASS_HOIST : 0};
+        cr_assert_eq(weft_compile(graph, state, &options, &program[i], &error), WEFT_OK, "%s",
+                     error.message);
+        cr_expect_eq(weft_program_verify(program[i], &error), WEFT_OK, "%s: %s", model->name,
+                     error.message);
+    }
+    cr_expect_gt(weft_program_report(program[0]).prepared_bytes, 0, "%s", model->name);
+    for (int run = 0; run < 3; run++) {
+        weft_tensor result[2];
+        for (int i = 0; i < 2; i++) {
+            weft_feed feed = {x, data, (size_t)pixels * sizeof(float)};
+            cr_assert_eq(weft_run(program[i], &feed, 1, NULL, &error), WEFT_OK, "%s",
+                         error.message);
+            result[i] = weft_fetch(program[i], y);
+        }
+        size_t bytes = (size_t)weft_tensor_elements(&result[0]) * sizeof(float);
+        cr_expect_eq(memcmp(result[0].data, result[1].data, bytes), 0, "%s, run %d", model->name,
+                     run);
+        if (run == 0)
+            for (int i = 0; !weft_is_null(weft_variable_at(graph, i)); i++) {
+                weft_tensor variable = weft_state_tensor(state, weft_variable_at(graph, i));
+                ((float *)variable.data)[0] += 0.25f;
+            }
+    }
+    free(data);
+    weft_program_destroy(program[0]);
+    weft_program_destroy(program[1]);
+}
+
+Test(hoist, networks_have_equal_bits)
+{
+    static const char *const names[] = {"lenet", "resnet20", "googlenet", "mobilenet_v2"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        check_network(weft_model_find(names[i]));
+        end();
+        begin();
+    }
+}
+
 static weft_program *with_kept_parts(void)
 {
     start();
