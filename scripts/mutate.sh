@@ -37,6 +37,9 @@ hoist-across-feeds|src/graph/pass_hoist.c|s/ir->storage\[s\]\.place != WEFT_PLAC
 hoist-keeps-nothing|src/graph/pass_plan.c|s/if \(!s->used \|\| s->kept \|\| s->place/if (!s->used || s->place/
 state-version-stands-still|src/graph/state.c|s/state->version\+\+;/;/
 cse-ignores-attributes|src/graph/pass_cse.c|s/memcmp\(a->attributes, b->attributes, a->attribute_bytes\) == 0/true/
+fuse-takes-what-is-not-ready|src/graph/pass_fuse.c|s/return !depends_on_value\(f, g, value\);/return true;/
+fuse-loses-a-stored-value|src/graph/pass_fuse.c|s/f->stored\[value\] = uses_outside\(f, g, value\) > 0;/f->stored[value] = uses_outside(f, g, value) > 1;/
+sums-lose-a-part|src/kernels/batch_norm_simd.c|s/for \(int64_t b = 0; b < args->blocks; b\+\+\)\n        merge_square/for (int64_t b = 1; b < args->blocks; b++)\n        merge_square/
 gradcheck-compares-nothing|src/check/gradcheck.c|s/double difference = fabs\(numeric\.value - analytic\);/double difference = 0;/
 '
 
