@@ -244,7 +244,8 @@ Test(hoist, networks_have_equal_bits)
 static weft_program *with_kept_parts(void)
 {
     start();
-    return compile((weft_compile_options){.no_winograd = true}); /* by algorithms that pack filters */
+    return compile(
+        (weft_compile_options){.no_winograd = true}); /* by algorithms that pack filters */
 }
 
 static void expect_damage(const weft_program *program, const char *part)
