@@ -3,10 +3,11 @@
  * often the network has each layer.
  *
  *     convolution [--set NAME] [--layer I] [--pass 0|1|2] [--threads N] [--seconds S] [--clock cpu]
- *                 [--json] [DESCRIPTOR...]
+ *                 [--algorithm NAME] [--json] [DESCRIPTOR...]
  *
  * Without descriptors (layer.h) it takes a set of layers.txt, resnet50 by default. --clock cpu counts
- * processor time, see measure.h. --json prints a line for each layer. WEFT_ISA=avx2 in the environment
+ * processor time, see measure.h. --algorithm takes the passes that this algorithm can do, whether or not the
+ * planner would ("direct", "outer", "depthwise", "winograd 4x4", ...). --json prints a line for each layer. WEFT_ISA=avx2 in the environment
  * measures a lower instruction set. */
 #include "kernels/convolution.h"
 #include "layer.h"
@@ -21,6 +22,7 @@ enum { LINE = 128 };
 typedef struct bench {
     int threads, pass; /* -1: all three */
     double seconds, peak;
+    const char *only; /* algorithm; NULL: the planner's choice */
     bool json;
     double flops[LAYER_PASSES], time[LAYER_PASSES];
 } bench;
@@ -52,8 +54,8 @@ static double layer_bytes(const layer *l)
     return (double)sizeof(float) * (double)(p.batch * (p.x_stride[0] + p.y_stride[0]) + w);
 }
 
-/* Seconds of one pass. */
-static double measure_pass(const layer *l, int pass, double seconds, const char **algorithm)
+/* Seconds of one pass; 0 where the algorithm that is asked for cannot do it. */
+static double measure_pass(const bench *b, const layer *l, int pass, const char **algorithm)
 {
     static const int transposed[LAYER_PASSES] = {WEFT_CONVOLUTION_INPUT_GRADIENT,
                                                  WEFT_CONVOLUTION_FORWARD,
@@ -61,7 +63,10 @@ static double measure_pass(const layer *l, int pass, double seconds, const char 
     pass = l->transposed ? transposed[pass] : pass;
     weft_convolution_problem p = problem_of(l);
     weft_kernel_plan plan;
-    weft_convolution_plan(&p, (weft_convolution_pass)pass, NULL, &plan);
+    if (!b->only)
+        weft_convolution_plan(&p, (weft_convolution_pass)pass, NULL, &plan);
+    else if (!weft_convolution_plan_by(b->only, &p, (weft_convolution_pass)pass, NULL, &plan))
+        return 0;
     *algorithm = plan.algorithm;
     float *x = measure_floats(p.batch * p.x_stride[0]),
           *y = measure_floats(p.batch * p.y_stride[0]);
@@ -72,7 +77,7 @@ static double measure_pass(const layer *l, int pass, double seconds, const char 
     void *operands[3][5] = {{x, w, y, workspace, prepared},
                             {y, w, x, workspace, prepared},
                             {x, y, w, workspace, prepared}};
-    double time = measure_plan(&plan, operands[pass], seconds);
+    double time = measure_plan(&plan, operands[pass], b->seconds);
     free(x);
     free(y);
     free(w);
@@ -89,7 +94,12 @@ static void measure_layer(bench *b, const char *text, const layer *l)
         if (b->pass >= 0 && pass != b->pass)
             continue;
         const char *algorithm = NULL;
-        double t = measure_pass(l, pass, b->seconds, &algorithm);
+        double t = measure_pass(b, l, pass, &algorithm);
+        if (t == 0) {
+            if (!b->json)
+                printf("   %25s", "");
+            continue;
+        }
         b->flops[pass] += l->times * work;
         b->time[pass] += l->times * t;
         if (b->json)
@@ -175,6 +185,8 @@ int main(int argc, char **argv)
             b.pass = atoi(value);
         else if (strcmp(argv[i], "--layer") == 0)
             only = atoi(value);
+        else if (strcmp(argv[i], "--algorithm") == 0)
+            b.only = value;
         else if (strcmp(argv[i], "--clock") == 0 && strcmp(value, "cpu") == 0)
             measure_processor_time();
         else {

@@ -3,7 +3,9 @@
 
 #include <math.h>
 
-enum { SUM_CHANNELS = WEFT_BATCH_NORM_SUM_CHANNELS, FINISH = WEFT_BATCH_NORM_FINISH_CHANNELS };
+extern const weft_channel_kernels WEFT_FOR_ISA(weft_channel_kernel_table);
+
+enum { FINISH = WEFT_BATCH_NORM_FINISH_CHANNELS };
 
 typedef struct range {
     int64_t begin, end;
@@ -30,89 +32,47 @@ static float *sums_of(const weft_call *call, int64_t block, int which)
            (WEFT_CHANNEL_NUMBERS * block + which) * args->channels;
 }
 
-/* ---- Forward: statistics ---- */
+/* ---- Sums ---- */
 
-SIMD_INLINE void add_vector(const float *x, int64_t step, int pixels, int64_t lanes, float *sum)
-{
-    vfloat s = vload_lanes(x, lanes);
-    for (int i = 1; i < pixels; i++)
-        s += vload_lanes(x + i * step, lanes);
-    vstore_lanes(sum, vload_lanes(sum, lanes) + s, lanes);
-}
-
-SIMD_INLINE void add_pixels(const float *x, int64_t step, int pixels, int64_t channels, float *sum)
-{
-    int64_t c = 0;
-    for (; c + LANES <= channels; c += LANES)
-        add_vector(x + c, step, pixels, LANES, sum + c);
-    if (c < channels)
-        add_vector(x + c, step, pixels, channels - c, sum + c);
-}
-
-/* Differences from a number close to the mean, and their squares. */
-SIMD_INLINE void add_difference_vector(const float *x, int64_t step, int pixels, int64_t lanes,
-                                       const float *mean, float *sum, float *square)
-{
-    vfloat m = vload_lanes(mean, lanes), s = {0}, q = {0};
-    for (int i = 0; i < pixels; i++) {
-        vfloat d = vload_lanes(x + i * step, lanes) - m;
-        s += d;
-        q += d * d;
-    }
-    vstore_lanes(sum, vload_lanes(sum, lanes) + s, lanes);
-    vstore_lanes(square, vload_lanes(square, lanes) + q, lanes);
-}
-
-SIMD_INLINE void add_differences(const float *x, int64_t step, int pixels, int64_t channels,
-                                 const float *mean, float *sum, float *square)
-{
-    int64_t c = 0;
-    for (; c + LANES <= channels; c += LANES)
-        add_difference_vector(x + c, step, pixels, LANES, mean + c, sum + c, square + c);
-    if (c < channels)
-        add_difference_vector(x + c, step, pixels, channels - c, mean + c, sum + c, square + c);
-}
-
-/* Two passes over a block that stays in cache: the mean, then differences from it. What rounding left of
- * the mean shows in the sum of the differences. */
-static void forward_sums(const weft_call *call, int64_t piece)
+/* A piece: a block of pixels and of channels. Operand i of the sums is operand i of the call; what comes
+ * after those that are images is one row of channels. */
+static void add_sums(const weft_call *call, int64_t piece, weft_channel_sums kind, int images,
+                     const float *row)
 {
     const weft_batch_norm_args *args = call->args;
-    int64_t block = piece / args->channel_blocks, step = args->pixels.step[0];
+    int64_t block = piece / args->channel_blocks;
     range pixels = cut(block, args->block_pixels, args->pixels.count);
     range channels = cut(piece % args->channel_blocks, args->block_channels, args->channels);
-    int64_t width = channels.end - channels.begin;
-    const float *x = (const float *)call->operand[0] + channels.begin;
-    float mean[SUM_CHANNELS] = {0}, sum[SUM_CHANNELS] = {0}, square[SUM_CHANNELS] = {0};
+    weft_channel_rows rows = {.channels = channels.end - channels.begin,
+                              .number = sums_of(call, block, 0) + channels.begin,
+                              .number_step = args->channels};
+    for (int n = 0; n < WEFT_CHANNEL_NUMBERS; n++)
+        memset(rows.number + n * rows.number_step, 0, (size_t)rows.channels * sizeof(float));
+    if (row)
+        rows.in[images] = row + channels.begin;
     weft_pixel_run run;
     for (int64_t pixel = pixels.begin; pixel < pixels.end; pixel += run.count) {
         run = weft_pixels_run(&args->pixels, pixel, pixels.end);
-        const float *from = x + run.offset[0];
-        int64_t i = 0;
-        for (; i + 4 <= run.count; i += 4)
-            add_pixels(from + i * step, step, 4, width, mean);
-        for (; i < run.count; i++)
-            add_pixels(from + i * step, step, 1, width, mean);
+        rows.rows = run.count;
+        for (int i = 0; i < images; i++) {
+            rows.in[i] = (const float *)call->operand[i] + run.offset[i] + channels.begin;
+            rows.step[i] = args->pixels.step[i];
+        }
+        WEFT_FOR_ISA(weft_channel_kernel_table).add[kind](&rows);
     }
-    float scale = 1.0f / (float)(pixels.end - pixels.begin);
-    for (int64_t c = 0; c < width; c++)
-        mean[c] *= scale;
-    for (int64_t pixel = pixels.begin; pixel < pixels.end; pixel += run.count) {
-        run = weft_pixels_run(&args->pixels, pixel, pixels.end);
-        const float *from = x + run.offset[0];
-        int64_t i = 0;
-        for (; i + 4 <= run.count; i += 4)
-            add_differences(from + i * step, step, 4, width, mean, sum, square);
-        for (; i < run.count; i++)
-            add_differences(from + i * step, step, 1, width, mean, sum, square);
-    }
-    memcpy(sums_of(call, block, 0) + channels.begin, mean, (size_t)width * sizeof(float));
-    memcpy(sums_of(call, block, 1) + channels.begin, sum, (size_t)width * sizeof(float));
-    memcpy(sums_of(call, block, 2) + channels.begin, square, (size_t)width * sizeof(float));
-    float *count = sums_of(call, block, 3);
-    for (int64_t c = channels.begin; c < channels.end; c++)
-        count[c] = (float)(pixels.end - pixels.begin);
 }
+
+static void forward_sums(const weft_call *call, int64_t piece)
+{
+    add_sums(call, piece, WEFT_CHANNEL_STATISTICS, 1, NULL);
+}
+
+static void backward_sums(const weft_call *call, int64_t piece)
+{
+    add_sums(call, piece, WEFT_CHANNEL_PRODUCTS, 2, number(call, WEFT_BATCH_NORM_MEAN));
+}
+
+/* ---- Forward: coefficients ---- */
 
 /* Adds up a block's sum of x. */
 static void merge_sum(const weft_call *call, int64_t block, range channels, double *total)
@@ -267,57 +227,6 @@ static void forward_apply(const weft_call *call, int64_t piece)
 }
 
 /* ---- Backward ---- */
-
-SIMD_INLINE void add_product_vector(const pixel_group *at, int64_t c, int pixels, int64_t lanes,
-                                    const float *mean, float *sum, float *product)
-{
-    vfloat m = vload_lanes(mean + c, lanes), s = {0}, p = {0};
-    for (int i = 0; i < pixels; i++) {
-        vfloat dy = vload_lanes(at->a + i * at->a_step + c, lanes);
-        s += dy;
-        p += dy * (vload_lanes(at->b + i * at->b_step + c, lanes) - m);
-    }
-    vstore_lanes(sum + c, vload_lanes(sum + c, lanes) + s, lanes);
-    vstore_lanes(product + c, vload_lanes(product + c, lanes) + p, lanes);
-}
-
-SIMD_INLINE void add_products(const pixel_group *at, int pixels, int64_t channels,
-                              const float *mean, float *sum, float *product)
-{
-    int64_t c = 0;
-    for (; c + LANES <= channels; c += LANES)
-        add_product_vector(at, c, pixels, LANES, mean, sum, product);
-    if (c < channels)
-        add_product_vector(at, c, pixels, channels - c, mean, sum, product);
-}
-
-static void backward_sums(const weft_call *call, int64_t piece)
-{
-    const weft_batch_norm_args *args = call->args;
-    int64_t block = piece / args->channel_blocks;
-    range pixels = cut(block, args->block_pixels, args->pixels.count);
-    range channels = cut(piece % args->channel_blocks, args->block_channels, args->channels);
-    int64_t width = channels.end - channels.begin;
-    const float *mean = (const float *)call->operand[3] + channels.begin;
-    float sum[SUM_CHANNELS] = {0}, product[SUM_CHANNELS] = {0};
-    weft_pixel_run run;
-    for (int64_t pixel = pixels.begin; pixel < pixels.end; pixel += run.count) {
-        run = weft_pixels_run(&args->pixels, pixel, pixels.end);
-        pixel_group at = {
-            .a = (const float *)call->operand[0] + run.offset[0] + channels.begin,
-            .a_step = args->pixels.step[0],
-            .b = (const float *)call->operand[1] + run.offset[1] + channels.begin,
-            .b_step = args->pixels.step[1],
-        };
-        int64_t i = 0;
-        for (; i + 4 <= run.count; i += 4, at.a += 4 * at.a_step, at.b += 4 * at.b_step)
-            add_products(&at, 4, width, mean, sum, product);
-        for (; i < run.count; i++, at.a += at.a_step, at.b += at.b_step)
-            add_products(&at, 1, width, mean, sum, product);
-    }
-    memcpy(sums_of(call, block, 0) + channels.begin, sum, (size_t)width * sizeof(float));
-    memcpy(sums_of(call, block, 1) + channels.begin, product, (size_t)width * sizeof(float));
-}
 
 SIMD_INLINE void backward_finish(const weft_call *call, int64_t piece, bool train)
 {

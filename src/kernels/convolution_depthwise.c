@@ -28,7 +28,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
                            .channels = problem->groups};
     memcpy(args.a_stride, gradient ? problem->y_stride : problem->x_stride, sizeof args.a_stride);
     memcpy(args.c_stride, gradient ? problem->x_stride : problem->y_stride, sizeof args.c_stride);
-    double taps = 1;
+    int64_t taps = 1;
     for (int i = 0; i < 3; i++) {
         args.dimension[i] = (weft_dimension){.in = gradient ? problem->out[i] : problem->in[i],
                                              .out = gradient ? problem->in[i] : problem->out[i],
@@ -38,7 +38,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
                                              .pad = problem->pad[i]};
         args.phases[i] = gradient ? problem->stride[i] : 1;
         args.blocks[i] = weft_ceiling(args.dimension[i].out, args.phases[i]);
-        taps *= (double)problem->kernel[i];
+        taps *= problem->kernel[i];
     }
 
     int64_t rows = problem->batch * args.blocks[0] * args.blocks[1];
@@ -56,10 +56,15 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     result->phase[0] =
         (weft_phase){filter ? kernels->filter : kernels->run, args.channel_blocks * args.ranges};
     if (filter) {
-        double size = taps * (double)problem->groups;
-        result->workspace = (size_t)size * (size_t)args.ranges * 4;
-        args.merge_pieces = (int64_t)ceil(size * (double)args.ranges / 65536);
-        result->phase[result->phases++] = (weft_phase){kernels->merge, args.merge_pieces};
+        args.merge = (weft_merge){.rows = taps,
+                                  .width = problem->groups,
+                                  .group = taps,
+                                  .inner = problem->groups,
+                                  .copies = args.ranges,
+                                  .output = slots->output,
+                                  .workspace = slots->workspace,
+                                  .bias = -1};
+        weft_merge_plan(&args.merge, result);
     }
     _Static_assert(sizeof args <= sizeof result->args, "the plan has room for its arguments");
     memcpy(result->args, &args, sizeof args);

@@ -6,9 +6,11 @@
 
 #include "kernels/convolution_taps.h"
 #include "kernels/isa.h"
+#include "kernels/merge.h"
 #include "kernels/plan.h"
 
 typedef struct weft_depthwise {
+    weft_merge merge; /* filter gradient: of the ranges' copies of dw */
     weft_slots slots;
     const struct weft_epilogue *epilogue; /* of c; NULL: none; a range is a part */
     bool gradient, flip, bias;
@@ -18,13 +20,11 @@ typedef struct weft_depthwise {
     int64_t phases[3], blocks[3];     /* of dimension; a block has a position of each phase */
     int64_t channel_block, channel_blocks;
     int64_t ranges; /* of rows; filter gradient: each sums into its own copy of dw */
-    int64_t merge_pieces;
 } weft_depthwise;
 
 typedef struct weft_depthwise_kernels {
     weft_piece_fn *run;    /* forward and input gradient */
     weft_piece_fn *filter; /* filter gradient, into the workspace */
-    weft_piece_fn *merge;
 } weft_depthwise_kernels;
 
 WEFT_ISA_DECLARE(weft_depthwise_kernels, weft_convolution_depthwise);

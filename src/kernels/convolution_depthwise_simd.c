@@ -362,23 +362,5 @@ static void filter(const weft_call *call, int64_t piece)
     }
 }
 
-/* Adds the copies of dw, in order. */
-static void merge(const weft_call *call, int64_t piece)
-{
-    const weft_depthwise *d = call->args;
-    const float *copies = call->operand[d->slots.workspace];
-    float *c = call->operand[d->slots.output];
-    int64_t size =
-        d->channels * d->dimension[D].kernel * d->dimension[H].kernel * d->dimension[W].kernel;
-    int64_t end = size * (piece + 1) / d->merge_pieces;
-    for (int64_t i = size * piece / d->merge_pieces; i < end; i += LANES) {
-        int64_t n = weft_least(LANES, end - i);
-        vfloat sum = {0};
-        for (int64_t range = 0; range < d->ranges; range++)
-            sum += vload_first(copies + range * size + i, n);
-        vstore_first(c + i, sum, n);
-    }
-}
-
-const weft_depthwise_kernels WEFT_FOR_ISA(weft_convolution_depthwise) = {
-    .run = run, .filter = filter, .merge = merge};
+const weft_depthwise_kernels WEFT_FOR_ISA(weft_convolution_depthwise) = {.run = run,
+                                                                         .filter = filter};
