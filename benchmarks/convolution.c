@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE = 128 };
+/* No network needs the gradient of an image: it is measured, but not part of the totals. */
+enum { LINE = 128, IMAGE_CHANNELS = 3 };
 
 typedef struct bench {
     int threads, pass; /* -1: all three */
@@ -100,8 +101,10 @@ static void measure_layer(bench *b, const char *text, const layer *l)
                 printf("   %25s", "");
             continue;
         }
-        b->flops[pass] += l->times * work;
-        b->time[pass] += l->times * t;
+        if (pass != WEFT_CONVOLUTION_INPUT_GRADIENT || l->in_channels > IMAGE_CHANNELS) {
+            b->flops[pass] += l->times * work;
+            b->time[pass] += l->times * t;
+        }
         if (b->json)
             printf(", \"%s\": {\"median_ms\": %.6f, \"algorithm\": \"%s\"}", layer_pass_names[pass],
                    t * 1e3, algorithm);
