@@ -29,10 +29,11 @@ typedef struct weft_fused {
     char *label; /* "conv2d + normalize + relu", lives as long as the program */
 } weft_fused;
 
+enum { WEFT_FUSED_OPERANDS = 48 }; /* inputs, or outputs, of a fused node at most */
+
 /* Says what the node reads and writes, and where its maps find it. `stored` tells which values others
  * read. Fills in inputs and outputs (arrays that have room for WEFT_FUSED_OPERANDS), own_inputs,
  * own_outputs and in_place of the node, and *epilogue. False where it does not fit into an epilogue. */
-enum { WEFT_FUSED_OPERANDS = 48 };
 bool weft_fused_lay_out(const weft_ir *ir, const weft_fused *fused, const bool *stored,
                         weft_ir_node *node, weft_epilogue *epilogue);
 
