@@ -203,38 +203,53 @@ weft_status weft_outcome_equal(const weft_outcome *a, const weft_outcome *b, wef
     return WEFT_OK;
 }
 
-/* A few numbers may all happen to be small differences of larger ones, whose rounding they have. Samples
- * are about 1, and so is what is added up. */
-static double least_norm(const weft_outcome_part *part)
+static double part_norm(const weft_outcome *o, size_t p)
 {
-    return part->dtype == WEFT_FLOAT64 && part->elements < 8 ? 0.1 : 0;
+    double size = 0;
+    for (int64_t i = 0; i < o->part[p].elements; i++)
+        size += element_at(o, p, i) * element_at(o, p, i);
+    return sqrt(size);
 }
 
-/* Norm of the difference of part p relative to its norm; *norm is that. */
-static double part_difference(const weft_outcome *single, const weft_outcome *exact, size_t p,
-                              double *norm, int64_t *where)
+static double largest_norm(const weft_outcome *o)
 {
-    double difference = 0, size = 0, worst = -1;
+    double largest = 0;
+    for (size_t p = 0; p < o->parts; p++)
+        largest = fmax(largest, part_norm(o, p));
+    return largest;
+}
+
+/* A few numbers may all happen to be small differences of larger ones, whose rounding they have: sums over
+ * what is about as large as the largest part. */
+static double least_norm(const weft_outcome_part *part, double largest)
+{
+    return part->dtype == WEFT_FLOAT64 && part->elements < 8 ? 0.05 * largest : 0;
+}
+
+/* Norm of the difference of part p relative to its norm. */
+static double part_difference(const weft_outcome *single, const weft_outcome *exact, size_t p,
+                              double largest, int64_t *where)
+{
+    double difference = 0, worst = -1;
     for (int64_t i = 0; i < exact->part[p].elements; i++) {
-        double x = element_at(exact, p, i), d = element_at(single, p, i) - x;
+        double d = element_at(single, p, i) - element_at(exact, p, i);
         difference += d * d;
-        size += x * x;
         if (isnan(d) || fabs(d) > worst) {
             worst = fabs(d);
             *where = i;
         }
     }
-    *norm = sqrt(size);
-    return difference == 0 ? 0 : sqrt(difference) / fmax(*norm, least_norm(&exact->part[p]));
+    double norm = fmax(part_norm(exact, p), least_norm(&exact->part[p], largest));
+    return difference == 0 ? 0 : sqrt(difference) / norm;
 }
 
 weft_status weft_outcome_close(const weft_outcome *single, const weft_outcome *exact,
                                double tolerance, double *worst, weft_error *error)
 {
-    double largest = 0;
+    double largest = largest_norm(exact);
     for (size_t p = 0; p < exact->parts; p++) {
         int64_t where = 0;
-        double norm, difference = part_difference(single, exact, p, &norm, &where);
+        double difference = part_difference(single, exact, p, largest, &where);
         bool real = exact->part[p].dtype == WEFT_FLOAT64;
         if (!(difference <= (real ? tolerance : 0)))
             return weft_error_set(error, WEFT_ERROR_NUMERIC,
@@ -244,7 +259,6 @@ weft_status weft_outcome_close(const weft_outcome *single, const weft_outcome *e
                                   difference, tolerance, (long long)where,
                                   element_at(single, p, where), element_at(exact, p, where));
         *worst = fmax(*worst, difference);
-        largest = fmax(largest, norm);
     }
     if (largest == 0)
         return weft_error_set(error, WEFT_ERROR_ARGUMENT,
