@@ -176,6 +176,9 @@ static void prepare_panels(const weft_direct *direct, const extent *e, weft_kern
                      direct->filter_blocks * direct->panel_groups * e->phases * direct->chunks};
 }
 
+/* Of a block: whole pixels, up to there, are written and read (by an epilogue) in one piece. */
+enum { MOST_FILTERS = 256 };
+
 void weft_direct_plan(weft_direct *direct, weft_kernel_plan *plan)
 {
     extent e = {.tiles = weft_matmul_tiles(), .phases = 1, .all_taps = 1, .pixels = direct->batch};
@@ -193,7 +196,8 @@ void weft_direct_plan(weft_direct *direct, weft_kernel_plan *plan)
     direct->panel_groups = direct->b_group ? direct->groups : 1;
     weft_direct best = *direct;
     plan->cycles = INFINITY;
-    for (int64_t block = 1; block <= weft_least(e.vectors, 128 / e.tiles->lanes); block++) {
+    for (int64_t block = 1; block <= weft_least(e.vectors, MOST_FILTERS / e.tiles->lanes);
+         block++) {
         weft_direct candidate = *direct;
         double cycles = choose_blocks(&candidate, &e, block);
         if (cycles < plan->cycles) {

@@ -243,12 +243,12 @@ static void flush(const piece_state *s, waiting *w)
     w->images = 0;
 }
 
-static weft_epilogue_block block_of(const piece_state *s, const place *p, int64_t image)
+static void set_block(const piece_state *s, const place *p, int64_t image,
+                      weft_epilogue_block *block)
 {
     const weft_direct *d = s->d;
     const weft_taps *t = s->taps;
-    weft_epilogue_block block = {
-        .c = s->c,
+    *block = (weft_epilogue_block){
         .step = t[W].step * d->c_stride[3],
         .pixels = p->pixels,
         .at = {p->image + image, t[D].first + p->depth * t[D].step,
@@ -258,9 +258,8 @@ static weft_epilogue_block block_of(const piece_state *s, const place *p, int64_
         .channels = s->filters,
         .part = s->part,
     };
-    for (int k = 0; k < 4; k++)
-        block.c += block.at[k] * d->c_stride[k];
-    return block;
+    block->c = s->c + block->at[0] * d->c_stride[0] + block->at[1] * d->c_stride[1] +
+               block->at[2] * d->c_stride[2] + block->at[3] * d->c_stride[3];
 }
 
 /* The pixels of a place are finished. */
@@ -279,7 +278,7 @@ static void finish_place(const piece_state *s, const place *p, waiting *w)
         if (goes_on)
             w->block[i].pixels += p->pixels;
         else
-            w->block[i] = block_of(s, p, i);
+            set_block(s, p, i, &w->block[i]);
     w->images = p->images;
     w->column = p->column + p->pixels;
     w->height = p->height;
@@ -288,8 +287,10 @@ static void finish_place(const piece_state *s, const place *p, waiting *w)
         flush(s, w);
 }
 
-/* All filters of the piece, for the pixels of one place and one chunk of the reduction. */
-static void run_place(const piece_state *s, const chunk *k, const place *p)
+/* All filters of the piece, for the pixels of one place and one chunk of the reduction. `block` is what the
+ * epilogue will finish of each image; NULL: nothing yet. */
+static void run_place(const piece_state *s, const chunk *k, const place *p,
+                      const weft_epilogue_block *block)
 {
     const weft_direct *d = s->d;
     const weft_taps *t = &s->taps[W];
@@ -324,6 +325,9 @@ static void run_place(const piece_state *s, const chunk *k, const place *p)
             tile.ahead_first = rows * i / tiles;
             tile.ahead_end = rows * (i + 1) / tiles;
         }
+        for (int64_t j = 0; block && j < p->images; j++)
+            WEFT_FOR_ISA(weft_epilogue_table)
+                .fetch(d->epilogue, s->call, &block[j], v0 * LANES, (v1 - v0) * LANES);
         WEFT_FOR_ISA(weft_matmul_tiles).rows[v1 - v0][rows](&tile);
     }
 }
@@ -333,7 +337,7 @@ static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64
 {
     const weft_direct *d = s->d;
     const weft_taps *t = s->taps;
-    bool finished = k->last && d->epilogue;
+    bool finished = k->last && d->epilogue, fetch = finished && d->epilogue->operands > 0;
     waiting wait = {0};
     for (int64_t index = first; index < end; index++) {
         int64_t column = index % s->tiles, row = index / s->tiles;
@@ -345,7 +349,10 @@ static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64
                    .height = height,
                    .column = t[W].positions * column / s->tiles};
         p.pixels = t[W].positions * (column + 1) / s->tiles - p.column;
-        run_place(s, k, &p);
+        weft_epilogue_block block[2];
+        for (int64_t i = 0; fetch && i < p.images; i++)
+            set_block(s, &p, i, &block[i]);
+        run_place(s, k, &p, fetch ? block : NULL);
         if (finished)
             finish_place(s, &p, &wait);
     }

@@ -70,6 +70,10 @@ typedef struct weft_epilogue_kernels {
                   int64_t channel, int64_t channels);
     void (*apply)(const weft_epilogue *epilogue, const weft_call *call,
                   const weft_epilogue_block *block);
+    /* Fetches into the cache what apply will read and write beside the block, of `channels` of its channels
+     * from number `channel` on: called while the block is computed. */
+    void (*fetch)(const weft_epilogue *epilogue, const weft_call *call,
+                  const weft_epilogue_block *block, int64_t channel, int64_t channels);
     weft_piece_fn *chain; /* a piece of a chain of maps; args: weft_epilogue; part: the piece */
 } weft_epilogue_kernels;
 

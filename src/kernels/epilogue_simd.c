@@ -53,11 +53,12 @@ static void run_map(const weft_epilogue_map *m, const rows *place, int64_t pixel
 }
 
 static void add_sums(const weft_epilogue *e, const weft_epilogue_sums *sums, const weft_call *call,
-                     const rows *place, const weft_epilogue_block *block)
+                     const rows *place, int64_t part, int64_t pixels, int64_t channel,
+                     int64_t channels)
 {
-    weft_channel_rows r = {.rows = block->pixels,
-                           .channels = block->channels,
-                           .number = numbers(e, sums, call, block->part) + block->channel,
+    weft_channel_rows r = {.rows = pixels,
+                           .channels = channels,
+                           .number = numbers(e, sums, call, part) + channel,
                            .number_step = e->channels};
     for (int i = 0; i < WEFT_CHANNEL_OPERANDS; i++) {
         r.in[i] = place[sums->in[i]].row;
@@ -66,38 +67,41 @@ static void add_sums(const weft_epilogue *e, const weft_epilogue_sums *sums, con
     WEFT_FOR_ISA(weft_channel_kernel_table).add[sums->kind](&r);
 }
 
-/* All maps and sums of a block that fits the scratch; the block's and the operands' places are set. */
-static void run_block(const weft_epilogue *e, const weft_call *call, rows *place,
-                      const weft_epilogue_block *block)
+/* All maps and sums of some pixels that fit the scratch; the block's and the operands' places are set. */
+static void run_pixels(const weft_epilogue *e, const weft_call *call, rows *place, int64_t part,
+                       int64_t pixels, int64_t channel, int64_t channels)
 {
     _Alignas(64) float scratch[WEFT_EPILOGUE_SCRATCH][WEFT_EPILOGUE_SCRATCH_FLOATS];
     for (int i = 0; i < WEFT_EPILOGUE_SCRATCH; i++)
-        place[WEFT_AT_SCRATCH + i] = (rows){.row = scratch[i], .step = block->channels};
+        place[WEFT_AT_SCRATCH + i] = (rows){.row = scratch[i], .step = channels};
     for (int i = 0; i < e->maps; i++)
-        run_map(&e->map[i], place, block->pixels, block->channels);
+        run_map(&e->map[i], place, pixels, channels);
     for (int i = 0; i < e->sums; i++)
-        add_sums(e, &e->sum[i], call, place, block);
+        add_sums(e, &e->sum[i], call, place, part, pixels, channel, channels);
 }
 
-/* Cuts a block into some that fit the scratch. `step` is between pixels, at `place` the first of all. */
-static void run_parts(const weft_epilogue *e, const weft_call *call, const rows *place,
+static void advance(const weft_epilogue *e, rows *place, int64_t pixels, int64_t channels)
+{
+    for (int i = 0; i < WEFT_AT_OPERAND + e->operands; i++)
+        place[i].row += place[i].one ? 0 : pixels * place[i].step + channels;
+}
+
+/* Cuts a block into some pixels that fit the scratch. `place` has the rows of the first of all. */
+static void run_block(const weft_epilogue *e, const weft_call *call, rows *place,
                       const weft_epilogue_block *block)
 {
-    int64_t wide = weft_least(block->channels, WEFT_EPILOGUE_SCRATCH_FLOATS);
-    int64_t high = WEFT_EPILOGUE_SCRATCH_FLOATS / wide;
-    for (int64_t channel = 0; channel < block->channels; channel += wide)
-        for (int64_t pixel = 0; pixel < block->pixels; pixel += high) {
-            weft_epilogue_block some = *block;
-            some.channel += channel;
-            some.channels = weft_least(wide, block->channels - channel);
-            some.pixels = weft_least(high, block->pixels - pixel);
-            rows at[WEFT_EPILOGUE_PLACES];
-            for (int i = 0; i < WEFT_AT_OPERAND + e->operands; i++) {
-                at[i] = place[i];
-                at[i].row += at[i].one ? 0 : channel + pixel * at[i].step;
-            }
-            run_block(e, call, at, &some);
+    int64_t most = weft_least(block->channels, WEFT_EPILOGUE_SCRATCH_FLOATS);
+    int64_t high = WEFT_EPILOGUE_SCRATCH_FLOATS / most;
+    for (int64_t channel = 0; channel < block->channels; channel += most) {
+        int64_t channels = weft_least(most, block->channels - channel), pixel = 0;
+        while (pixel < block->pixels) {
+            int64_t pixels = weft_least(high, block->pixels - pixel);
+            run_pixels(e, call, place, block->part, pixels, block->channel + channel, channels);
+            advance(e, place, pixels, 0);
+            pixel += pixels;
         }
+        advance(e, place, -pixel, channels);
+    }
 }
 
 static rows operand_rows(const weft_epilogue_operand *o, const weft_call *call,
@@ -117,7 +121,22 @@ static void apply(const weft_epilogue *e, const weft_call *call, const weft_epil
     place[WEFT_AT_BLOCK] = (rows){.row = block->c, .step = block->step};
     for (int i = 0; i < e->operands; i++)
         place[WEFT_AT_OPERAND + i] = operand_rows(&e->operand[i], call, block);
-    run_parts(e, call, place, block);
+    run_block(e, call, place, block);
+}
+
+static void fetch(const weft_epilogue *e, const weft_call *call, const weft_epilogue_block *block,
+                  int64_t channel, int64_t channels)
+{
+    enum { LINE = 16 }; /* floats of a cache line */
+    for (int i = 0; i < e->operands; i++) {
+        rows r = operand_rows(&e->operand[i], call, block);
+        if (r.step == 0) /* the same row all the time */
+            continue;
+        r.row += channel;
+        for (int64_t pixel = 0; pixel < block->pixels; pixel++, r.row += r.step)
+            for (int64_t c = 0; c < channels; c += LINE)
+                __builtin_prefetch(r.row + c, 0, 2);
+    }
 }
 
 static void chain(const weft_call *call, int64_t piece)
@@ -136,9 +155,9 @@ static void chain(const weft_call *call, int64_t piece)
                 (rows){.row = (float *)call->operand[e->operand[i].slot] + run.offset[i],
                        .step = e->pixels.step[i],
                        .one = e->operand[i].one};
-        run_parts(e, call, place, &block);
+        run_block(e, call, place, &block);
     }
 }
 
 const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table) = {
-    .begin = begin, .apply = apply, .chain = chain};
+    .begin = begin, .apply = apply, .fetch = fetch, .chain = chain};
