@@ -161,6 +161,16 @@ static bool collect_operands(layout *l)
     return true;
 }
 
+/* What the kernel adds must be laid out as what it writes. */
+static bool add_addend(layout *l)
+{
+    int addend = l->fused->addend;
+    if (addend < 0)
+        return true;
+    return weft_ir_same_layout(&l->ir->value[addend].tensor, &l->ir->value[l->block].tensor) &&
+           add_input(l, addend);
+}
+
 static void set_strides(const layout *l, weft_epilogue_operand *operand, const weft_tensor *tensor)
 {
     const weft_tensor *like = &l->ir->value[l->fused->reference].tensor;
@@ -209,21 +219,27 @@ static bool choose_scratch(const layout *l, int *scratch)
     return true;
 }
 
-/* Output 0 of maps alone may take the place of an input that is not read after it is written. */
+/* Output 0 of maps alone may take the place of an input that is not read after it is written, that of a
+ * kernel the place of what it adds if no map reads that. */
+static bool may_go_in_place(const layout *l, int k, int store)
+{
+    const weft_fused *f = l->fused;
+    int value = l->node->input[k], last = last_reader(f, value);
+    if (f->kernel.op)
+        return k >= l->node->own_inputs && value == f->addend && last < 0;
+    return last >= 0 && last <= store &&
+           weft_fused_shape_of(&l->ir->value[value].tensor, &l->ir->value[f->reference].tensor) ==
+               WEFT_FUSED_WHOLE;
+}
+
 static void find_in_place(layout *l)
 {
     const weft_fused *f = l->fused;
     l->node->in_place = 0;
     int store = last_store(l);
-    if (f->kernel.op || store < 0)
-        return;
-    for (int k = 0; k < l->node->inputs && k < 32; k++) {
-        int value = l->node->input[k], last = last_reader(f, value);
-        if (last >= 0 && last <= store &&
-            weft_fused_shape_of(&l->ir->value[value].tensor, &l->ir->value[f->reference].tensor) ==
-                WEFT_FUSED_WHOLE)
+    for (int k = 0; k < l->node->inputs && k < 32; k++)
+        if (may_go_in_place(l, k, store))
             l->node->in_place |= WEFT_INPUT(k);
-    }
     for (int i = 0; i < f->sums;
          i++) /* what the rest of the node reads is not read block by block */
         for (int k = 0; k < l->node->inputs && k < 32; k++)
@@ -265,11 +281,13 @@ bool weft_fused_lay_out(const weft_ir *ir, const weft_fused *fused, const bool *
     own_operands(&l);
     node->own_inputs = node->inputs;
     node->own_outputs = node->outputs;
-    if (!collect_operands(&l) || !choose_scratch(&l, scratch))
+    if (!add_addend(&l) || !collect_operands(&l) || !choose_scratch(&l, scratch))
         return false;
     const weft_tensor *like = &ir->value[fused->reference].tensor;
     epilogue->channels = like->extent[like->rank - 1];
     epilogue->workspace = node->own_inputs + node->own_outputs;
+    if (fused->addend >= 0)
+        epilogue->addend = slot_of(node, fused->addend, false);
     for (int i = 0; i < epilogue->operands; i++) {
         epilogue->operand[i].slot = slot_of(node, l.operand_value[i], l.operand_written[i]);
         set_strides(&l, &epilogue->operand[i], &ir->value[l.operand_value[i]].tensor);

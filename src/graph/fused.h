@@ -20,6 +20,7 @@ typedef struct weft_fused_sums {
 typedef struct weft_fused {
     weft_ir_node kernel; /* as the fuse pass found it; op NULL: maps alone */
     int raw;             /* value that the kernel makes, -1 without one; may be read by maps only */
+    int addend;          /* value that the kernel adds to what it computes; -1: none */
     int reference;       /* a value with the extents of all maps */
     weft_fused_map map[WEFT_EPILOGUE_MAPS];
     int maps;

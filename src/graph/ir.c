@@ -301,3 +301,13 @@ void weft_ir_print(const weft_ir *ir, const char *pass, FILE *file)
             if (!ir->node[i].gone || ir->node[i].alias)
                 print_node(ir, &ir->node[i], file);
 }
+
+bool weft_ir_same_layout(const weft_tensor *a, const weft_tensor *b)
+{
+    if (a->rank != b->rank || a->dtype != b->dtype)
+        return false;
+    for (int d = 0; d < a->rank; d++)
+        if (a->extent[d] != b->extent[d] || (a->extent[d] > 1 && a->stride[d] != b->stride[d]))
+            return false;
+    return true;
+}

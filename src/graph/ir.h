@@ -100,6 +100,8 @@ void weft_ir_prune(weft_ir *ir); /* marks nodes that nothing needs any more as g
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors);
 bool weft_ir_reads(const weft_ir_node *node, int input); /* false where only the shape is read */
 bool weft_ir_writes(const weft_ir_node *node, int input);
+/* True where equal elements of both lie equally far from the first one. */
+bool weft_ir_same_layout(const weft_tensor *a, const weft_tensor *b);
 /* Where operand k (inputs, then outputs) is in weft_call.operand: own inputs, own outputs, workspace, what is
  * prepared, then the operands of what is fused. */
 int weft_ir_slot(const weft_ir_node *node, int k);

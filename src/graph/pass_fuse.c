@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "graph/core_ops.h"
 #include "graph/expand.h"
+#include "kernels/map.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -295,6 +296,28 @@ static char *write_label(weft_ir *ir, const group *g)
     return label;
 }
 
+/* Where the first map only adds something to what the kernel makes, the kernel itself does so: the group
+ * without that map. */
+static bool leave_sum_to_kernel(const fuser *f, const group *g, group *to)
+{
+    const weft_fused_map *first = &g->fused.map[0];
+    int raw = g->fused.raw;
+    if (raw < 0 || g->fused.maps == 0 || first->inputs != 2 ||
+        first->map.row != weft_map_kernel_table()->row[WEFT_MAP_ADD])
+        return false;
+    int other = first->in[first->in[0] == raw];
+    bool only = f->uses[raw] == 1 && (first->in[0] == raw || first->in[1] == raw);
+    if (!only || weft_fused_shape_of(&f->ir->value[other].tensor,
+                                     &f->ir->value[g->fused.reference].tensor) != WEFT_FUSED_WHOLE)
+        return false;
+    *to = *g;
+    to->fused.addend = other;
+    to->fused.raw = first->out;
+    to->fused.maps--;
+    memmove(to->fused.map, to->fused.map + 1, (size_t)to->fused.maps * sizeof(*to->fused.map));
+    return true;
+}
+
 static weft_status finish(fuser *f, group *g)
 {
     weft_ir *ir = f->ir;
@@ -304,14 +327,16 @@ static weft_status finish(fuser *f, group *g)
     g->fused.label = write_label(ir, g);
     if (!fused || !epilogue || !operands || !g->fused.label)
         return weft_ir_out_of_memory(ir);
-    *fused = g->fused;
-    fused->epilogue = epilogue;
     weft_ir_node node = ir->node[g->head];
     node.input = operands;
     node.output = operands + WEFT_FUSED_OPERANDS;
-    if (!fused->kernel.op)
+    if (!g->fused.kernel.op)
         node.op = &weft_maps_op;
-    if (!lay_out(f, g, &node, epilogue))
+    group with;
+    bool added = leave_sum_to_kernel(f, g, &with) && lay_out(f, &with, &node, epilogue);
+    *fused = added ? with.fused : g->fused;
+    fused->epilogue = epilogue;
+    if (!added && !lay_out(f, g, &node, epilogue))
         return weft_error_set(ir->error, WEFT_ERROR_INTERNAL, "fuse: \"%s\" does not fit",
                               node.name);
     node.fused = fused;
@@ -329,7 +354,7 @@ static weft_status fuse_from(fuser *f, int head, bool kernel)
 {
     weft_ir *ir = f->ir;
     const weft_ir_node *node = &ir->node[head];
-    group g = {.head = head, .fused = {.raw = -1}};
+    group g = {.head = head, .fused = {.raw = -1, .addend = -1}};
     if (kernel) {
         g.fused.kernel = *node;
         g.fused.raw = g.fused.reference = g.tail = node->output[0];

@@ -49,29 +49,19 @@ static void find_lifetimes(weft_ir *ir)
 
 /* ---- In place ---- */
 
-static bool same_layout(const weft_tensor *a, const weft_tensor *b)
-{
-    if (a->rank != b->rank || a->dtype != b->dtype)
-        return false;
-    for (int d = 0; d < a->rank; d++)
-        if (a->extent[d] != b->extent[d] || (a->extent[d] > 1 && a->stride[d] != b->stride[d]))
-            return false;
-    return true;
-}
-
 /* True where input k dies at this step, fills its storage, and is laid out as output 0. */
 static bool may_overwrite(const weft_ir *ir, const weft_ir_node *node, int k, int step)
 {
     const weft_ir_value *x = &ir->value[node->input[k]], *y = &ir->value[node->output[0]];
     if (!in_arena(ir, x->storage) || ir->storage[x->storage].last != step ||
-        ir->storage[x->storage].first >= step || !same_layout(&x->tensor, &y->tensor) ||
+        ir->storage[x->storage].first >= step || !weft_ir_same_layout(&x->tensor, &y->tensor) ||
         x->offset != 0 || y->offset != 0 ||
         ir->storage[x->storage].bytes != ir->storage[y->storage].bytes)
         return false;
     for (int j = 0; j < node->inputs; j++) {
         const weft_ir_value *other = &ir->value[node->input[j]];
         if (j != k && weft_ir_reads(node, j) && other->storage == x->storage &&
-            (other->offset != x->offset || !same_layout(&other->tensor, &x->tensor) ||
+            (other->offset != x->offset || !weft_ir_same_layout(&other->tensor, &x->tensor) ||
              !(j < 32 && node->in_place & WEFT_INPUT(j))))
             return false;
     }

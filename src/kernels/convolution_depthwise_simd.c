@@ -34,12 +34,12 @@ typedef struct row_state {
     const weft_depthwise *d;
     const weft_call *call;
     const weft_taps *taps;
-    int64_t channel, range; /* of the piece */
-    const float *a, *b, *bias;
+    int64_t channel, range;             /* of the piece */
+    const float *a, *b, *bias, *addend; /* addend: of the row, or NULL */
     interval depth, height;
 } row_state;
 
-/* `pixels` neighbours and up to LANES channels, with the taps of width in `width`. */
+/* `pixels` neighbours of row c and up to LANES channels, with the taps of width in `width`. */
 SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interval width,
                             int64_t channel, int64_t lanes, const int pixels)
 {
@@ -69,10 +69,14 @@ SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interv
                     sum[i] += w * vload_first(at + i * pixel, lanes);
             }
         }
-    int64_t step = t[W].step * d->c_stride[3];
+    int64_t step = t[W].step * d->c_stride[3], first = channel + column * step;
+    if (s->addend)
+#pragma GCC unroll 8
+        for (int i = 0; i < pixels; i++)
+            sum[i] += vload_first(s->addend + first + i * step, lanes);
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++)
-        vstore_first(c + channel + i * step, sum[i], lanes);
+        vstore_first(c + first + i * step, sum[i], lanes);
 }
 
 /* All channels of the block for a few pixels; whole vectors are told apart so that they need no mask. */
@@ -91,7 +95,6 @@ static void run_any_row(const row_state *s, float *c, int64_t channels)
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = &s->taps[W];
-    int64_t step = t->step * d->c_stride[3];
     for (int64_t w = 0; w < t->positions;) {
         interval width =
             inside(w * t->in_step + t->offset, t->offset_step, t->count, d->dimension[W].in);
@@ -101,13 +104,13 @@ static void run_any_row(const row_state *s, float *c, int64_t channels)
             whole = weft_least(t->positions, reach / t->in_step + 1) - w;
         }
         if (whole >= 8) {
-            run_channels(s, c + w * step, w, width, channels, 8);
+            run_channels(s, c, w, width, channels, 8);
             w += 8;
         } else if (whole >= 2) {
-            run_channels(s, c + w * step, w, width, channels, 2);
+            run_channels(s, c, w, width, channels, 2);
             w += 2;
         } else {
-            run_channels(s, c + w * step, w, width, channels, 1);
+            run_channels(s, c, w, width, channels, 1);
             w += 1;
         }
     }
@@ -158,6 +161,7 @@ static void run_row(const row_state *s, float *c, int64_t channels, depthwise_fn
         tile.low = -column;
         tile.high = d->dimension[W].in - column;
         tile.c = c + first * tile.c_step;
+        tile.addend = s->addend ? s->addend + first * tile.c_step : NULL;
         tile.fetch = tile.a + after * d->a_stride[2];
         tile.next = more ? tile.c + t[H].step * d->c_stride[2] : NULL;
         tiles[end - first](&tile);
@@ -184,7 +188,8 @@ static void finish_row(const row_state *s, float *c, int64_t channels, int64_t n
 }
 
 /* The rows of a piece that belong to one phase. */
-static void run_phase(row_state *s, const float *a, float *c, int64_t channels, int64_t range)
+static void run_phase(row_state *s, const float *a, float *c, const float *addend, int64_t channels,
+                      int64_t range)
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
@@ -199,8 +204,10 @@ static void run_phase(row_state *s, const float *a, float *c, int64_t channels, 
         s->depth = inside(depth, t[D].offset_step, t[D].count, d->dimension[D].in);
         s->height = inside(height, t[H].offset_step, t[H].count, d->dimension[H].in);
         s->a = a + n * d->a_stride[0] + depth * d->a_stride[1] + height * d->a_stride[2];
-        float *to = c + n * d->c_stride[0] + (t[D].first + z * t[D].step) * d->c_stride[1] +
-                    (t[H].first + h * t[H].step) * d->c_stride[2] + t[W].first * d->c_stride[3];
+        int64_t at = n * d->c_stride[0] + (t[D].first + z * t[D].step) * d->c_stride[1] +
+                     (t[H].first + h * t[H].step) * d->c_stride[2] + t[W].first * d->c_stride[3];
+        float *to = c + at;
+        s->addend = addend ? addend + at : NULL;
         if (tiles)
             run_row(s, to, channels, tiles, row + 1 < end && h + 1 < t[H].positions);
         else
@@ -218,6 +225,8 @@ static void run(const weft_call *call, int64_t piece)
     int64_t channels = weft_least(d->channel_block, d->channels - channel);
     const float *a = (const float *)call->operand[d->slots.input[0]] + channel;
     float *c = (float *)call->operand[d->slots.output] + channel;
+    const float *addend = weft_epilogue_addend(d->epilogue, call);
+    addend += addend ? channel : 0;
     weft_taps t[3];
     row_state s = {.d = d, .call = call, .taps = t, .channel = channel, .range = range};
     s.b = (const float *)call->operand[d->slots.input[1]] + channel;
@@ -229,7 +238,7 @@ static void run(const weft_call *call, int64_t piece)
         for (int64_t i = W, rest = phase; i >= D; rest /= d->phases[i], i--)
             t[i] = d->gradient ? weft_taps_gradient(&d->dimension[i], d->flip, rest % d->phases[i])
                                : weft_taps_forward(&d->dimension[i], d->flip);
-        run_phase(&s, a, c, channels, range);
+        run_phase(&s, a, c, addend, channels, range);
     }
 }
 

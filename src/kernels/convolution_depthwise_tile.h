@@ -28,6 +28,7 @@ typedef struct depthwise_tile {
     int64_t a_step, b_step; /* between pixels that are read, and between taps */
     int64_t low, high;      /* of the pixels from a on, low..high-1 are inside of the row */
     const float *bias;      /* or NULL */
+    const float *addend;    /* to what is written to c, laid out as that, or NULL */
     float *c;
     int64_t c_step, channels;
     /* Meanwhile this is fetched into the cache: rows that are read soon, from here on, and the row
@@ -79,6 +80,10 @@ SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, in
                     sum[(j - k) / step] += w[k] * x;
         }
     }
+    if (t->addend)
+#pragma GCC unroll 8
+        for (int i = 0; i < pixels; i++)
+            sum[i] += vload_lanes(t->addend + channel + i * t->c_step, lanes);
     float *c = t->c + channel;
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++)

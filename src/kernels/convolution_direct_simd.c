@@ -21,8 +21,8 @@ typedef struct piece_state {
     const weft_direct *d;
     const weft_call *call;
     int64_t phase;
-    int64_t filter, part;      /* first filter, of all groups; part of the epilogue's sums */
-    const float *a, *b, *bias; /* of the group and the first filter */
+    int64_t filter, part; /* first filter, of all groups; part of the epilogue's sums */
+    const float *a, *b, *bias, *addend; /* of the group and the first filter */
     float *c;
     weft_taps taps[3];
     int64_t filters; /* of this piece */
@@ -304,13 +304,14 @@ static void run_place(const piece_state *s, const chunk *k, const place *p,
         tile.runs = runs_of_span(s, k, p, span, &tile);
     else
         tile.runs = runs_of_patches(s, k, p, &tile);
-    if (!tile.runs && !k->first)
+    const float *addend = k->first ? s->addend : NULL;
+    if (!tile.runs && (!k->first || (addend == s->c && !s->bias)))
         return; /* c has its sum already */
 
-    float *c = s->c + p->image * d->c_stride[0] +
-               (s->taps[D].first + p->depth * s->taps[D].step) * d->c_stride[1] +
-               (s->taps[H].first + p->height * s->taps[H].step) * d->c_stride[2] +
-               (t->first + p->column * t->step) * d->c_stride[3];
+    int64_t at = p->image * d->c_stride[0] +
+                 (s->taps[D].first + p->depth * s->taps[D].step) * d->c_stride[1] +
+                 (s->taps[H].first + p->height * s->taps[H].step) * d->c_stride[2] +
+                 (t->first + p->column * t->step) * d->c_stride[3];
     tile.c_step = t->step * d->c_stride[3];
     tile.c_half = p->images == 2 ? d->c_stride[0] : (p->pixels + 1) / 2 * tile.c_step;
     int64_t tiles = vector_tiles(s), panel_rows = k->rows * k->taps * k->channels;
@@ -318,7 +319,8 @@ static void run_place(const piece_state *s, const chunk *k, const place *p,
     for (int64_t i = 0; i < tiles; i++) {
         int64_t v0 = vectors_before(s, i, tiles), v1 = vectors_before(s, i + 1, tiles);
         tile.b = s->panel + panel_rows * v0 * LANES;
-        tile.c = c + v0 * LANES;
+        tile.c = s->c + at + v0 * LANES;
+        tile.addend = addend ? addend + at + v0 * LANES : NULL;
         tile.bias = s->bias ? s->bias + v0 * LANES : NULL;
         tile.last = v1 < s->vectors ? LANES : s->filters - (v1 - 1) * LANES;
         if (tile.ahead) { /* each tile fetches its share of the rows */
@@ -395,6 +397,8 @@ static float *begin_block(const weft_call *call, int64_t index, int64_t groups, 
     s->b =
         (const float *)call->operand[d->slots.input[1]] + group * d->b_group + filter * d->b_filter;
     s->c = (float *)call->operand[d->slots.output] + group * d->c_group + filter;
+    s->addend = weft_epilogue_addend(d->epilogue, call);
+    s->addend += s->addend ? group * d->c_group + filter : 0;
     if (d->bias)
         s->bias = (const float *)call->operand[d->slots.input[2]] + group * d->bias_group + filter;
     s->filters = weft_least(d->filter_block, d->filters - filter);

@@ -137,11 +137,11 @@ static void multiply(const piece_state *s, int64_t positions, bool accumulate)
         }
 }
 
-/* y = At m A of one vector of filters; `rows` x `columns` pixels of it are kept. tile is a constant, so are
- * the others where the tile is whole. */
+/* y = At m A of one vector of filters; `rows` x `columns` pixels of it are kept, and get the addend, if there
+ * is one. tile is a constant, so are the others where the tile is whole. */
 SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, vfloat bias,
-                                float *c, const weft_winograd_image *to, int64_t rows,
-                                int64_t columns, int64_t lanes)
+                                const float *addend, float *c, const weft_winograd_image *to,
+                                int64_t rows, int64_t columns, int64_t lanes)
 {
     const int positions = tile + 2;
     vfloat half[4][WINOGRAD_SPAN];
@@ -164,14 +164,19 @@ SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, v
         output_line(tile, half[i], y);
 #pragma GCC unroll 4
         for (int j = 0; j < tile; j++)
-            if (j < columns)
-                vstore_lanes(c + j * to->stride[2], y[j] + bias, lanes);
+            if (j < columns) {
+                vfloat result = y[j] + bias;
+                if (addend)
+                    result += vload_lanes(addend + j * to->stride[2], lanes);
+                vstore_lanes(c + j * to->stride[2], result, lanes);
+            }
+        addend += addend ? to->stride[1] : 0;
     }
 }
 
 /* Writes the pixels of tiles first..end-1, which lie in one row of tiles. */
-SIMD_INLINE void write_row(int tile, const piece_state *s, const float *bias, float *c,
-                           int64_t first, int64_t end)
+SIMD_INLINE void write_row(int tile, const piece_state *s, const float *bias, const float *addend,
+                           float *c, int64_t first, int64_t end)
 {
     const weft_winograd *w = s->w;
     const weft_winograd_image *to = &w->c;
@@ -182,14 +187,20 @@ SIMD_INLINE void write_row(int tile, const piece_state *s, const float *bias, fl
         int64_t column = index % w->grid.across * tile;
         int64_t columns = weft_least(tile, to->extent[1] - column);
         const float *sums = s->sums + (index - s->first) * w->filter_vectors * LANES;
-        float *pixel = c + image * to->stride[0] + height * to->stride[1] + column * to->stride[2];
-        for (int64_t v = 0; v < s->vectors; v++, sums += LANES, pixel += LANES) {
+        int64_t at = image * to->stride[0] + height * to->stride[1] + column * to->stride[2];
+        for (int64_t v = 0; v < s->vectors; v++, sums += LANES, at += LANES) {
             int64_t lanes = v + 1 < s->vectors ? LANES : last;
             vfloat start = bias ? vload_lanes(bias + v * LANES, lanes) : (vfloat){0};
-            if (rows == tile && columns == tile && lanes == LANES)
-                transform_sums(tile, sums, w->sums_position, start, pixel, to, tile, tile, LANES);
+            const float *more = addend ? addend + at : NULL;
+            bool whole = rows == tile && columns == tile && lanes == LANES;
+            if (whole && !more)
+                transform_sums(tile, sums, w->sums_position, start, NULL, c + at, to, tile, tile,
+                               LANES);
+            else if (whole)
+                transform_sums(tile, sums, w->sums_position, start, more, c + at, to, tile, tile,
+                               LANES);
             else
-                transform_sums(tile, sums, w->sums_position, start, pixel, to, rows, columns,
+                transform_sums(tile, sums, w->sums_position, start, more, c + at, to, rows, columns,
                                lanes);
         }
     }
@@ -256,12 +267,14 @@ SIMD_INLINE void run_piece(int tile, const weft_call *call, int64_t piece)
 
     const float *bias = w->bias ? (const float *)call->operand[w->slots.input[2]] + s.filter : NULL;
     float *c = (float *)call->operand[w->slots.output] + s.filter;
+    const float *addend = weft_epilogue_addend(w->epilogue, call);
+    addend += addend ? s.filter : 0;
     if (w->epilogue)
         WEFT_FOR_ISA(weft_epilogue_table).begin(w->epilogue, call, group, s.filter, s.filters);
     for (int64_t at = s.first, end; at < s.end; at = end) {
         end = weft_least(s.end, (at / w->grid.across + 1) * w->grid.across);
         end = w->epilogue ? weft_least(end, at + TILES) : end;
-        write_row(tile, &s, bias, c, at, end);
+        write_row(tile, &s, bias, addend, c, at, end);
         if (w->epilogue)
             finish_row(tile, &s, call, c, at, end);
     }

@@ -48,6 +48,7 @@ typedef struct weft_epilogue {
     weft_epilogue_map map[WEFT_EPILOGUE_MAPS];
     int sums;
     weft_epilogue_sums sum[WEFT_EPILOGUE_SUMS];
+    int addend;           /* slot of what the kernel adds to its results; 0: nothing */
     int64_t channels;     /* of the whole output */
     int workspace;        /* its slot, where there are sums */
     int64_t parts;        /* that the sums are made in */
@@ -78,6 +79,14 @@ typedef struct weft_epilogue_kernels {
 } weft_epilogue_kernels;
 
 WEFT_ISA_DECLARE(weft_epilogue_kernels, weft_epilogue_table);
+
+/* What the kernel adds to each result before it stores it, or NULL. Laid out as the output, it may be the
+ * output itself: an element is read before it is written. */
+static inline const float *weft_epilogue_addend(const weft_epilogue *epilogue,
+                                                const weft_call *call)
+{
+    return epilogue && epilogue->addend ? (const float *)call->operand[epilogue->addend] : NULL;
+}
 
 /* True where whatever the epilogue reads and writes goes on where rows of `row` pixels along W end, in
  * dimension d (of N, D, H, W). NULL: true. */

@@ -9,7 +9,7 @@ extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
 /* The block of a piece, and its matrix of the batch. */
 typedef struct part {
     const weft_matmul_problem *p;
-    const float *a, *b, *bias;
+    const float *a, *b, *bias, *addend; /* addend: laid out as c, or NULL */
     float *c;
     int64_t first, end; /* columns; of an outer product: rows */
 } part;
@@ -25,6 +25,7 @@ static part part_of(const weft_call *call, int64_t piece)
     s.b = (const float *)call->operand[t->slots.input[1]] + matrix * p->b_batch_stride;
     s.bias = p->bias ? call->operand[t->slots.input[2]] : NULL;
     s.c = (float *)call->operand[t->slots.output] + matrix * p->c_batch_stride;
+    s.addend = weft_epilogue_addend(p->epilogue, call); /* of one matrix */
     return s;
 }
 
@@ -103,9 +104,13 @@ static void rows(const weft_call *call, int64_t piece)
         }
     }
     for (int64_t r = 0; r < p->rows; r++)
-        for (int64_t j = s.first; j < s.end; j += LANES)
-            vstore_lanes(s.c + r * p->c_stride + j, vload(sum[r] + j - s.first),
-                         lanes_from(j, s.end));
+        for (int64_t j = s.first; j < s.end; j += LANES) {
+            int64_t at = r * p->c_stride + j, lanes = lanes_from(j, s.end);
+            vfloat result = vload(sum[r] + j - s.first);
+            if (s.addend)
+                result += vload_lanes(s.addend + at, lanes);
+            vstore_lanes(s.c + at, result, lanes);
+        }
     finish(&s, call);
 }
 
@@ -141,8 +146,11 @@ SIMD_INLINE void dot_rows(const part *s, int many, int64_t j, int count)
     for (int r = 0; r < many; r++)
         if (r < p->rows)
 #pragma GCC unroll 2
-            for (int i = 0; i < count; i++)
-                s->c[r * p->c_stride + j + i] = vsum(sum[i][r]) + (s->bias ? s->bias[j + i] : 0);
+            for (int i = 0; i < count; i++) {
+                int64_t at = r * p->c_stride + j + i;
+                float result = vsum(sum[i][r]) + (s->bias ? s->bias[j + i] : 0);
+                s->c[at] = s->addend ? result + s->addend[at] : result;
+            }
 }
 
 SIMD_INLINE void dot_columns(const part *s, int many)

@@ -30,21 +30,31 @@ SIMD_INLINE void tile_begin(const weft_tile *t, int rows, int vectors,
             acc[i][v] = start[v];
 }
 
+/* Adds what is laid out as c. */
+SIMD_INLINE void tile_add(const weft_tile *t, const float *from, int rows, int vectors,
+                          vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
+{
+    int half = (rows + 1) / 2;
+    const float *from0 = from, *from1 = from + t->c_half;
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++) {
+        const float *row = i < half ? from0 + i * t->c_step : from1 + (i - half) * t->c_step;
+#pragma GCC unroll 4
+        for (int v = 0; v + 1 < vectors; v++)
+            acc[i][v] += vload(row + v * LANES);
+        acc[i][vectors - 1] += vload_first(row + (vectors - 1) * LANES, t->last);
+    }
+}
+
 SIMD_INLINE void tile_end(const weft_tile *t, int rows, int vectors,
                           vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
 {
     int half = (rows + 1) / 2;
     float *c0 = t->c, *c1 = t->c + t->c_half;
-    if (t->accumulate) {
-#pragma GCC unroll 14
-        for (int i = 0; i < rows; i++) {
-            const float *c = i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step;
-#pragma GCC unroll 4
-            for (int v = 0; v + 1 < vectors; v++)
-                acc[i][v] += vload(c + v * LANES);
-            acc[i][vectors - 1] += vload_first(c + (vectors - 1) * LANES, t->last);
-        }
-    }
+    if (t->accumulate)
+        tile_add(t, t->c, rows, vectors, acc);
+    if (t->addend)
+        tile_add(t, t->addend, rows, vectors, acc);
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++) {
         float *c = i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step;
