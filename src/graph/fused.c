@@ -161,14 +161,16 @@ static bool collect_operands(layout *l)
     return true;
 }
 
-/* What the kernel adds must be laid out as what it writes. */
-static bool add_addend(layout *l)
+/* What the kernel's own finish reads. The addend must be laid out as what is written. */
+static bool add_finish(layout *l)
 {
-    int addend = l->fused->addend;
-    if (addend < 0)
-        return true;
-    return weft_ir_same_layout(&l->ir->value[addend].tensor, &l->ir->value[l->block].tensor) &&
-           add_input(l, addend);
+    const weft_fused *f = l->fused;
+    const int value[] = {f->center, f->slope, f->shift, f->addend};
+    for (int i = 0; i < 4; i++)
+        if (value[i] >= 0 && !add_input(l, value[i]))
+            return false;
+    return f->addend < 0 ||
+           weft_ir_same_layout(&l->ir->value[f->addend].tensor, &l->ir->value[l->block].tensor);
 }
 
 static void set_strides(const layout *l, weft_epilogue_operand *operand, const weft_tensor *tensor)
@@ -259,6 +261,11 @@ static int slot_of(const weft_ir_node *node, int value, bool written)
     return -1;
 }
 
+static int slot_of_finish(const weft_ir_node *node, int value)
+{
+    return value < 0 ? 0 : slot_of(node, value, false);
+}
+
 static void set_pixels(layout *l)
 {
     weft_epilogue *e = l->epilogue;
@@ -281,13 +288,16 @@ bool weft_fused_lay_out(const weft_ir *ir, const weft_fused *fused, const bool *
     own_operands(&l);
     node->own_inputs = node->inputs;
     node->own_outputs = node->outputs;
-    if (!add_addend(&l) || !collect_operands(&l) || !choose_scratch(&l, scratch))
+    if (!add_finish(&l) || !collect_operands(&l) || !choose_scratch(&l, scratch))
         return false;
     const weft_tensor *like = &ir->value[fused->reference].tensor;
     epilogue->channels = like->extent[like->rank - 1];
     epilogue->workspace = node->own_inputs + node->own_outputs;
-    if (fused->addend >= 0)
-        epilogue->addend = slot_of(node, fused->addend, false);
+    epilogue->center = slot_of_finish(node, fused->center);
+    epilogue->slope = slot_of_finish(node, fused->slope);
+    epilogue->shift = slot_of_finish(node, fused->shift);
+    epilogue->addend = slot_of_finish(node, fused->addend);
+    epilogue->ceiling = fused->ceiling;
     for (int i = 0; i < epilogue->operands; i++) {
         epilogue->operand[i].slot = slot_of(node, l.operand_value[i], l.operand_written[i]);
         set_strides(&l, &epilogue->operand[i], &ir->value[l.operand_value[i]].tensor);

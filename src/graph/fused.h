@@ -20,8 +20,10 @@ typedef struct weft_fused_sums {
 typedef struct weft_fused {
     weft_ir_node kernel; /* as the fuse pass found it; op NULL: maps alone */
     int raw;             /* value that the kernel makes, -1 without one; may be read by maps only */
-    int addend;          /* value that the kernel adds to what it computes; -1: none */
-    int reference;       /* a value with the extents of all maps */
+    /* What the kernel itself does to its results (see weft_finish). Values, -1: none. */
+    int center, slope, shift, addend;
+    float ceiling;
+    int reference; /* a value with the extents of all maps */
     weft_fused_map map[WEFT_EPILOGUE_MAPS];
     int maps;
     weft_fused_sums sum[WEFT_EPILOGUE_SUMS];

@@ -17,6 +17,9 @@ typedef struct weft_partial {
     int64_t parts;
 } weft_partial;
 
+/* The kernel writes to its output before it has read all of the inputs that the output might replace. */
+void weft_bind_not_in_place(weft_bind *bind);
+
 /* The nodes that stand for one: see weft_expand_node. */
 typedef struct weft_expansion weft_expansion;
 

@@ -10,6 +10,7 @@
 #include "graph/expand.h"
 #include "kernels/map.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -296,26 +297,61 @@ static char *write_label(weft_ir *ir, const group *g)
     return label;
 }
 
-/* Where the first map only adds something to what the kernel makes, the kernel itself does so: the group
- * without that map. */
-static bool leave_sum_to_kernel(const fuser *f, const group *g, group *to)
+/* ---- What the kernel itself does ---- */
+
+/* True where the group's first map is of this function, and alone reads what the kernel makes. */
+static bool begins_with(const fuser *f, const group *g, weft_map_function function)
 {
     const weft_fused_map *first = &g->fused.map[0];
     int raw = g->fused.raw;
-    if (raw < 0 || g->fused.maps == 0 || first->inputs != 2 ||
-        first->map.row != weft_map_kernel_table()->row[WEFT_MAP_ADD])
+    return g->fused.maps > 0 && f->uses[raw] == 1 && (first->in[0] == raw || first->in[1] == raw) &&
+           first->map.row == weft_map_kernel_table()->row[function];
+}
+
+/* True where operand k of the first map takes part in this shape. */
+static bool has_shape(const fuser *f, const group *g, int k, weft_fused_shape shape)
+{
+    const weft_tensor *like = &f->ir->value[g->fused.reference].tensor;
+    return weft_fused_shape_of(&f->ir->value[g->fused.map[0].in[k]].tensor, like) == shape;
+}
+
+static void drop_first(group *g)
+{
+    weft_fused *fused = &g->fused;
+    fused->raw = fused->map[0].out;
+    fused->maps--;
+    memmove(fused->map, fused->map + 1, (size_t)fused->maps * sizeof(*fused->map));
+}
+
+/* Turns the first maps of the group, as far as they are of the form of weft_finish, into the kernel's. */
+static bool leave_to_kernel(const fuser *f, group *g)
+{
+    weft_fused *fused = &g->fused;
+    const weft_fused_map *first = &fused->map[0];
+    int maps = fused->maps;
+    if (fused->raw < 0)
         return false;
-    int other = first->in[first->in[0] == raw];
-    bool only = f->uses[raw] == 1 && (first->in[0] == raw || first->in[1] == raw);
-    if (!only || weft_fused_shape_of(&f->ir->value[other].tensor,
-                                     &f->ir->value[g->fused.reference].tensor) != WEFT_FUSED_WHOLE)
-        return false;
-    *to = *g;
-    to->fused.addend = other;
-    to->fused.raw = first->out;
-    to->fused.maps--;
-    memmove(to->fused.map, to->fused.map + 1, (size_t)to->fused.maps * sizeof(*to->fused.map));
-    return true;
+    if (begins_with(f, g, WEFT_MAP_NORMALIZE) && first->in[0] == fused->raw &&
+        has_shape(f, g, 1, WEFT_FUSED_CHANNELS) && has_shape(f, g, 2, WEFT_FUSED_CHANNELS) &&
+        has_shape(f, g, 3, WEFT_FUSED_CHANNELS)) {
+        fused->center = first->in[1];
+        fused->slope = first->in[2];
+        fused->shift = first->in[3];
+        drop_first(g);
+    }
+    int other = fused->maps ? first->in[0] == fused->raw : 0;
+    if (begins_with(f, g, WEFT_MAP_ADD) && has_shape(f, g, other, WEFT_FUSED_WHOLE)) {
+        fused->addend = first->in[other];
+        drop_first(g);
+    }
+    if (begins_with(f, g, WEFT_MAP_RELU)) {
+        fused->ceiling = INFINITY;
+        drop_first(g);
+    } else if (begins_with(f, g, WEFT_MAP_CLIPPED_RELU)) {
+        fused->ceiling = first->map.a;
+        drop_first(g);
+    }
+    return fused->maps < maps;
 }
 
 static weft_status finish(fuser *f, group *g)
@@ -332,11 +368,11 @@ static weft_status finish(fuser *f, group *g)
     node.output = operands + WEFT_FUSED_OPERANDS;
     if (!g->fused.kernel.op)
         node.op = &weft_maps_op;
-    group with;
-    bool added = leave_sum_to_kernel(f, g, &with) && lay_out(f, &with, &node, epilogue);
-    *fused = added ? with.fused : g->fused;
+    group with = *g;
+    bool less = leave_to_kernel(f, &with) && lay_out(f, &with, &node, epilogue);
+    *fused = less ? with.fused : g->fused;
     fused->epilogue = epilogue;
-    if (!added && !lay_out(f, g, &node, epilogue))
+    if (!less && !lay_out(f, g, &node, epilogue))
         return weft_error_set(ir->error, WEFT_ERROR_INTERNAL, "fuse: \"%s\" does not fit",
                               node.name);
     node.fused = fused;
@@ -354,7 +390,8 @@ static weft_status fuse_from(fuser *f, int head, bool kernel)
 {
     weft_ir *ir = f->ir;
     const weft_ir_node *node = &ir->node[head];
-    group g = {.head = head, .fused = {.raw = -1, .addend = -1}};
+    group g = {.head = head,
+               .fused = {.raw = -1, .center = -1, .slope = -1, .shift = -1, .addend = -1}};
     if (kernel) {
         g.fused.kernel = *node;
         g.fused.raw = g.fused.reference = g.tail = node->output[0];

@@ -45,6 +45,11 @@ void weft_bind_prepare(weft_bind *bind, int phases, uint32_t inputs, size_t byte
     node->prepared_bytes = (int64_t)bytes;
 }
 
+void weft_bind_not_in_place(weft_bind *bind)
+{
+    ((binding *)bind->internal)->node->in_place = 0;
+}
+
 static weft_status check_phases(const weft_ir *ir, const weft_ir_node *node)
 {
     if (node->phases >= 1 && node->phases <= WEFT_PLAN_PHASES)

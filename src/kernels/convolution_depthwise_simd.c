@@ -34,8 +34,10 @@ typedef struct row_state {
     const weft_depthwise *d;
     const weft_call *call;
     const weft_taps *taps;
-    int64_t channel, range;             /* of the piece */
-    const float *a, *b, *bias, *addend; /* addend: of the row, or NULL */
+    int64_t channel, range; /* of the piece */
+    const float *a, *b, *bias;
+    const weft_finish *finish; /* or NULL */
+    const float *addend;       /* of the row, or NULL */
     interval depth, height;
 } row_state;
 
@@ -70,10 +72,14 @@ SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interv
             }
         }
     int64_t step = t[W].step * d->c_stride[3], first = channel + column * step;
-    if (s->addend)
+    if (s->finish) {
+        finish_channels channels = finish_load(s->finish, channel, lanes);
+        const float *addend = s->addend ? s->addend + first : NULL;
 #pragma GCC unroll 8
         for (int i = 0; i < pixels; i++)
-            sum[i] += vload_first(s->addend + first + i * step, lanes);
+            sum[i] = finish_vector(s->finish, &channels, sum[i], addend ? addend + i * step : NULL,
+                                   lanes);
+    }
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++)
         vstore_first(c + first + i * step, sum[i], lanes);
@@ -161,6 +167,7 @@ static void run_row(const row_state *s, float *c, int64_t channels, depthwise_fn
         tile.low = -column;
         tile.high = d->dimension[W].in - column;
         tile.c = c + first * tile.c_step;
+        tile.finish = s->finish;
         tile.addend = s->addend ? s->addend + first * tile.c_step : NULL;
         tile.fetch = tile.a + after * d->a_stride[2];
         tile.next = more ? tile.c + t[H].step * d->c_stride[2] : NULL;
@@ -188,8 +195,7 @@ static void finish_row(const row_state *s, float *c, int64_t channels, int64_t n
 }
 
 /* The rows of a piece that belong to one phase. */
-static void run_phase(row_state *s, const float *a, float *c, const float *addend, int64_t channels,
-                      int64_t range)
+static void run_phase(row_state *s, const float *a, float *c, int64_t channels, int64_t range)
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
@@ -207,12 +213,12 @@ static void run_phase(row_state *s, const float *a, float *c, const float *adden
         int64_t at = n * d->c_stride[0] + (t[D].first + z * t[D].step) * d->c_stride[1] +
                      (t[H].first + h * t[H].step) * d->c_stride[2] + t[W].first * d->c_stride[3];
         float *to = c + at;
-        s->addend = addend ? addend + at : NULL;
+        s->addend = s->finish && s->finish->addend ? s->finish->addend + at : NULL;
         if (tiles)
             run_row(s, to, channels, tiles, row + 1 < end && h + 1 < t[H].positions);
         else
             run_any_row(s, to, channels);
-        if (d->epilogue)
+        if (weft_epilogue_follows(d->epilogue))
             finish_row(s, to, channels, n, z, h);
     }
 }
@@ -225,12 +231,12 @@ static void run(const weft_call *call, int64_t piece)
     int64_t channels = weft_least(d->channel_block, d->channels - channel);
     const float *a = (const float *)call->operand[d->slots.input[0]] + channel;
     float *c = (float *)call->operand[d->slots.output] + channel;
-    const float *addend = weft_epilogue_addend(d->epilogue, call);
-    addend += addend ? channel : 0;
+    weft_finish finish = weft_epilogue_finish(d->epilogue, call, channel);
     weft_taps t[3];
     row_state s = {.d = d, .call = call, .taps = t, .channel = channel, .range = range};
+    s.finish = d->epilogue ? &finish : NULL;
     s.b = (const float *)call->operand[d->slots.input[1]] + channel;
-    if (d->epilogue)
+    if (weft_epilogue_follows(d->epilogue))
         WEFT_FOR_ISA(weft_epilogue_table).begin(d->epilogue, call, range, channel, channels);
     s.bias = d->bias ? (const float *)call->operand[d->slots.input[2]] + channel : NULL;
     int64_t phases = d->phases[D] * d->phases[H] * d->phases[W];
@@ -238,7 +244,7 @@ static void run(const weft_call *call, int64_t piece)
         for (int64_t i = W, rest = phase; i >= D; rest /= d->phases[i], i--)
             t[i] = d->gradient ? weft_taps_gradient(&d->dimension[i], d->flip, rest % d->phases[i])
                                : weft_taps_forward(&d->dimension[i], d->flip);
-        run_phase(&s, a, c, addend, channels, range);
+        run_phase(&s, a, c, channels, range);
     }
 }
 

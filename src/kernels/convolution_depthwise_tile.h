@@ -3,7 +3,7 @@
 #ifndef WEFT_KERNELS_CONVOLUTION_DEPTHWISE_TILE_H
 #define WEFT_KERNELS_CONVOLUTION_DEPTHWISE_TILE_H
 
-#include "kernels/simd.h"
+#include "kernels/finish.h"
 
 #include <stdbool.h>
 
@@ -25,10 +25,11 @@ typedef struct depthwise_tile {
     const depthwise_line *line;
     int64_t lines;
     const float *a, *b;
-    int64_t a_step, b_step; /* between pixels that are read, and between taps */
-    int64_t low, high;      /* of the pixels from a on, low..high-1 are inside of the row */
-    const float *bias;      /* or NULL */
-    const float *addend;    /* to what is written to c, laid out as that, or NULL */
+    int64_t a_step, b_step;    /* between pixels that are read, and between taps */
+    int64_t low, high;         /* of the pixels from a on, low..high-1 are inside of the row */
+    const float *bias;         /* or NULL */
+    const weft_finish *finish; /* or NULL */
+    const float *addend;       /* of it, at c's place, or NULL */
     float *c;
     int64_t c_step, channels;
     /* Meanwhile this is fetched into the cache: rows that are read soon, from here on, and the row
@@ -80,10 +81,14 @@ SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, in
                     sum[(j - k) / step] += w[k] * x;
         }
     }
-    if (t->addend)
+    if (t->finish) {
+        finish_channels channels = finish_load(t->finish, channel, lanes);
+        const float *addend = t->addend ? t->addend + channel : NULL;
 #pragma GCC unroll 8
         for (int i = 0; i < pixels; i++)
-            sum[i] += vload_lanes(t->addend + channel + i * t->c_step, lanes);
+            sum[i] = finish_vector(t->finish, &channels, sum[i],
+                                   addend ? addend + i * t->c_step : NULL, lanes);
+    }
     float *c = t->c + channel;
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++)

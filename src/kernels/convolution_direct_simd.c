@@ -21,9 +21,10 @@ typedef struct piece_state {
     const weft_direct *d;
     const weft_call *call;
     int64_t phase;
-    int64_t filter, part; /* first filter, of all groups; part of the epilogue's sums */
-    const float *a, *b, *bias, *addend; /* of the group and the first filter */
+    int64_t filter, part;      /* first filter, of all groups; part of the epilogue's sums */
+    const float *a, *b, *bias; /* of the group and the first filter */
     float *c;
+    weft_finish finish; /* the same */
     weft_taps taps[3];
     int64_t filters; /* of this piece */
     int64_t tiles;   /* of a row of pixels */
@@ -304,8 +305,11 @@ static void run_place(const piece_state *s, const chunk *k, const place *p,
         tile.runs = runs_of_span(s, k, p, span, &tile);
     else
         tile.runs = runs_of_patches(s, k, p, &tile);
-    const float *addend = k->first ? s->addend : NULL;
-    if (!tile.runs && (!k->first || (addend == s->c && !s->bias)))
+    const weft_finish *finish = k->last && d->epilogue ? &s->finish : NULL;
+    /* The addend comes after what is normalized; else it may as well come first, and be c. */
+    const float *addend = (s->finish.slope ? k->last : k->first) ? s->finish.addend : NULL;
+    bool same = k->first ? addend == s->c && !s->bias : !addend;
+    if (!tile.runs && same && !(finish && (finish->slope || finish->ceiling > 0)))
         return; /* c has its sum already */
 
     int64_t at = p->image * d->c_stride[0] +
@@ -321,6 +325,8 @@ static void run_place(const piece_state *s, const chunk *k, const place *p,
         tile.b = s->panel + panel_rows * v0 * LANES;
         tile.c = s->c + at + v0 * LANES;
         tile.addend = addend ? addend + at + v0 * LANES : NULL;
+        tile.finish = finish;
+        tile.channel = v0 * LANES;
         tile.bias = s->bias ? s->bias + v0 * LANES : NULL;
         tile.last = v1 < s->vectors ? LANES : s->filters - (v1 - 1) * LANES;
         if (tile.ahead) { /* each tile fetches its share of the rows */
@@ -339,7 +345,8 @@ static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64
 {
     const weft_direct *d = s->d;
     const weft_taps *t = s->taps;
-    bool finished = k->last && d->epilogue, fetch = finished && d->epilogue->operands > 0;
+    bool finished = k->last && weft_epilogue_follows(d->epilogue),
+         fetch = finished && d->epilogue->operands > 0;
     waiting wait = {0};
     for (int64_t index = first; index < end; index++) {
         int64_t column = index % s->tiles, row = index / s->tiles;
@@ -397,8 +404,7 @@ static float *begin_block(const weft_call *call, int64_t index, int64_t groups, 
     s->b =
         (const float *)call->operand[d->slots.input[1]] + group * d->b_group + filter * d->b_filter;
     s->c = (float *)call->operand[d->slots.output] + group * d->c_group + filter;
-    s->addend = weft_epilogue_addend(d->epilogue, call);
-    s->addend += s->addend ? group * d->c_group + filter : 0;
+    s->finish = weft_epilogue_finish(d->epilogue, call, group * d->c_group + filter);
     if (d->bias)
         s->bias = (const float *)call->operand[d->slots.input[2]] + group * d->bias_group + filter;
     s->filters = weft_least(d->filter_block, d->filters - filter);
@@ -435,7 +441,7 @@ static void run(const weft_call *call, int64_t piece)
     int64_t total =
         (d->batch + d->images - 1) / d->images * t[D].positions * t[H].positions * s.tiles;
     int64_t first = total * range / d->ranges, end = total * (range + 1) / d->ranges;
-    if (d->epilogue)
+    if (weft_epilogue_follows(d->epilogue))
         WEFT_FOR_ISA(weft_epilogue_table).begin(d->epilogue, call, s.part, s.filter, s.filters);
     if (first == end)
         return;

@@ -1,7 +1,7 @@
 #include "kernels/convolution_winograd.h"
 
 #include "kernels/convolution_winograd_gather.h"
-#include "kernels/epilogue.h"
+#include "kernels/finish.h"
 #include "kernels/matmul_pack.h"
 #include "kernels/matmul_tile.h"
 
@@ -137,11 +137,13 @@ static void multiply(const piece_state *s, int64_t positions, bool accumulate)
         }
 }
 
-/* y = At m A of one vector of filters; `rows` x `columns` pixels of it are kept, and get the addend, if there
- * is one. tile is a constant, so are the others where the tile is whole. */
+/* y = At m A of one vector of filters; `rows` x `columns` pixels of it are kept, and finished where finish is
+ * not NULL, from `channel` and, if there is an addend, from it on. tile is a constant, so are finish, where
+ * it is NULL, and the extents where the tile is whole. */
 SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, vfloat bias,
-                                const float *addend, float *c, const weft_winograd_image *to,
-                                int64_t rows, int64_t columns, int64_t lanes)
+                                const weft_finish *finish, int64_t channel, const float *addend,
+                                float *c, const weft_winograd_image *to, int64_t rows,
+                                int64_t columns, int64_t lanes)
 {
     const int positions = tile + 2;
     vfloat half[4][WINOGRAD_SPAN];
@@ -156,6 +158,9 @@ SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, v
         for (int i = 0; i < tile; i++)
             half[i][j] = y[i];
     }
+    finish_channels channels = {{0}};
+    if (finish)
+        channels = finish_load(finish, channel, lanes);
 #pragma GCC unroll 4
     for (int i = 0; i < tile; i++, c += to->stride[1]) {
         vfloat y[4];
@@ -166,8 +171,9 @@ SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, v
         for (int j = 0; j < tile; j++)
             if (j < columns) {
                 vfloat result = y[j] + bias;
-                if (addend)
-                    result += vload_lanes(addend + j * to->stride[2], lanes);
+                if (finish)
+                    result = finish_vector(finish, &channels, result,
+                                           addend ? addend + j * to->stride[2] : NULL, lanes);
                 vstore_lanes(c + j * to->stride[2], result, lanes);
             }
         addend += addend ? to->stride[1] : 0;
@@ -175,8 +181,8 @@ SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, v
 }
 
 /* Writes the pixels of tiles first..end-1, which lie in one row of tiles. */
-SIMD_INLINE void write_row(int tile, const piece_state *s, const float *bias, const float *addend,
-                           float *c, int64_t first, int64_t end)
+SIMD_INLINE void write_row(int tile, const piece_state *s, const float *bias,
+                           const weft_finish *finish, float *c, int64_t first, int64_t end)
 {
     const weft_winograd *w = s->w;
     const weft_winograd_image *to = &w->c;
@@ -191,17 +197,17 @@ SIMD_INLINE void write_row(int tile, const piece_state *s, const float *bias, co
         for (int64_t v = 0; v < s->vectors; v++, sums += LANES, at += LANES) {
             int64_t lanes = v + 1 < s->vectors ? LANES : last;
             vfloat start = bias ? vload_lanes(bias + v * LANES, lanes) : (vfloat){0};
-            const float *more = addend ? addend + at : NULL;
+            const float *addend = finish && finish->addend ? finish->addend + at : NULL;
             bool whole = rows == tile && columns == tile && lanes == LANES;
-            if (whole && !more)
-                transform_sums(tile, sums, w->sums_position, start, NULL, c + at, to, tile, tile,
-                               LANES);
+            if (whole && !finish)
+                transform_sums(tile, sums, w->sums_position, start, NULL, 0, NULL, c + at, to, tile,
+                               tile, LANES);
             else if (whole)
-                transform_sums(tile, sums, w->sums_position, start, more, c + at, to, tile, tile,
-                               LANES);
+                transform_sums(tile, sums, w->sums_position, start, finish, v * LANES, addend,
+                               c + at, to, tile, tile, LANES);
             else
-                transform_sums(tile, sums, w->sums_position, start, more, c + at, to, rows, columns,
-                               lanes);
+                transform_sums(tile, sums, w->sums_position, start, finish, v * LANES, addend,
+                               c + at, to, rows, columns, lanes);
         }
     }
 }
@@ -267,15 +273,16 @@ SIMD_INLINE void run_piece(int tile, const weft_call *call, int64_t piece)
 
     const float *bias = w->bias ? (const float *)call->operand[w->slots.input[2]] + s.filter : NULL;
     float *c = (float *)call->operand[w->slots.output] + s.filter;
-    const float *addend = weft_epilogue_addend(w->epilogue, call);
-    addend += addend ? s.filter : 0;
-    if (w->epilogue)
+    weft_finish finish = weft_epilogue_finish(w->epilogue, call, s.filter);
+    bool finishes = finish.slope || finish.addend || finish.ceiling > 0;
+    bool follows = weft_epilogue_follows(w->epilogue);
+    if (follows)
         WEFT_FOR_ISA(weft_epilogue_table).begin(w->epilogue, call, group, s.filter, s.filters);
     for (int64_t at = s.first, end; at < s.end; at = end) {
         end = weft_least(s.end, (at / w->grid.across + 1) * w->grid.across);
-        end = w->epilogue ? weft_least(end, at + TILES) : end;
-        write_row(tile, &s, bias, addend, c, at, end);
-        if (w->epilogue)
+        end = follows ? weft_least(end, at + TILES) : end;
+        write_row(tile, &s, bias, finishes ? &finish : NULL, c, at, end);
+        if (follows)
             finish_row(tile, &s, call, c, at, end);
     }
 }

@@ -48,7 +48,9 @@ typedef struct weft_epilogue {
     weft_epilogue_map map[WEFT_EPILOGUE_MAPS];
     int sums;
     weft_epilogue_sums sum[WEFT_EPILOGUE_SUMS];
-    int addend;           /* slot of what the kernel adds to its results; 0: nothing */
+    /* What the kernel itself does first, in registers (see weft_finish). Slots, 0: nothing. */
+    int center, slope, shift, addend;
+    float ceiling;
     int64_t channels;     /* of the whole output */
     int workspace;        /* its slot, where there are sums */
     int64_t parts;        /* that the sums are made in */
@@ -80,12 +82,38 @@ typedef struct weft_epilogue_kernels {
 
 WEFT_ISA_DECLARE(weft_epilogue_kernels, weft_epilogue_table);
 
-/* What the kernel adds to each result before it stores it, or NULL. Laid out as the output, it may be the
- * output itself: an element is read before it is written. */
-static inline const float *weft_epilogue_addend(const weft_epilogue *epilogue,
-                                                const weft_call *call)
+/* What a kernel does to a result before it stores it:
+ *
+ *     y -> clamp((y - center) * slope + shift + addend),  clamp(y) = min(max(y, 0), ceiling)
+ *
+ * where each part may be missing. The addend is laid out as the output and may be the output itself: an
+ * element is read before it is written. */
+typedef struct weft_finish {
+    const float *center, *slope, *shift; /* of channels, or NULL */
+    const float *addend;                 /* or NULL */
+    float ceiling;                       /* 0: no clamp; INFINITY: of negative values only */
+} weft_finish;
+
+/* For the channels from `channel` on, addend included. */
+static inline weft_finish weft_epilogue_finish(const weft_epilogue *e, const weft_call *call,
+                                               int64_t channel)
 {
-    return epilogue && epilogue->addend ? (const float *)call->operand[epilogue->addend] : NULL;
+    weft_finish f = {0};
+    if (e && e->slope) {
+        f.center = (const float *)call->operand[e->center] + channel;
+        f.slope = (const float *)call->operand[e->slope] + channel;
+        f.shift = (const float *)call->operand[e->shift] + channel;
+    }
+    if (e && e->addend)
+        f.addend = (const float *)call->operand[e->addend] + channel;
+    f.ceiling = e ? e->ceiling : 0;
+    return f;
+}
+
+/* True where maps or sums follow. */
+static inline bool weft_epilogue_follows(const weft_epilogue *e)
+{
+    return e && (e->maps || e->sums);
 }
 
 /* True where whatever the epilogue reads and writes goes on where rows of `row` pixels along W end, in

@@ -1,16 +1,16 @@
 #include "kernels/matmul_thin.h"
 
-#include "kernels/epilogue.h"
+#include "kernels/finish.h"
 #include "kernels/integer.h"
-#include "kernels/simd.h"
 
 extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
 
 /* The block of a piece, and its matrix of the batch. */
 typedef struct part {
     const weft_matmul_problem *p;
-    const float *a, *b, *bias, *addend; /* addend: laid out as c, or NULL */
+    const float *a, *b, *bias;
     float *c;
+    weft_finish finish; /* of all columns */
     int64_t first, end; /* columns; of an outer product: rows */
 } part;
 
@@ -25,15 +25,23 @@ static part part_of(const weft_call *call, int64_t piece)
     s.b = (const float *)call->operand[t->slots.input[1]] + matrix * p->b_batch_stride;
     s.bias = p->bias ? call->operand[t->slots.input[2]] : NULL;
     s.c = (float *)call->operand[t->slots.output] + matrix * p->c_batch_stride;
-    s.addend = weft_epilogue_addend(p->epilogue, call); /* of one matrix */
+    s.finish = weft_epilogue_finish(p->epilogue, call, 0); /* of one matrix */
     return s;
+}
+
+/* Finishes results of columns from j on, whose place in c is `at`. */
+SIMD_INLINE vfloat finish_columns(const part *s, vfloat y, int64_t j, int64_t at, int64_t lanes)
+{
+    finish_channels channels = finish_load(&s->finish, j, lanes);
+    return finish_vector(&s->finish, &channels, y, s->finish.addend ? s->finish.addend + at : NULL,
+                         lanes);
 }
 
 /* The block of columns is written: what follows, all in one part. */
 static void finish(const part *s, const weft_call *call)
 {
     const weft_epilogue *epilogue = s->p->epilogue;
-    if (!epilogue)
+    if (!weft_epilogue_follows(epilogue))
         return;
     int64_t channels = s->end - s->first;
     weft_epilogue_block block = {.c = s->c + s->first,
@@ -106,10 +114,8 @@ static void rows(const weft_call *call, int64_t piece)
     for (int64_t r = 0; r < p->rows; r++)
         for (int64_t j = s.first; j < s.end; j += LANES) {
             int64_t at = r * p->c_stride + j, lanes = lanes_from(j, s.end);
-            vfloat result = vload(sum[r] + j - s.first);
-            if (s.addend)
-                result += vload_lanes(s.addend + at, lanes);
-            vstore_lanes(s.c + at, result, lanes);
+            vstore_lanes(s.c + at, finish_columns(&s, vload(sum[r] + j - s.first), j, at, lanes),
+                         lanes);
         }
     finish(&s, call);
 }
@@ -148,8 +154,8 @@ SIMD_INLINE void dot_rows(const part *s, int many, int64_t j, int count)
 #pragma GCC unroll 2
             for (int i = 0; i < count; i++) {
                 int64_t at = r * p->c_stride + j + i;
-                float result = vsum(sum[i][r]) + (s->bias ? s->bias[j + i] : 0);
-                s->c[at] = s->addend ? result + s->addend[at] : result;
+                vfloat result = vsplat(vsum(sum[i][r]) + (s->bias ? s->bias[j + i] : 0));
+                vstore_lanes(s->c + at, finish_columns(s, result, j + i, at, 1), 1);
             }
 }
 

@@ -1,6 +1,6 @@
 #include "kernels/matmul_tile.h"
 
-#include "kernels/simd.h"
+#include "kernels/finish.h"
 
 enum { LINE = 16 }; /* floats of a cache line */
 
@@ -46,6 +46,35 @@ SIMD_INLINE void tile_add(const weft_tile *t, const float *from, int rows, int v
     }
 }
 
+/* Lanes of vector v of the tile. */
+SIMD_INLINE int64_t tile_lanes(const weft_tile *t, int v, int vectors)
+{
+    return v + 1 < vectors ? LANES : t->last;
+}
+
+SIMD_INLINE void tile_normalize(const weft_tile *t, int rows, int vectors,
+                                vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
+{
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        finish_channels c =
+            finish_load(t->finish, t->channel + v * LANES, tile_lanes(t, v, vectors));
+#pragma GCC unroll 14
+        for (int i = 0; i < rows; i++)
+            acc[i][v] = finish_normalize(&c, acc[i][v]);
+    }
+}
+
+SIMD_INLINE void tile_clamp(const weft_tile *t, int rows, int vectors,
+                            vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
+{
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            acc[i][v] = finish_clamp(t->finish, acc[i][v]);
+}
+
 SIMD_INLINE void tile_end(const weft_tile *t, int rows, int vectors,
                           vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
 {
@@ -53,8 +82,12 @@ SIMD_INLINE void tile_end(const weft_tile *t, int rows, int vectors,
     float *c0 = t->c, *c1 = t->c + t->c_half;
     if (t->accumulate)
         tile_add(t, t->c, rows, vectors, acc);
+    if (t->finish && t->finish->slope)
+        tile_normalize(t, rows, vectors, acc);
     if (t->addend)
         tile_add(t, t->addend, rows, vectors, acc);
+    if (t->finish && t->finish->ceiling > 0)
+        tile_clamp(t, rows, vectors, acc);
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++) {
         float *c = i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step;

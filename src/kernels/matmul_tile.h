@@ -38,10 +38,13 @@ typedef struct weft_tile {
     const float *b;
     float *c;
     int64_t c_step, c_half;
-    const float *bias;   /* initial value of every row of c, or NULL */
-    const float *addend; /* added to the sum, laid out as c (which it may be), or NULL */
-    int64_t last;        /* columns in the last vector, 1..LANES */
-    int accumulate;      /* nonzero: the sum is added to c; bias is not read */
+    const float *bias; /* initial value of every row of c, or NULL */
+    /* The rows kind: of an epilogue. */
+    const float *addend;              /* at c's place, or NULL */
+    const struct weft_finish *finish; /* its other parts; NULL: none, or not yet */
+    int64_t channel;                  /* of the finish, first one of the tile */
+    int64_t last;                     /* columns in the last vector, 1..LANES */
+    int accumulate;                   /* nonzero: the sum is added to c; bias is not read */
 } weft_tile;
 
 typedef void weft_tile_fn(const weft_tile *tile);

@@ -27,6 +27,7 @@ typedef struct weft_kernel_plan {
     double cycles;         /* of one core, as the cost model sees it */
     size_t workspace;      /* bytes, 64-byte aligned; may be 0 */
     int64_t parts;         /* that an epilogue's sums are made in */
+    bool writes_early;     /* to the output, before the addend of an epilogue was read there */
     int phases;
     weft_phase phase[WEFT_PLAN_PHASES];
     /* The first prepare_phases phases read only the inputs in this mask (bit i: input[i] of the slots) and

@@ -1,5 +1,7 @@
 #include "ops/bind_plan.h"
 
+#include "graph/fusion.h"
+
 #include <string.h>
 
 int weft_bind_slot(const weft_bind *bind, int operand)
@@ -25,6 +27,8 @@ bool weft_bind_plan(weft_bind *bind, const weft_kernel_plan *plan)
     if (args == NULL)
         return false;
     memcpy(args, plan->args, sizeof(plan->args));
+    if (plan->writes_early)
+        weft_bind_not_in_place(bind);
     if (plan->workspace > 0)
         weft_bind_workspace(bind, plan->workspace);
     if (plan->prepare_phases > 0)

@@ -1,0 +1,48 @@
+/* What a kernel does to its results before it stores them (see weft_finish). For vector kernel files only. */
+#ifndef WEFT_KERNELS_FINISH_H
+#define WEFT_KERNELS_FINISH_H
+
+#include "kernels/epilogue.h"
+#include "kernels/simd.h"
+
+/* The vectors of some channels. */
+typedef struct finish_channels {
+    vfloat center, slope, shift;
+} finish_channels;
+
+/* Up to LANES channels, from number `channel` of the finish on. */
+SIMD_INLINE finish_channels finish_load(const weft_finish *f, int64_t channel, int64_t lanes)
+{
+    finish_channels c = {{0}};
+    if (f->slope) {
+        c.center = vload_lanes(f->center + channel, lanes);
+        c.slope = vload_lanes(f->slope + channel, lanes);
+        c.shift = vload_lanes(f->shift + channel, lanes);
+    }
+    return c;
+}
+
+/* The formula of the map "normalize". */
+SIMD_INLINE vfloat finish_normalize(const finish_channels *c, vfloat y)
+{
+    return (y - c->center) * c->slope + c->shift;
+}
+
+/* That of "clipped_relu", and of "relu" without a ceiling. */
+SIMD_INLINE vfloat finish_clamp(const weft_finish *f, vfloat y)
+{
+    return vselect(y <= 0, vsplat(0), vselect(y >= f->ceiling, vsplat(f->ceiling), y));
+}
+
+/* One vector of results; addend: where its addend is, or NULL. */
+SIMD_INLINE vfloat finish_vector(const weft_finish *f, const finish_channels *c, vfloat y,
+                                 const float *addend, int64_t lanes)
+{
+    if (f->slope)
+        y = finish_normalize(c, y);
+    if (addend)
+        y += vload_lanes(addend, lanes);
+    return f->ceiling > 0 ? finish_clamp(f, y) : y;
+}
+
+#endif
