@@ -200,6 +200,35 @@ static void append_map(group *g, const weft_ir_node *node, int index, const weft
     g->tail = node->output[0];
 }
 
+static bool takes_epilogue(const weft_ir *ir, const weft_ir_node *node)
+{
+    if (!executes(node) || !node->op->fusion || !node->op->fusion->epilogue || node->outputs != 1)
+        return false;
+    weft_tensor tensors[16];
+    weft_bind bind = weft_ir_operands(ir, node, tensors);
+    const weft_tensor *out = &bind.output[0];
+    return weft_fused_shape_of(out, out) == WEFT_FUSED_WHOLE && node->op->fusion->epilogue(&bind);
+}
+
+/* True where another kernel makes an input that only this map reads, and will take the map in itself. */
+static bool is_of_other_kernel(fuser *f, const weft_ir_node *map)
+{
+    const weft_ir *ir = f->ir;
+    for (int k = 0; k < map->inputs; k++) {
+        int value = map->input[k], producer = f->owner[ir->value[value].producer];
+        if (f->uses[value] != 1 || ir->node[producer].fused ||
+            !takes_epilogue(ir, &ir->node[producer]))
+            continue;
+        const group other = {.member = {producer}, .members = 1};
+        bool ready = true;
+        for (int j = 0; j < map->inputs && ready; j++)
+            ready = j == k || is_ready(f, &other, map->input[j]);
+        if (ready)
+            return true;
+    }
+    return false;
+}
+
 /* Takes in a map all of whose inputs are of the group, ready, or themselves made by maps that nobody else
  * reads, which are taken in first. The group is as before where that fails. */
 static bool take_map(fuser *f, group *g, int index, int depth)
@@ -216,8 +245,9 @@ static bool take_map(fuser *f, group *g, int index, int depth)
         int value = node->input[k], producer = f->owner[ir->value[value].producer];
         if (made_by(g, value))
             continue;
-        bool only =
-            f->uses[value] == 1 && depth < MOST_DEPTH && take_map(f, g, producer, depth + 1);
+        bool only = f->uses[value] == 1 && depth < MOST_DEPTH &&
+                    !(g->fused.kernel.op && is_of_other_kernel(f, &ir->node[producer])) &&
+                    take_map(f, g, producer, depth + 1);
         if (!only && !is_ready(f, g, value)) {
             *g = before;
             return false;
@@ -416,16 +446,6 @@ static weft_status fuse_from(fuser *f, int head, bool kernel)
     /* A map alone has a kernel of its own. */
     bool worth = kernel ? g.members > 1 : g.members > 1 || g.fused.sums > 0;
     return worth ? finish(f, &g) : WEFT_OK;
-}
-
-static bool takes_epilogue(const weft_ir *ir, const weft_ir_node *node)
-{
-    if (!executes(node) || !node->op->fusion || !node->op->fusion->epilogue || node->outputs != 1)
-        return false;
-    weft_tensor tensors[16];
-    weft_bind bind = weft_ir_operands(ir, node, tensors);
-    const weft_tensor *out = &bind.output[0];
-    return weft_fused_shape_of(out, out) == WEFT_FUSED_WHOLE && node->op->fusion->epilogue(&bind);
 }
 
 weft_status weft_pass_fuse(weft_ir *ir)
