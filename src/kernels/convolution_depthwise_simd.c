@@ -175,13 +175,13 @@ static void run_row(const row_state *s, float *c, int64_t channels, depthwise_fn
     }
 }
 
-/* A row of c, number h of those at z of image n, is finished. */
-static void finish_row(const row_state *s, float *c, int64_t channels, int64_t n, int64_t z,
-                       int64_t h)
+/* The block of row c, number h of those at z of image n. */
+static void set_block(const row_state *s, float *c, int64_t channels, int64_t n, int64_t z,
+                      int64_t h, weft_epilogue_block *block)
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
-    weft_epilogue_block block = {
+    *block = (weft_epilogue_block){
         .c = c,
         .step = t[W].step * d->c_stride[3],
         .pixels = t[W].positions,
@@ -191,7 +191,6 @@ static void finish_row(const row_state *s, float *c, int64_t channels, int64_t n
         .channels = channels,
         .part = s->range,
     };
-    WEFT_FOR_ISA(weft_epilogue_table).apply(d->epilogue, s->call, &block);
 }
 
 /* The rows of a piece that belong to one phase. */
@@ -202,6 +201,7 @@ static void run_phase(row_state *s, const float *a, float *c, int64_t channels, 
     depthwise_fn *const *tiles = tiles_of(t);
     int64_t depths = d->blocks[D], heights = d->blocks[H], rows = d->batch * depths * heights;
     int64_t end = rows * (range + 1) / d->ranges;
+    bool follows = weft_epilogue_follows(d->epilogue);
     for (int64_t row = rows * range / d->ranges; row < end; row++) {
         int64_t h = row % heights, z = row / heights % depths, n = row / heights / depths;
         if (h >= t[H].positions || z >= t[D].positions)
@@ -214,12 +214,17 @@ static void run_phase(row_state *s, const float *a, float *c, int64_t channels, 
                      (t[H].first + h * t[H].step) * d->c_stride[2] + t[W].first * d->c_stride[3];
         float *to = c + at;
         s->addend = s->finish && s->finish->addend ? s->finish->addend + at : NULL;
+        weft_epilogue_block block;
+        if (follows) {
+            set_block(s, to, channels, n, z, h, &block);
+            WEFT_FOR_ISA(weft_epilogue_table).fetch(d->epilogue, s->call, &block, 0, channels);
+        }
         if (tiles)
             run_row(s, to, channels, tiles, row + 1 < end && h + 1 < t[H].positions);
         else
             run_any_row(s, to, channels);
-        if (weft_epilogue_follows(d->epilogue))
-            finish_row(s, to, channels, n, z, h);
+        if (follows)
+            WEFT_FOR_ISA(weft_epilogue_table).apply(d->epilogue, s->call, &block);
     }
 }
 
