@@ -441,6 +441,35 @@ Test(convolution, negative_padding_crops)
     check_problem(&q, true);
 }
 
+/* So many tiles that the filter gradient by positions goes through them in chunks. */
+static void check_chunks(void)
+{
+    static const char *const algorithms[] = {"winograd positions 2x2", "winograd positions 4x4"};
+    enum { SIZE = 601 };
+    weft_convolution_problem q = {
+        .batch = 1,
+        .groups = 1,
+        .in_channels = 16,
+        .out_channels = 2,
+        .in = {1, SIZE, SIZE},
+        .out = {1, SIZE, SIZE},
+        .kernel = {1, 3, 3},
+        .stride = {1, 1, 1},
+        .dilation = {1, 1, 1},
+        .pad = {0, 1, 1},
+    };
+    weft_convolution_dense(q.in, q.in_channels, q.x_stride);
+    weft_convolution_dense(q.out, q.out_channels, q.y_stride);
+    for (int i = 0; i < 2; i++) {
+        weft_kernel_plan plan;
+        cr_assert(weft_convolution_plan_by(algorithms[i], &q, WEFT_CONVOLUTION_FILTER_GRADIENT,
+                                           NULL, &plan));
+        cr_assert(plan.phases >= 5, "%d phases", plan.phases); /* two chunks or three */
+        error_size e = measure_error(&q, WEFT_CONVOLUTION_FILTER_GRADIENT, algorithms[i]);
+        cr_expect(e.norm > 0 && e.norm < 4e-6, "%s: %g", algorithms[i], e.norm);
+    }
+}
+
 /* How much larger the error of Winograd's sums is than that of the plain ones: by a bounded factor, whatever
  * the number of channels. WEFT_TEST_PRINT in the environment prints the table of
  * convolution_winograd_lines.h. */
@@ -486,6 +515,11 @@ Test(convolution, errors_baseline)
 {
     use("baseline");
     check_errors();
+}
+
+Test(convolution, tiles_in_chunks)
+{
+    check_chunks();
 }
 
 Test(convolution, errors_best)

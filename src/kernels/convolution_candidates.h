@@ -21,5 +21,7 @@ extern const weft_convolution_candidate weft_winograd_2x2_candidate, weft_winogr
 /* The same for the filter gradient. */
 extern const weft_convolution_candidate weft_winograd_outer_2x2_candidate,
     weft_winograd_outer_4x4_candidate;
+extern const weft_convolution_candidate weft_winograd_positions_2x2_candidate,
+    weft_winograd_positions_4x4_candidate;
 
 #endif

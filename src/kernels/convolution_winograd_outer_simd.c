@@ -1,6 +1,7 @@
 #include "kernels/convolution_winograd_outer.h"
 
 #include "kernels/convolution_winograd_gather.h"
+#include "kernels/convolution_winograd_taps.h"
 #include "kernels/matmul_tile.h"
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
@@ -80,35 +81,6 @@ static void multiply(const piece_state *s, const float *x, const float *y, int64
         }
 }
 
-/* dg = Gt u G of one vector of filters. */
-SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, float *c,
-                                int64_t tap, bool flip, int64_t lanes)
-{
-    const int positions = tile + 2;
-    vfloat half[3][WINOGRAD_SPAN];
-#pragma GCC unroll 1
-    for (int j = 0; j < positions; j++, sums += position) {
-        vfloat u[WINOGRAD_SPAN], g[3];
-#pragma GCC unroll 6
-        for (int i = 0; i < positions; i++)
-            u[i] = vload(sums + i * positions * position);
-        filter_adjoint_line(tile, u, g);
-#pragma GCC unroll 3
-        for (int i = 0; i < 3; i++)
-            half[i][j] = g[i];
-    }
-#pragma GCC unroll 1
-    for (int i = 0; i < 3; i++) {
-        vfloat g[3];
-        filter_adjoint_line(tile, half[i], g);
-#pragma GCC unroll 3
-        for (int j = 0; j < 3; j++) {
-            int at = i * 3 + j;
-            vstore_lanes(c + (flip ? 8 - at : at) * tap, g[j], lanes);
-        }
-    }
-}
-
 /* Where the blocks that are made ahead begin in the workspace. */
 static float *ahead_of(const weft_call *call)
 {
@@ -157,7 +129,7 @@ SIMD_INLINE void run_piece(int tile, const weft_call *call, int64_t piece)
             const float *sums = s.sums + (i * o->filter_vectors + v) * LANES;
             float *to = c + (s.channel + i) * width + s.filter + v * LANES;
             int64_t lanes = weft_least(LANES, s.filters - v * LANES);
-            transform_sums(tile, sums, o->sums_position, to, o->x.channels * width, o->flip, lanes);
+            sums_to_taps(tile, sums, o->sums_position, to, o->x.channels * width, o->flip, lanes);
         }
 }
 
