@@ -6,11 +6,17 @@
 #include <string.h>
 
 static const weft_convolution_candidate *const candidates[] = {
-    &weft_convolution_depthwise_candidate,  &weft_convolution_direct_candidate,
-    &weft_convolution_outer_candidate,      &weft_winograd_2x2_candidate,
-    &weft_winograd_4x4_candidate,           &weft_winograd_outer_2x2_candidate,
-    &weft_winograd_outer_4x4_candidate,     &weft_winograd_positions_2x2_candidate,
+    &weft_convolution_depthwise_candidate,
+    &weft_convolution_direct_candidate,
+    &weft_convolution_outer_candidate,
+    &weft_winograd_2x2_candidate,
+    &weft_winograd_4x4_candidate,
+    &weft_winograd_outer_2x2_candidate,
+    &weft_winograd_outer_4x4_candidate,
+    &weft_winograd_positions_2x2_candidate,
     &weft_winograd_positions_4x4_candidate,
+    &weft_winograd_positions_outer_2x2_candidate,
+    &weft_winograd_positions_outer_4x4_candidate,
 };
 
 /* Where a filter has one tap and nothing else moves the pixels, a row of them may be as long as memory

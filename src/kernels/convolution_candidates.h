@@ -18,10 +18,12 @@ extern const weft_convolution_candidate weft_convolution_outer_candidate;     /*
 extern const weft_convolution_candidate weft_convolution_depthwise_candidate; /* all passes */
 /* 3x3, stride 1: forward and input gradient. By tiles of 2x2 or 4x4 pixels. */
 extern const weft_convolution_candidate weft_winograd_2x2_candidate, weft_winograd_4x4_candidate;
+extern const weft_convolution_candidate weft_winograd_positions_2x2_candidate,
+    weft_winograd_positions_4x4_candidate;
 /* The same for the filter gradient. */
 extern const weft_convolution_candidate weft_winograd_outer_2x2_candidate,
     weft_winograd_outer_4x4_candidate;
-extern const weft_convolution_candidate weft_winograd_positions_2x2_candidate,
-    weft_winograd_positions_4x4_candidate;
+extern const weft_convolution_candidate weft_winograd_positions_outer_2x2_candidate,
+    weft_winograd_positions_outer_4x4_candidate;
 
 #endif

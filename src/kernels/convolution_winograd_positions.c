@@ -8,113 +8,168 @@
 WEFT_ISA_DEFINE(weft_winograd_positions_kernels, weft_winograd_positions_2x2)
 WEFT_ISA_DEFINE(weft_winograd_positions_kernels, weft_winograd_positions_4x4)
 
-enum { BLOCK_VECTORS = 8 }; /* of a piece of the transforms */
-
-static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)
+/* Floats of a row of n that many rows read side by side: not a multiple of 2 KiB, so that they do not
+ * fall into the same sets of the first-level cache. */
+static int64_t row_step(int64_t n, int lanes)
 {
-    return pass == WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem);
+    int64_t step = weft_ceiling(n, lanes) * lanes;
+    return step % 512 == 0 ? step + 16 : step;
 }
 
-/* Groups of so many tiles that a panel of filters stays in the first-level cache; chunks of so many groups
- * that they leave the caches little to forget. */
-static void choose_blocks(weft_winograd_positions *p, int lanes)
+/* All extents for a chunk of the tiles. */
+static void lay_out(weft_winograd_positions *p, int lanes, int64_t chunks)
 {
-    const int64_t most = 256;
-    int64_t positions = (p->grid.tile + 2) * (p->grid.tile + 2);
-    p->groups = weft_ceiling(p->grid.count, most);
-    p->group = weft_ceiling(p->grid.count, p->groups);
-    p->groups = weft_ceiling(p->grid.count, p->group);
-    p->x_position = weft_winograd_spread(p->group * p->channel_vectors * lanes);
-    p->y_position = weft_winograd_spread(p->group * p->filter_vectors * lanes);
-    p->sums_position = weft_winograd_spread(p->x.channels * p->filter_vectors * lanes);
-    p->x_group = positions * p->x_position;
-    p->y_group = positions * p->y_position;
-    int64_t chunks = weft_ceiling(p->groups * (p->x_group + p->y_group), WEFT_POSITIONS_CHUNK);
-    p->chunk = weft_ceiling(p->groups, weft_least(chunks, WEFT_POSITIONS_CHUNKS));
-    p->chunks = weft_ceiling(p->groups, p->chunk);
-    p->x_floats = p->chunk * p->x_group;
-    p->y_floats = p->chunk * p->y_group;
-    p->x_blocks = weft_ceiling(p->channel_vectors, BLOCK_VECTORS);
-    p->y_blocks = weft_ceiling(p->filter_vectors, BLOCK_VECTORS);
-    p->parts = weft_ceiling(p->channel_vectors, 8);
+    p->chunk = weft_ceiling(p->grid.count, chunks);
+    p->chunks = weft_ceiling(p->grid.count, p->chunk);
+    p->pixels_step = row_step(p->channels, lanes);
+    p->products_step = row_step(p->filters, lanes);
+    p->pixels_position = weft_winograd_spread(p->chunk * p->pixels_step);
+    p->products_position = weft_winograd_spread(p->chunk * p->products_step);
+    p->filters_position =
+        weft_winograd_spread(p->channels * weft_ceiling(p->filters, lanes) * lanes);
+}
+
+static int64_t positions_of(const weft_winograd_positions *p)
+{
+    return (p->grid.tile + 2) * (p->grid.tile + 2);
+}
+
+static int64_t chunk_floats(const weft_winograd_positions *p)
+{
+    return positions_of(p) * (p->pixels_position + p->products_position);
+}
+
+static void choose_blocks(weft_winograd_positions *p, const weft_tiles *tiles)
+{
+    const int64_t few = 16,
+                  run = 512; /* tiles; channels whose rows stay in the first-level cache */
+    int64_t vectors = weft_ceiling(p->filters, tiles->lanes);
+    p->groups = weft_ceiling(p->chunk, few);
+    p->group = weft_ceiling(p->chunk, p->groups);
+    p->groups = weft_ceiling(p->chunk, p->group);
+    p->vectors = weft_least(2, vectors);
+    int64_t blocks = weft_ceiling(p->channels, run);
+    p->channel_block = weft_ceiling(p->channels, blocks);
+    p->tile_parts = weft_ceiling(p->chunk, 256);
+    p->filter_parts = weft_ceiling(vectors, 16);
+    p->filter_blocks = weft_ceiling(p->channels, 64);
 }
 
 /* Cycles of it all; the constants are those of convolution_winograd.c. */
-static double cycles_of(const weft_winograd_positions *p, const weft_tiles *tiles)
+static double cycles_of(const weft_winograd_positions *p, const weft_tiles *tiles, bool steady)
 {
     bool large = p->grid.tile == 4;
-    const double x = large ? 170 : 70, y = large ? 150 : 60, sum = large ? 150 : 60;
-    const double call = 14, keep = 2, near = 0.3;
-    double positions = (double)((p->grid.tile + 2) * (p->grid.tile + 2));
-    double count = (double)p->grid.count, groups = (double)p->groups;
-    int64_t panels = weft_ceiling(p->filter_vectors, p->vectors);
-    double step = 0;
-    for (int64_t i = 0; i < panels; i++) {
-        int64_t v = p->filter_vectors * (i + 1) / panels - p->filter_vectors * i / panels;
-        int64_t down = weft_ceiling(tiles->lanes, tiles->max_rows[v]);
-        step += (double)down *
-                (count * weft_tile_cycles(weft_ceiling(tiles->lanes, down), v) + groups * call);
+    const double pixel = large ? 170 : 70, filter = large ? 120 : 60, sum = large ? 150 : 60;
+    const double call = 40, move = 0.3; /* of a register tile; of a float through memory */
+    double positions = (double)positions_of(p), count = (double)p->grid.count;
+    int64_t vectors = weft_ceiling(p->filters, tiles->lanes);
+    int64_t rows = tiles->max_rows[p->vectors];
+    double strips = (double)weft_ceiling(p->chunk, rows) * (double)p->chunks;
+    double panels = (double)weft_ceiling(vectors, p->vectors);
+    double blocks = (double)weft_ceiling(p->channels, p->channel_block);
+    double products = strips * panels *
+                      ((double)p->channels * weft_tile_cycles(rows, p->vectors) + call * blocks);
+    double channels = (double)p->channels;
+    double cycles =
+        positions * products +
+        count * (pixel * (double)weft_ceiling(p->channels, tiles->lanes) + sum * (double)vectors);
+    double filters = positions * channels * (double)(vectors * tiles->lanes);
+    cycles += move * 2 * positions * count * (double)(p->pixels_step + p->products_step);
+    return cycles + (steady ? 0.1 * filters : filter * channels * (double)vectors + 0.4 * filters);
+}
+
+static void add_phases(const weft_winograd_positions *p,
+                       const weft_winograd_positions_kernels *kernels, weft_kernel_plan *plan)
+{
+    plan->phases = 0;
+    plan->phase[plan->phases++] = (weft_phase){kernels->filters, p->filter_blocks};
+    plan->prepare_phases = 1;
+    plan->prepare_inputs = 1u << 1;
+    plan->prepared = (size_t)(positions_of(p) * p->filters_position) * sizeof(float);
+    plan->workspace = (size_t)chunk_floats(p) * sizeof(float);
+    plan->parts = p->groups * p->chunks;
+    for (int64_t i = 0; i < p->chunks; i++) {
+        int64_t tiles = weft_least(p->chunk, p->grid.count - i * p->chunk);
+        int64_t groups = weft_ceiling(tiles, p->group);
+        plan->phase[plan->phases++] = (weft_phase){kernels->pixels[i], groups};
+        plan->phase[plan->phases++] =
+            (weft_phase){kernels->multiply[i], positions_of(p) * p->tile_parts * p->filter_parts};
+        plan->phase[plan->phases++] = (weft_phase){kernels->write[i], groups};
     }
-    double sums = (double)(p->channel_vectors * tiles->lanes * p->filter_vectors);
-    double cycles = positions * ((double)p->channel_vectors * step + keep * groups * sums);
-    cycles += count * (x * (double)p->channel_vectors + y * (double)p->filter_vectors) + sum * sums;
-    double floats =
-        positions * count * (double)((p->channel_vectors + p->filter_vectors) * tiles->lanes);
-    return cycles + near * (2 * floats + 2 * positions * sums * tiles->lanes * (double)p->chunks);
+    _Static_assert(3 * WEFT_POSITIONS_CHUNKS + 1 <= WEFT_PLAN_PHASES, "there is room for all");
+}
+
+static weft_winograd_positions resolve(int64_t tile, const weft_convolution_problem *problem,
+                                       weft_convolution_pass pass)
+{
+    bool gradient = pass == WEFT_CONVOLUTION_INPUT_GRADIENT;
+    int64_t in = problem->in_channels, out = problem->out_channels;
+    weft_winograd_image x = weft_winograd_image_of(problem->in, problem->x_stride, in);
+    weft_winograd_image y = weft_winograd_image_of(problem->out, problem->y_stride, out);
+    weft_winograd_positions p = {.epilogue = problem->epilogue,
+                                 .flip = problem->flip_filter != gradient,
+                                 .bias = problem->bias,
+                                 .channels = gradient ? out : in,
+                                 .filters = gradient ? in : out,
+                                 .a = gradient ? y : x,
+                                 .c = gradient ? x : y,
+                                 .b_tap = in * out,
+                                 .b_channel = gradient ? 1 : out,
+                                 .b_filter = gradient ? out : 1};
+    p.grid = weft_winograd_grid_of(tile, problem->batch, p.c.extent[0], p.c.extent[1]);
+    for (int i = 0; i < 2; i++)
+        p.a.pad[i] = gradient ? 2 - problem->pad[1 + i] : problem->pad[1 + i];
+    lay_out(&p, weft_matmul_tiles()->lanes, 1);
+    if (chunk_floats(&p) > WEFT_POSITIONS_CHUNK)
+        lay_out(&p, weft_matmul_tiles()->lanes, WEFT_POSITIONS_CHUNKS);
+    return p;
+}
+
+static bool applicable(int64_t tile, const weft_convolution_problem *problem,
+                       weft_convolution_pass pass)
+{
+    if (pass == WEFT_CONVOLUTION_FILTER_GRADIENT || !weft_winograd_applicable(problem))
+        return false;
+    weft_winograd_positions p = resolve(tile, problem, pass);
+    return chunk_floats(&p) <= WEFT_POSITIONS_CHUNK;
 }
 
 static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
-                      const weft_slots *slots, weft_kernel_plan *plan)
+                      weft_convolution_pass pass, const weft_slots *slots, weft_kernel_plan *plan)
 {
     const weft_tiles *tiles = weft_matmul_tiles();
-    int64_t in = problem->in_channels, out = problem->out_channels;
-    weft_winograd_positions p = {
-        .slots = *slots,
-        .flip = problem->flip_filter,
-        .grid = weft_winograd_grid_of(tile, problem->batch, problem->out[1], problem->out[2]),
-        .x = weft_winograd_image_of(problem->in, problem->x_stride, in),
-        .y = weft_winograd_image_of(problem->out, problem->y_stride, out),
-        .channel_vectors = weft_ceiling(in, tiles->lanes),
-        .filter_vectors = weft_ceiling(out, tiles->lanes),
-        .vectors = WEFT_POSITIONS_VECTORS};
-    p.x.pad[0] = problem->pad[1];
-    p.x.pad[1] = problem->pad[2];
-    choose_blocks(&p, tiles->lanes);
-
-    int64_t positions = (tile + 2) * (tile + 2);
-    const weft_winograd_positions_kernels *kernels =
-        tile == 4 ? weft_winograd_positions_4x4() : weft_winograd_positions_2x2();
-    plan->cycles = cycles_of(&p, tiles);
-    plan->workspace =
-        (size_t)(p.x_floats + p.y_floats + positions * p.sums_position) * sizeof(float);
-    plan->phases = 0;
-    for (int64_t i = 0; i < p.chunks; i++) {
-        int64_t groups = weft_least(p.chunk, p.groups - i * p.chunk);
-        plan->phase[plan->phases++] =
-            (weft_phase){kernels->transform[i], groups * (p.x_blocks + p.y_blocks)};
-        plan->phase[plan->phases++] = (weft_phase){kernels->multiply[i], positions * p.parts};
-    }
-    plan->phase[plan->phases++] = (weft_phase){kernels->taps, p.channel_vectors};
+    weft_winograd_positions p = resolve(tile, problem, pass);
+    p.slots = *slots;
+    choose_blocks(&p, tiles);
+    plan->cycles = cycles_of(&p, tiles, problem->steady_filter);
+    add_phases(&p, tile == 4 ? weft_winograd_positions_4x4() : weft_winograd_positions_2x2(), plan);
     _Static_assert(sizeof p <= sizeof plan->args, "the plan has room for its arguments");
-    _Static_assert(2 * WEFT_POSITIONS_CHUNKS + 1 <= WEFT_PLAN_PHASES, "and for its phases");
     memcpy(plan->args, &p, sizeof p);
+}
+
+static bool applicable_2x2(const weft_convolution_problem *problem, weft_convolution_pass pass)
+{
+    return applicable(2, problem, pass);
+}
+
+static bool applicable_4x4(const weft_convolution_problem *problem, weft_convolution_pass pass)
+{
+    return applicable(4, problem, pass);
 }
 
 static void plan_2x2(const weft_convolution_problem *problem, weft_convolution_pass pass,
                      const weft_slots *slots, weft_kernel_plan *plan)
 {
-    (void)pass;
-    plan_tile(2, problem, slots, plan);
+    plan_tile(2, problem, pass, slots, plan);
 }
 
 static void plan_4x4(const weft_convolution_problem *problem, weft_convolution_pass pass,
                      const weft_slots *slots, weft_kernel_plan *plan)
 {
-    (void)pass;
-    plan_tile(4, problem, slots, plan);
+    plan_tile(4, problem, pass, slots, plan);
 }
 
 const weft_convolution_candidate weft_winograd_positions_2x2_candidate = {"winograd positions 2x2",
-                                                                          applicable, plan_2x2};
+                                                                          applicable_2x2, plan_2x2};
 const weft_convolution_candidate weft_winograd_positions_4x4_candidate = {"winograd positions 4x4",
-                                                                          applicable, plan_4x4};
+                                                                          applicable_4x4, plan_4x4};

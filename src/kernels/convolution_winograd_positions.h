@@ -1,11 +1,11 @@
-/* Winograd's filter gradient, position by position: what the planner tells the pieces.
+/* Winograd convolution position by position, forward and input gradient: what the planner tells the pieces.
  *
- * A phase transforms both arrays, for a chunk of all tiles, into the workspace: a matrix of tiles by channels
- * and one of tiles by filters for each of the positions. The next phase multiplies them, a piece being one
- * position and a part of the channels, and adds to the sums of that position, which lie in the workspace
- * too. So it goes on for as many chunks as there are, one or a few; a last phase transforms the sums to the 3x3
- * taps. Against convolution_winograd_outer.h the pixels pass through memory, but every tile is
- * transformed once, and the sums of many channels are added up in long runs. */
+ * As in convolution_winograd.h "a" is read, "b" is the filter, "c" is written. Filters are transformed first,
+ * all of them, into what is prepared (see kernels/plan.h). Then, for a chunk of the tiles, one or two in
+ * all, one phase transforms the pixels into the workspace, a matrix of tiles by channels for each position,
+ * the next multiplies, and the third transforms the products, a matrix of tiles by filters for each
+ * position, to pixels of c. Against convolution_winograd.h the pixels and products pass through memory, but
+ * every sum of many channels is made in one go, and a filter is read for many tiles. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_POSITIONS_H
 #define WEFT_KERNELS_CONVOLUTION_WINOGRAD_POSITIONS_H
 
@@ -14,36 +14,36 @@
 #include "kernels/plan.h"
 
 enum {
-    WEFT_POSITIONS_CHUNKS = 3,
-    WEFT_POSITIONS_VECTORS = 3, /* of a panel of filters: 8 x 3 accumulators or less */
-    WEFT_POSITIONS_CHUNK =
-        10 * 1024 * 1024 /* floats that a chunk takes, unless there would be too many */
+    WEFT_POSITIONS_CHUNKS = 2,
+    WEFT_POSITIONS_CHUNK = 16 * 1024 * 1024 /* floats of a chunk at most */
 };
 
 typedef struct weft_winograd_positions {
     weft_slots slots;
-    bool flip;
-    weft_winograd_grid grid; /* of y */
-    weft_winograd_image x, y;
-    int64_t channel_vectors, filter_vectors;
+    const struct weft_epilogue *epilogue; /* of c; NULL: none; a group is a part */
+    bool flip, bias;
+    int64_t channels, filters;
+    weft_winograd_grid grid; /* of c */
+    weft_winograd_image a, c;
+    int64_t b_tap, b_channel, b_filter; /* b_channel or b_filter is 1 */
 
     /* Blocking, chosen by the planner. */
-    int64_t group, groups;      /* tiles of a run of the products */
-    int64_t chunk, chunks;      /* groups of a chunk */
-    int64_t x_blocks, y_blocks; /* of channels or filters, for the transforms */
-    int64_t parts;              /* of channels, for the products */
-    int64_t vectors;            /* most vectors of a panel of filters */
-    /* Floats between positions of a group of x, of y and of the sums, and of whole groups; then what
-     * all groups of a chunk take. */
-    int64_t x_position, y_position, sums_position;
-    int64_t x_group, y_group;
-    int64_t x_floats, y_floats;
+    int64_t chunk, chunks;            /* tiles of a chunk */
+    int64_t group, groups;            /* tiles of a piece of the transforms, of a chunk */
+    int64_t vectors;                  /* most vectors of a register tile */
+    int64_t channel_block;            /* channels of one run of the products */
+    int64_t tile_parts, filter_parts; /* of the products of a position */
+    int64_t filter_blocks;            /* of the transform of filters */
+    /* Floats between rows of the pixels and of the products, and between positions. */
+    int64_t pixels_step, products_step;
+    int64_t pixels_position, filters_position, products_position;
 } weft_winograd_positions;
 
 typedef struct weft_winograd_positions_kernels {
-    weft_piece_fn *transform[WEFT_POSITIONS_CHUNKS]; /* groups, blocks of both arrays within */
-    weft_piece_fn *multiply[WEFT_POSITIONS_CHUNKS];  /* positions, parts within */
-    weft_piece_fn *taps;                             /* vectors of channels */
+    weft_piece_fn *filters;                         /* blocks of channels */
+    weft_piece_fn *pixels[WEFT_POSITIONS_CHUNKS];   /* groups */
+    weft_piece_fn *multiply[WEFT_POSITIONS_CHUNKS]; /* positions, parts within */
+    weft_piece_fn *write[WEFT_POSITIONS_CHUNKS];    /* groups */
 } weft_winograd_positions_kernels;
 
 /* For tiles of 2 x 2 and 4 x 4. */

@@ -1,81 +1,79 @@
 #include "kernels/convolution_winograd_positions.h"
 
+#include "kernels/convolution_winograd_filters.h"
 #include "kernels/convolution_winograd_gather.h"
-#include "kernels/convolution_winograd_taps.h"
-#include "kernels/matmul_tile.h"
+#include "kernels/convolution_winograd_scatter.h"
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 
-/* One of the arrays, as the transforms see it. */
-typedef struct side {
-    const weft_winograd_image *image;
-    const float *data;
-    int64_t vectors, blocks, widest; /* widest: of a panel */
-    int64_t position;
-    float *to; /* matrices of the group */
-} side;
-
-SIMD_INLINE void transform_block(int tile, bool adjoint, const weft_winograd_positions *p,
-                                 const side *s, int64_t group, int64_t block)
-{
-    int64_t v0 = s->vectors * block / s->blocks, v1 = s->vectors * (block + 1) / s->blocks;
-    int64_t panels = panels_of(s->vectors, s->widest), panel = 0;
-    winograd_block to = {.position = s->position, .vectors = v1 - v0};
-    for (int64_t v = v0; v < v1; v++) {
-        while (s->vectors * (panel + 1) / panels <= v)
-            panel++;
-        int64_t first = s->vectors * panel / panels, end = s->vectors * (panel + 1) / panels;
-        to.start[v - v0] = first * LANES * p->group + (v - first) * LANES;
-        to.step[v - v0] = (end - first) * LANES;
-    }
-    int64_t first = group * p->group, end = weft_least(first + p->group, p->grid.count);
-    int64_t channel = v0 * LANES, channels = weft_least(v1 * LANES, s->image->channels) - channel;
-    gather_tiles(tile, adjoint, &p->grid, s->image, s->data, first, end, channel, channels, &to,
-                 s->to);
-}
-
-SIMD_INLINE void transform(int tile, const weft_call *call, int64_t chunk, int64_t piece)
+SIMD_INLINE void filters_piece(int tile, const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
-    int64_t blocks = p->x_blocks + p->y_blocks, at = piece / blocks, block = piece % blocks;
-    int64_t group = chunk * p->chunk + at;
-    float *workspace = call->operand[p->slots.workspace];
-    const side x = {.image = &p->x,
-                    .data = call->operand[p->slots.input[0]],
-                    .vectors = p->channel_vectors,
-                    .blocks = p->x_blocks,
-                    .widest = 1,
-                    .position = p->x_position,
-                    .to = workspace + at * p->x_group};
-    const side y = {.image = &p->y,
-                    .data = call->operand[p->slots.input[1]],
-                    .vectors = p->filter_vectors,
-                    .blocks = p->y_blocks,
-                    .widest = p->vectors,
-                    .position = p->y_position,
-                    .to = workspace + p->x_floats + at * p->y_group};
-    if (block < p->x_blocks)
-        transform_block(tile, false, p, &x, group, block);
-    else
-        transform_block(tile, true, p, &y, group, block - p->x_blocks);
+    const winograd_filters filters = {
+        .b = call->operand[p->slots.input[1]],
+        .tap = p->b_tap,
+        .channel = p->b_channel,
+        .filter = p->b_filter,
+        .flip = p->flip,
+        .filters = p->filters,
+        .vectors = weft_ceiling(p->filters, LANES),
+        .widest = p->vectors,
+        .rows = p->channels,
+        .position = p->filters_position,
+    };
+    filters_to_panels(tile, &filters, p->channels * piece / p->filter_blocks,
+                      p->channels * (piece + 1) / p->filter_blocks,
+                      call->operand[p->slots.prepared]);
 }
 
-/* One panel of filters times a part of the channels, for one position and group. */
-static void multiply_panel(const weft_winograd_positions *p, weft_tile *tile, const float *x,
-                           float *sums, int64_t width, int64_t first, int64_t end)
+/* Tiles of group `piece` of a chunk: first..end-1 of all. */
+SIMD_INLINE void tiles_of(const weft_winograd_positions *p, int64_t chunk, int64_t piece,
+                          int64_t *first, int64_t *end)
+{
+    int64_t last = weft_least(p->grid.count, (chunk + 1) * p->chunk);
+    *first = chunk * p->chunk + piece * p->group;
+    *end = weft_least(last, *first + p->group);
+}
+
+SIMD_INLINE void pixels_piece(int tile, const weft_call *call, int64_t chunk, int64_t piece)
+{
+    const weft_winograd_positions *p = call->args;
+    int64_t first, end;
+    tiles_of(p, chunk, piece, &first, &end);
+    float *to =
+        (float *)call->operand[p->slots.workspace] + (first - chunk * p->chunk) * p->pixels_step;
+    for (int64_t channel = 0; channel < p->channels; channel += WINOGRAD_CHANNELS) {
+        int64_t channels = weft_least(WINOGRAD_CHANNELS, p->channels - channel);
+        winograd_block block =
+            rows_block(p->pixels_position, weft_ceiling(channels, LANES), p->pixels_step);
+        gather_tiles(tile, false, &p->grid, &p->a, call->operand[p->slots.input[0]], first, end,
+                     channel, channels, &block, to + channel);
+    }
+}
+
+/* Some filters times some tiles (rows from first on), of one position. */
+static void multiply_rows(const weft_winograd_positions *p, const float *pixels, float *products,
+                          const float *panel, int64_t width, int64_t first, int64_t end)
 {
     const weft_tiles *tiles = &WEFT_FOR_ISA(weft_matmul_tiles);
-    for (int64_t v = first; v < end; v++) {
-        int64_t rows = weft_least(LANES, p->x.channels - v * LANES);
-        int64_t down = weft_ceiling(rows, tiles->max_rows[width]);
-        const float *panel = x + v * LANES * p->group;
-        tile->fetch = panel + LANES * p->group; /* the next one */
+    for (int64_t k = 0; k < p->channels; k += p->channel_block) {
+        const weft_tile_run run = {.length = weft_least(p->channel_block, p->channels - k)};
+        weft_tile tile = {.run = &run,
+                          .runs = 1,
+                          .a_step = p->pixels_step,
+                          .b = panel + k * width * LANES,
+                          .c_step = p->products_step,
+                          .last = LANES,
+                          .accumulate = k > 0};
+        int64_t down = weft_ceiling(end - first, tiles->max_rows[width]);
         for (int64_t j = 0; j < down; j++) {
-            int64_t r0 = rows * j / down, r1 = rows * (j + 1) / down;
-            tile->a = panel + r0;
-            tile->c = sums + (v * LANES + r0) * tile->c_step;
-            tile->c_half = (r1 - r0 + 1) / 2 * tile->c_step;
-            tiles->outer[width][r1 - r0](tile);
+            int64_t r0 = first + (end - first) * j / down;
+            int64_t r1 = first + (end - first) * (j + 1) / down;
+            tile.a = pixels + r0 * tile.a_step + k;
+            tile.a_half = (r1 - r0 + 1) / 2 * tile.a_step;
+            tile.c = products + r0 * tile.c_step;
+            tile.c_half = (r1 - r0 + 1) / 2 * tile.c_step;
+            tiles->rows[width][r1 - r0](&tile);
         }
     }
 }
@@ -83,81 +81,82 @@ static void multiply_panel(const weft_winograd_positions *p, weft_tile *tile, co
 static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
-    int64_t position = piece / p->parts, part = piece % p->parts;
-    int64_t first = p->channel_vectors * part / p->parts;
-    int64_t end = p->channel_vectors * (part + 1) / p->parts;
-    int64_t groups = weft_least(p->chunk, p->groups - chunk * p->chunk);
-    int64_t panels = panels_of(p->filter_vectors, p->vectors);
-    float *workspace = call->operand[p->slots.workspace];
-    const float *x = workspace + position * p->x_position;
-    const float *y = workspace + p->x_floats + position * p->y_position;
-    float *sums = workspace + p->x_floats + p->y_floats + position * p->sums_position;
-    weft_tile_run run;
-    weft_tile tile = {.run = &run,
-                      .runs = 1,
-                      .a_step = LANES,
-                      .fetch_step = LANES,
-                      .c_step = p->filter_vectors * LANES,
-                      .last = LANES};
-    for (int64_t g = 0; g < groups; g++, x += p->x_group, y += p->y_group) {
-        int64_t at = (chunk * p->chunk + g) * p->group;
-        run = (weft_tile_run){.length = weft_least(p->group, p->grid.count - at)};
-        tile.accumulate = at > 0;
-        for (int64_t i = 0; i < panels; i++) {
-            int64_t v0 = p->filter_vectors * i / panels, v1 = p->filter_vectors * (i + 1) / panels;
-            tile.b = y + v0 * LANES * p->group;
-            multiply_panel(p, &tile, x, sums + v0 * LANES, v1 - v0, first, end);
-        }
+    int64_t tile_part = piece % p->tile_parts, rest = piece / p->tile_parts;
+    int64_t filter_part = rest % p->filter_parts, position = rest / p->filter_parts;
+    int64_t tiles = weft_least(p->chunk, p->grid.count - chunk * p->chunk);
+    int64_t first = tiles * tile_part / p->tile_parts;
+    int64_t end = tiles * (tile_part + 1) / p->tile_parts;
+    int64_t vectors = weft_ceiling(p->filters, LANES), panels = panels_of(vectors, p->vectors);
+    float *pixels = call->operand[p->slots.workspace];
+    float *products = pixels + (p->grid.tile + 2) * (p->grid.tile + 2) * p->pixels_position +
+                      position * p->products_position;
+    const float *filters =
+        (const float *)call->operand[p->slots.prepared] + position * p->filters_position;
+    pixels += position * p->pixels_position;
+    for (int64_t i = panels * filter_part / p->filter_parts;
+         i < panels * (filter_part + 1) / p->filter_parts; i++) {
+        int64_t v0 = vectors * i / panels, v1 = vectors * (i + 1) / panels;
+        multiply_rows(p, pixels, products + v0 * LANES, filters + v0 * LANES * p->channels, v1 - v0,
+                      first, end);
     }
 }
 
-SIMD_INLINE void taps_piece(int tile, const weft_call *call, int64_t piece)
+SIMD_INLINE void write_piece(int tile, const weft_call *call, int64_t chunk, int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
-    int64_t width = p->y.channels, step = p->filter_vectors * LANES;
-    const float *sums =
-        (const float *)call->operand[p->slots.workspace] + p->x_floats + p->y_floats;
-    float *c = call->operand[p->slots.output];
-    int64_t end = weft_least((piece + 1) * LANES, p->x.channels);
-    for (int64_t channel = piece * LANES; channel < end; channel++)
-        for (int64_t f = 0; f < width; f += LANES)
-            sums_to_taps(tile, sums + channel * step + f, p->sums_position, c + channel * width + f,
-                         p->x.channels * width, p->flip, weft_least(LANES, width - f));
+    const float *bias = p->bias ? call->operand[p->slots.input[2]] : NULL;
+    const float *products = (const float *)call->operand[p->slots.workspace] +
+                            (tile + 2) * (tile + 2) * p->pixels_position;
+    int64_t first, end;
+    tiles_of(p, chunk, piece, &first, &end);
+    for (int64_t filter = 0; filter < p->filters; filter += WINOGRAD_CHANNELS) {
+        const winograd_output output = {
+            .grid = &p->grid,
+            .image = &p->c,
+            .bias = bias ? bias + filter : NULL,
+            .c = (float *)call->operand[p->slots.output] + filter,
+            .sums = products + filter,
+            .position = p->products_position,
+            .step = p->products_step,
+            .first = chunk * p->chunk,
+            .filter = filter,
+            .filters = weft_least(WINOGRAD_CHANNELS, p->filters - filter),
+            .epilogue = p->epilogue,
+            .part = chunk * p->groups + piece,
+        };
+        write_tiles(tile, call, &output, first, end);
+    }
 }
 
-#define CHUNK(size, n)                                                                             \
-    static void transform_##size##_##n(const weft_call *call, int64_t piece)                       \
+#define MULTIPLY(n)                                                                                \
+    static void multiply_##n(const weft_call *call, int64_t piece)                                 \
     {                                                                                              \
-        transform(size, call, n, piece);                                                           \
+        multiply(call, n, piece);                                                                  \
+    }
+#define CHUNK(size, n)                                                                             \
+    static void pixels_##size##_##n(const weft_call *call, int64_t piece)                          \
+    {                                                                                              \
+        pixels_piece(size, call, n, piece);                                                        \
+    }                                                                                              \
+    static void write_##size##_##n(const weft_call *call, int64_t piece)                           \
+    {                                                                                              \
+        write_piece(size, call, n, piece);                                                         \
     }
 #define KERNELS(size)                                                                              \
     CHUNK(size, 0)                                                                                 \
     CHUNK(size, 1)                                                                                 \
-    CHUNK(size, 2)                                                                                 \
-    static void taps_##size(const weft_call *call, int64_t piece)                                  \
+    static void filters_##size(const weft_call *call, int64_t piece)                               \
     {                                                                                              \
-        taps_piece(size, call, piece);                                                             \
+        filters_piece(size, call, piece);                                                          \
     }                                                                                              \
     const weft_winograd_positions_kernels WEFT_FOR_ISA(                                            \
         weft_winograd_positions_##size##x##size) = {                                               \
-        .transform = {transform_##size##_0, transform_##size##_1, transform_##size##_2},           \
-        .multiply = {multiply_0, multiply_1, multiply_2},                                          \
-        .taps = taps_##size};
+        .filters = filters_##size,                                                                 \
+        .pixels = {pixels_##size##_0, pixels_##size##_1},                                          \
+        .multiply = {multiply_0, multiply_1},                                                      \
+        .write = {write_##size##_0, write_##size##_1}};
 
-static void multiply_0(const weft_call *call, int64_t piece)
-{
-    multiply(call, 0, piece);
-}
-
-static void multiply_1(const weft_call *call, int64_t piece)
-{
-    multiply(call, 1, piece);
-}
-
-static void multiply_2(const weft_call *call, int64_t piece)
-{
-    multiply(call, 2, piece);
-}
-
+MULTIPLY(0)
+MULTIPLY(1)
 KERNELS(2)
 KERNELS(4)

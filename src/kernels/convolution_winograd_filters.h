@@ -1,0 +1,74 @@
+/* Transforms filters into the panels that register tiles read. For vector kernel files only. */
+#ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_FILTERS_H
+#define WEFT_KERNELS_CONVOLUTION_WINOGRAD_FILTERS_H
+
+#include "kernels/convolution_winograd_gather.h"
+#include "kernels/matmul_pack.h"
+#include "kernels/matmul_tile.h"
+
+/* Filters as they are stored, and the panels of each position. */
+typedef struct winograd_filters {
+    const float *b;               /* first channel and filter */
+    int64_t tap, channel, filter; /* between neighbours; channel or filter is 1 */
+    bool flip;
+    int64_t filters, vectors, widest; /* widest: of a panel, in vectors */
+    int64_t rows;                     /* of a panel: channels */
+    int64_t position;                 /* floats between positions */
+} winograd_filters;
+
+/* u = G g Gt of one vector of filters, whose taps are `tap` floats apart. */
+SIMD_INLINE void transform_filter(int tile, const float *taps, int64_t tap, float *to,
+                                  int64_t position)
+{
+    const int positions = tile + 2;
+    vfloat half[WINOGRAD_SPAN][3];
+#pragma GCC unroll 3
+    for (int j = 0; j < 3; j++) {
+        vfloat g[3], u[WINOGRAD_SPAN];
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; i++)
+            g[i] = vload(taps + (i * 3 + j) * tap);
+        filter_line(tile, g, u);
+#pragma GCC unroll 6
+        for (int i = 0; i < positions; i++)
+            half[i][j] = u[i];
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < positions; i++) {
+        vfloat u[WINOGRAD_SPAN];
+        filter_line(tile, half[i], u);
+#pragma GCC unroll 6
+        for (int j = 0; j < positions; j++, to += position)
+            vstore(to, u[j]);
+    }
+}
+
+/* Channels first..end-1. Some at a time go into a small panel for each tap, and from there, transformed, into
+ * the panels of the positions. */
+SIMD_INLINE void filters_to_panels(int tile, const winograd_filters *f, int64_t first, int64_t end,
+                                   float *to)
+{
+    _Alignas(64) float taps[9 * LANES * WEFT_TILE_VECTORS * LANES];
+    int64_t panels = panels_of(f->vectors, f->widest);
+    for (int64_t i = 0; i < panels; i++) {
+        int64_t v0 = f->vectors * i / panels, v1 = f->vectors * (i + 1) / panels;
+        int64_t width = (v1 - v0) * LANES;
+        int64_t columns = weft_least(f->filters - v0 * LANES, width);
+        float *panel = to + v0 * LANES * f->rows;
+        for (int64_t k = first; k < end; k += LANES) {
+            int64_t n = weft_least(LANES, end - k), tap = n * width;
+            const float *from = f->b + k * f->channel + v0 * LANES * f->filter;
+            for (int j = 0; j < 9; j++) {
+                const float *one = from + (f->flip ? 8 - j : j) * f->tap;
+                if (f->filter == 1)
+                    pack_rows(taps + j * tap, width, one, f->channel, n, columns);
+                else
+                    pack_columns(taps + j * tap, width, one, f->filter, n, columns);
+            }
+            for (int64_t j = 0; j < tap; j += LANES)
+                transform_filter(tile, taps + j, tap, panel + k * width + j, f->position);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,163 @@
+#include "kernels/convolution_winograd_positions_outer.h"
+
+#include "kernels/convolution_winograd_gather.h"
+#include "kernels/convolution_winograd_taps.h"
+#include "kernels/matmul_tile.h"
+
+extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
+
+/* One of the arrays, as the transforms see it. */
+typedef struct side {
+    const weft_winograd_image *image;
+    const float *data;
+    int64_t vectors, blocks, widest; /* widest: of a panel */
+    int64_t position;
+    float *to; /* matrices of the group */
+} side;
+
+SIMD_INLINE void transform_block(int tile, bool adjoint, const weft_winograd_positions_outer *p,
+                                 const side *s, int64_t group, int64_t block)
+{
+    int64_t v0 = s->vectors * block / s->blocks, v1 = s->vectors * (block + 1) / s->blocks;
+    int64_t panels = panels_of(s->vectors, s->widest), panel = 0;
+    winograd_block to = {.position = s->position, .vectors = v1 - v0};
+    for (int64_t v = v0; v < v1; v++) {
+        while (s->vectors * (panel + 1) / panels <= v)
+            panel++;
+        int64_t first = s->vectors * panel / panels, end = s->vectors * (panel + 1) / panels;
+        to.start[v - v0] = first * LANES * p->group + (v - first) * LANES;
+        to.step[v - v0] = (end - first) * LANES;
+    }
+    int64_t first = group * p->group, end = weft_least(first + p->group, p->grid.count);
+    int64_t channel = v0 * LANES, channels = weft_least(v1 * LANES, s->image->channels) - channel;
+    gather_tiles(tile, adjoint, &p->grid, s->image, s->data, first, end, channel, channels, &to,
+                 s->to);
+}
+
+SIMD_INLINE void transform(int tile, const weft_call *call, int64_t chunk, int64_t piece)
+{
+    const weft_winograd_positions_outer *p = call->args;
+    int64_t blocks = p->x_blocks + p->y_blocks, at = piece / blocks, block = piece % blocks;
+    int64_t group = chunk * p->chunk + at;
+    float *workspace = call->operand[p->slots.workspace];
+    const side x = {.image = &p->x,
+                    .data = call->operand[p->slots.input[0]],
+                    .vectors = p->channel_vectors,
+                    .blocks = p->x_blocks,
+                    .widest = 1,
+                    .position = p->x_position,
+                    .to = workspace + at * p->x_group};
+    const side y = {.image = &p->y,
+                    .data = call->operand[p->slots.input[1]],
+                    .vectors = p->filter_vectors,
+                    .blocks = p->y_blocks,
+                    .widest = p->vectors,
+                    .position = p->y_position,
+                    .to = workspace + p->x_floats + at * p->y_group};
+    if (block < p->x_blocks)
+        transform_block(tile, false, p, &x, group, block);
+    else
+        transform_block(tile, true, p, &y, group, block - p->x_blocks);
+}
+
+/* One panel of filters times a part of the channels, for one position and group. */
+static void multiply_panel(const weft_winograd_positions_outer *p, weft_tile *tile, const float *x,
+                           float *sums, int64_t width, int64_t first, int64_t end)
+{
+    const weft_tiles *tiles = &WEFT_FOR_ISA(weft_matmul_tiles);
+    for (int64_t v = first; v < end; v++) {
+        int64_t rows = weft_least(LANES, p->x.channels - v * LANES);
+        int64_t down = weft_ceiling(rows, tiles->max_rows[width]);
+        const float *panel = x + v * LANES * p->group;
+        tile->fetch = panel + LANES * p->group; /* the next one */
+        for (int64_t j = 0; j < down; j++) {
+            int64_t r0 = rows * j / down, r1 = rows * (j + 1) / down;
+            tile->a = panel + r0;
+            tile->c = sums + (v * LANES + r0) * tile->c_step;
+            tile->c_half = (r1 - r0 + 1) / 2 * tile->c_step;
+            tiles->outer[width][r1 - r0](tile);
+        }
+    }
+}
+
+static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
+{
+    const weft_winograd_positions_outer *p = call->args;
+    int64_t position = piece / p->parts, part = piece % p->parts;
+    int64_t first = p->channel_vectors * part / p->parts;
+    int64_t end = p->channel_vectors * (part + 1) / p->parts;
+    int64_t groups = weft_least(p->chunk, p->groups - chunk * p->chunk);
+    int64_t panels = panels_of(p->filter_vectors, p->vectors);
+    float *workspace = call->operand[p->slots.workspace];
+    const float *x = workspace + position * p->x_position;
+    const float *y = workspace + p->x_floats + position * p->y_position;
+    float *sums = workspace + p->x_floats + p->y_floats + position * p->sums_position;
+    weft_tile_run run;
+    weft_tile tile = {.run = &run,
+                      .runs = 1,
+                      .a_step = LANES,
+                      .fetch_step = LANES,
+                      .c_step = p->filter_vectors * LANES,
+                      .last = LANES};
+    for (int64_t g = 0; g < groups; g++, x += p->x_group, y += p->y_group) {
+        int64_t at = (chunk * p->chunk + g) * p->group;
+        run = (weft_tile_run){.length = weft_least(p->group, p->grid.count - at)};
+        tile.accumulate = at > 0;
+        for (int64_t i = 0; i < panels; i++) {
+            int64_t v0 = p->filter_vectors * i / panels, v1 = p->filter_vectors * (i + 1) / panels;
+            tile.b = y + v0 * LANES * p->group;
+            multiply_panel(p, &tile, x, sums + v0 * LANES, v1 - v0, first, end);
+        }
+    }
+}
+
+SIMD_INLINE void taps_piece(int tile, const weft_call *call, int64_t piece)
+{
+    const weft_winograd_positions_outer *p = call->args;
+    int64_t width = p->y.channels, step = p->filter_vectors * LANES;
+    const float *sums =
+        (const float *)call->operand[p->slots.workspace] + p->x_floats + p->y_floats;
+    float *c = call->operand[p->slots.output];
+    int64_t end = weft_least((piece + 1) * LANES, p->x.channels);
+    for (int64_t channel = piece * LANES; channel < end; channel++)
+        for (int64_t f = 0; f < width; f += LANES)
+            sums_to_taps(tile, sums + channel * step + f, p->sums_position, c + channel * width + f,
+                         p->x.channels * width, p->flip, weft_least(LANES, width - f));
+}
+
+#define CHUNK(size, n)                                                                             \
+    static void transform_##size##_##n(const weft_call *call, int64_t piece)                       \
+    {                                                                                              \
+        transform(size, call, n, piece);                                                           \
+    }
+#define KERNELS(size)                                                                              \
+    CHUNK(size, 0)                                                                                 \
+    CHUNK(size, 1)                                                                                 \
+    CHUNK(size, 2)                                                                                 \
+    static void taps_##size(const weft_call *call, int64_t piece)                                  \
+    {                                                                                              \
+        taps_piece(size, call, piece);                                                             \
+    }                                                                                              \
+    const weft_winograd_positions_outer_kernels WEFT_FOR_ISA(                                      \
+        weft_winograd_positions_outer_##size##x##size) = {                                         \
+        .transform = {transform_##size##_0, transform_##size##_1, transform_##size##_2},           \
+        .multiply = {multiply_0, multiply_1, multiply_2},                                          \
+        .taps = taps_##size};
+
+static void multiply_0(const weft_call *call, int64_t piece)
+{
+    multiply(call, 0, piece);
+}
+
+static void multiply_1(const weft_call *call, int64_t piece)
+{
+    multiply(call, 1, piece);
+}
+
+static void multiply_2(const weft_call *call, int64_t piece)
+{
+    multiply(call, 2, piece);
+}
+
+KERNELS(2)
+KERNELS(4)
