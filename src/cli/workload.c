@@ -1,9 +1,10 @@
 #include "cli/workload.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const char *const modes[] = {"train", "infer", NULL};
 
@@ -122,18 +123,11 @@ weft_status workload_compile(workload *w, uint64_t seed, bool profile, weft_erro
     return status;
 }
 
-static double clock_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 weft_status workload_run(workload *w, double *seconds, weft_error *error)
 {
-    double start = clock_seconds();
+    double start = weft_seconds();
     weft_status status = weft_run(w->program, w->feed, w->feeds, NULL, error);
-    *seconds = clock_seconds() - start;
+    *seconds = weft_seconds() - start;
     return status;
 }
 
