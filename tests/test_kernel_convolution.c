@@ -2,6 +2,7 @@
  * operands, every instruction set of this machine. What is not part of an operand holds NaN where it is
  * read and a sentinel where it is written. */
 #include "kernels/convolution.h"
+#include "kernels/cpu.h"
 #include "kernels/isa.h"
 
 #include <criterion/criterion.h>
@@ -606,4 +607,37 @@ Test(convolution, plans_are_those_of_each_algorithm)
         }
         cr_expect_gt(found, 0);
     }
+}
+
+/* ---- The processor ---- */
+
+Test(convolution, cache_is_what_the_environment_says)
+{
+    setenv("WEFT_L2", "655360", 1); /* read once, and each test is a process of its own */
+    cr_expect_eq(weft_cpu_l2(), 640 * 1024);
+    cr_expect_eq(weft_cpu_floats(1000), 1000);
+    cr_expect_eq(weft_cpu_floats(81920), 81920);
+    cr_expect_eq(weft_cpu_floats(100000), 81920);
+}
+
+Test(convolution, cache_is_never_too_small)
+{
+    setenv("WEFT_L2", "4096", 1);
+    cr_expect_eq(weft_cpu_l2(), 512 * 1024);
+}
+
+Test(convolution, cache_is_what_the_system_says)
+{
+    setenv("WEFT_L2", "none", 1);
+    cr_expect_geq(weft_cpu_l2(), 512 * 1024);
+}
+
+Test(convolution, model_of_the_processor_is_cut_to_size)
+{
+    char text[512], again[512], small[8] = "-------";
+    weft_cpu_model(text, sizeof text);
+    cr_expect_str_eq(weft_cpu_model(again, sizeof again), text);
+    cr_expect_eq(strncmp(weft_cpu_model(small, 5), text, 4), 0);
+    cr_expect_leq(strlen(small), 4);
+    cr_expect_eq(small[5], '-');
 }

@@ -1,18 +1,18 @@
 /* Wisdom: which algorithm is the fastest for a problem, as measured on this processor. A problem is one pass of
  * a convolution: its extents, strides and padding, whether there is a bias, whether the filter stays the same
  * from run to run, and whether no_winograd is set. What is remembered goes by a hash (XXH3) of the problem,
- * the processor's model, the instruction set and the version of weft, so that files of several machines can
- * be merged.
+ * the processor's model, its second-level cache, the instruction set and the version of weft, so that files of
+ * several machines can be merged.
  *
  *     weft_wisdom *wisdom = weft_wisdom_create(context);
  *     weft_wisdom_load(wisdom, "weft.wisdom", NULL);
  *     weft_compile(graph, state, &(weft_compile_options){.wisdom = wisdom, .measure = true, ...}, ...);
  *     weft_wisdom_save(wisdom, "weft.wisdom", NULL);
  *
- * The algorithm decides how sums are rounded. Therefore the hash does not know of threads: programs that are
- * compiled with the same wisdom have the same bits for any number of them. Two measurements, on the other hand,
- * may find different winners where these are about as fast: who needs the same bits in every process measures
- * once and keeps the file. */
+ * The algorithm decides how sums are rounded. Therefore the hash does not know of threads: what was the fastest
+ * with the threads of one program is taken for any number of them, and has the same bits. Two measurements, on
+ * the other hand, may find different winners where these are about as fast: who needs the same bits in every
+ * process measures once and keeps the file. */
 #ifndef WEFT_WISDOM_H
 #define WEFT_WISDOM_H
 

@@ -10,8 +10,8 @@
 static uint64_t hash_machine(void)
 {
     char text[1024], model[512];
-    snprintf(text, sizeof(text), "%s\n%s\n%s", weft_version(), weft_instruction_set(),
-             weft_cpu_model(model, sizeof(model)));
+    snprintf(text, sizeof(text), "%s\n%s\n%lld\n%s", weft_version(), weft_instruction_set(),
+             (long long)weft_cpu_l2(), weft_cpu_model(model, sizeof(model)));
     return XXH3_64bits(text, strlen(text));
 }
 

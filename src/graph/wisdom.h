@@ -14,7 +14,7 @@ typedef struct weft_wisdom_entry {
 
 struct weft_wisdom {
     weft_context *context;
-    uint64_t machine;         /* hash of version, instruction set and processor: the seed of keys */
+    uint64_t machine;         /* of version, instruction set, cache and processor; seeds keys */
     double seconds;           /* of one measurement of an algorithm, see weft_measure */
     pthread_mutex_t lock;     /* of what follows */
     weft_wisdom_entry *entry; /* open addressing; a power of two, or none */

@@ -1,8 +1,11 @@
 #include "kernels/cpu.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Lines of /proc/cpuinfo that begin so tell one model from another; the last three on ARM. */
 static bool tells_model(const char *line)
@@ -30,4 +33,36 @@ char *weft_cpu_model(char *text, size_t size)
         }
     fclose(file);
     return text;
+}
+
+static int64_t detect_l2(void)
+{
+    enum { LEAST = 512 * 1024, USUAL = 1024 * 1024 };
+    const char *wanted = getenv("WEFT_L2");
+    int64_t bytes = wanted ? strtoll(wanted, NULL, 10) : 0;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    if (bytes <= 0)
+        bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+    if (bytes <= 0)
+        bytes = USUAL;
+    return bytes < LEAST ? LEAST : bytes;
+}
+
+int64_t weft_cpu_l2(void)
+{
+    /* A cache of a fact about the machine: every thread would store the same value. */
+    static _Atomic int64_t cached;
+    int64_t bytes = atomic_load_explicit(&cached, memory_order_relaxed);
+    if (!bytes) {
+        bytes = detect_l2();
+        atomic_store_explicit(&cached, bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
+int64_t weft_cpu_floats(int64_t room)
+{
+    int64_t half = weft_cpu_l2() / 2 / (int64_t)sizeof(float);
+    return room < half ? room : half;
 }
