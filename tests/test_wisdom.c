@@ -1,10 +1,13 @@
 /* Wisdom: measuring, taking what is remembered, files. */
 #include <criterion/criterion.h>
+#include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "graph/measure.h"
 #include "graph/program.h"
 #include "graph/wisdom.h"
 #include "kernels/convolution.h"
@@ -286,6 +289,73 @@ Test(wisdom, threads_share_it)
     for (int i = 0; i < 3; i++)
         pthread_join(thread[i], NULL);
     cr_expect_eq(weft_wisdom_count(wisdom), 5);
+}
+
+/* ---- Measuring ---- */
+
+/* A kernel of two phases that only counts and looks at its operands. */
+static atomic_int prepared, computed, wrong;
+
+static void check_operand(const weft_call *call, int k, int64_t floats)
+{
+    const float *element = call->operand[k];
+    bool good = (uintptr_t)element % 64 == 0;
+    for (int64_t i = 0; i < floats; i++)
+        good = good && (element[i] == 0 || isnormal(element[i]));
+    wrong += !good;
+}
+
+static void prepare_piece(const weft_call *call, int64_t piece)
+{
+    check_operand(call, 4, 100);
+    ((float *)call->operand[4])[piece] = 1;
+    usleep(2000);
+    prepared++;
+}
+
+static void compute_piece(const weft_call *call, int64_t piece)
+{
+    check_operand(call, 0, 1000);
+    check_operand(call, 1, 10);
+    check_operand(call, 2, 30);
+    check_operand(call, 3, 16);
+    ((float *)call->operand[2])[piece] = ((const float *)call->operand[4])[piece];
+    computed++;
+}
+
+static double time_counting(bool steady, double seconds)
+{
+    weft_ir ir = {.graph = graph, .state = state, .threads = 1, .error = &error};
+    weft_kernel_plan plan = {.workspace = 64,
+                             .phases = 2,
+                             .phase = {{prepare_piece, 4}, {compute_piece, 3}},
+                             .prepare_phases = 1,
+                             .prepare_inputs = 2,
+                             .prepared = 400};
+    double fastest = 100;
+    prepared = computed = 0;
+    cr_assert_eq(weft_measure(&ir, &plan, (int64_t[]){1000, 10, 30}, 3, steady, seconds, &fastest),
+                 WEFT_OK);
+    cr_expect_eq(wrong, 0);
+    return fastest;
+}
+
+Test(wisdom, measuring_runs_all_pieces)
+{
+    double fastest = time_counting(false, 0); /* one run, and one to warm up */
+    cr_expect_eq(prepared, 2 * 4);
+    cr_expect_eq(computed, 2 * 3);
+    cr_expect_geq(fastest, 8e-3, "%g", fastest);
+    time_counting(false, 0.1);
+    cr_expect_lt(computed, 15 * 3, "%d", computed);
+}
+
+Test(wisdom, preparing_a_steady_filter_takes_no_time)
+{
+    double fastest = time_counting(true, 0.2);
+    cr_expect_eq(prepared, 4, "once");
+    cr_expect_gt(computed, 3 * 3);
+    cr_expect_lt(fastest, 8e-3, "%g", fastest);
 }
 
 /* ---- The table ---- */
