@@ -3,12 +3,13 @@
  * often the network has each layer.
  *
  *     convolution [--set NAME] [--layer I] [--pass 0|1|2] [--threads N] [--seconds S] [--clock cpu]
- *                 [--algorithm NAME] [--json] [DESCRIPTOR...]
+ *                 [--algorithm NAME] [--candidates] [--json] [DESCRIPTOR...]
  *
  * Without descriptors (layer.h) it takes a set of layers.txt, resnet50 by default. --clock cpu counts
  * processor time, see measure.h. --algorithm takes the passes that this algorithm can do, whether or not the
- * planner would ("direct", "outer", "depthwise", "winograd 4x4", ...). --json prints a line for each layer. WEFT_ISA=avx2 in the environment
- * measures a lower instruction set. */
+ * planner would ("direct", "outer", "depthwise", "winograd 4x4", ...). --candidates adds a line for each
+ * algorithm of each pass, measured beside what the planner thinks of it. --json prints a line for each layer.
+ * WEFT_ISA=avx2 in the environment measures a lower instruction set. */
 #include "kernels/convolution.h"
 #include "layer.h"
 #include "measure.h"
@@ -24,7 +25,7 @@ typedef struct bench {
     int threads, pass; /* -1: all three */
     double seconds, peak;
     const char *only; /* algorithm; NULL: the planner's choice */
-    bool json;
+    bool json, candidates;
     double flops[LAYER_PASSES], time[LAYER_PASSES];
 } bench;
 
@@ -55,36 +56,56 @@ static double layer_bytes(const layer *l)
     return (double)sizeof(float) * (double)(p.batch * (p.x_stride[0] + p.y_stride[0]) + w);
 }
 
-/* Seconds of one pass; 0 where the algorithm that is asked for cannot do it. */
-static double measure_pass(const bench *b, const layer *l, int pass, const char **algorithm)
+/* The problem of a pass of the layer, and the pass of it. */
+static weft_convolution_problem problem_of_pass(const layer *l, int of, weft_convolution_pass *pass)
 {
-    static const int transposed[LAYER_PASSES] = {WEFT_CONVOLUTION_INPUT_GRADIENT,
-                                                 WEFT_CONVOLUTION_FORWARD,
-                                                 WEFT_CONVOLUTION_FILTER_GRADIENT};
-    pass = l->transposed ? transposed[pass] : pass;
-    weft_convolution_problem p = problem_of(l);
+    static const weft_convolution_pass transposed[LAYER_PASSES] = {
+        WEFT_CONVOLUTION_INPUT_GRADIENT, WEFT_CONVOLUTION_FORWARD,
+        WEFT_CONVOLUTION_FILTER_GRADIENT};
+    *pass = l->transposed ? transposed[of] : (weft_convolution_pass)of;
+    return problem_of(l);
+}
+
+static double measure_problem(const bench *b, const weft_convolution_problem *p,
+                              weft_convolution_pass pass, const weft_kernel_plan *plan)
+{
+    int64_t floats[6];
+    void *operand[6];
+    int operands = weft_convolution_operands(p, pass, floats);
+    floats[operands++] = (int64_t)(plan->workspace / sizeof(float)) + 1;
+    floats[operands++] = (int64_t)(plan->prepared / sizeof(float)) + 1;
+    for (int i = 0; i < operands; i++)
+        operand[i] = measure_floats(floats[i]);
+    double time = measure_plan(plan, operand, b->seconds);
+    for (int i = 0; i < operands; i++)
+        free(operand[i]);
+    return time;
+}
+
+/* Seconds of one pass; 0 where the algorithm that is asked for cannot do it. */
+static double measure_pass(const bench *b, const layer *l, int of, const char **algorithm)
+{
+    weft_convolution_pass pass;
+    weft_convolution_problem p = problem_of_pass(l, of, &pass);
     weft_kernel_plan plan;
     if (!b->only)
-        weft_convolution_plan(&p, (weft_convolution_pass)pass, NULL, &plan);
-    else if (!weft_convolution_plan_by(b->only, &p, (weft_convolution_pass)pass, NULL, &plan))
+        weft_convolution_plan(&p, pass, NULL, &plan);
+    else if (!weft_convolution_plan_by(b->only, &p, pass, NULL, &plan))
         return 0;
     *algorithm = plan.algorithm;
-    float *x = measure_floats(p.batch * p.x_stride[0]),
-          *y = measure_floats(p.batch * p.y_stride[0]);
-    float *w =
-        measure_floats(p.kernel[1] * p.kernel[2] * p.in_channels / p.groups * p.out_channels);
-    float *workspace = measure_floats((int64_t)(plan.workspace / sizeof(float)) + 1);
-    float *prepared = measure_floats((int64_t)(plan.prepared / sizeof(float)) + 1);
-    void *operands[3][5] = {{x, w, y, workspace, prepared},
-                            {y, w, x, workspace, prepared},
-                            {x, y, w, workspace, prepared}};
-    double time = measure_plan(&plan, operands[pass], b->seconds);
-    free(x);
-    free(y);
-    free(w);
-    free(workspace);
-    free(prepared);
-    return time;
+    return measure_problem(b, &p, pass, &plan);
+}
+
+static void print_candidates(const bench *b, const layer *l, int of)
+{
+    weft_convolution_pass pass;
+    weft_convolution_problem p = problem_of_pass(l, of, &pass);
+    weft_kernel_plan plan[WEFT_CONVOLUTION_ALGORITHMS];
+    int plans = weft_convolution_plans(&p, pass, plan);
+    for (int i = 0; i < plans; i++)
+        printf("    %-16s %-20s %9.3f ms   model %10.3f million cycles\n", layer_pass_names[of],
+               plan[i].algorithm, measure_problem(b, &p, pass, &plan[i]) * 1e3,
+               plan[i].cycles * 1e-6);
 }
 
 static void measure_layer(bench *b, const char *text, const layer *l)
@@ -113,6 +134,9 @@ static void measure_layer(bench *b, const char *text, const layer *l)
                    layer_bytes(l) / t * 1e-9);
     }
     printf(b->json ? "}\n" : "\n");
+    for (int pass = 0; pass < LAYER_PASSES && b->candidates; pass++)
+        if (b->pass < 0 || pass == b->pass)
+            print_candidates(b, l, pass);
     fflush(stdout);
 }
 
@@ -178,6 +202,10 @@ int main(int argc, char **argv)
             b.json = true;
             continue;
         }
+        if (strcmp(argv[i], "--candidates") == 0) {
+            b.candidates = true;
+            continue;
+        }
         if (strcmp(argv[i], "--set") == 0)
             set = value;
         else if (strcmp(argv[i], "--threads") == 0)
@@ -197,6 +225,10 @@ int main(int argc, char **argv)
             return 2;
         }
         i++;
+    }
+    if (b.json && b.candidates) {
+        fprintf(stderr, "convolution: --candidates prints no JSON\n");
+        return 2;
     }
     b.threads = measure_threads(b.threads);
     if (!b.json) {

@@ -117,6 +117,21 @@ contains '^digraph'
 weft_runs dot resnet20 --heat time --batch 1 --collapse 2 --threads 1 -o "$out/picture.dot"
 grep -q '^digraph' "$out/picture.dot" || fail "no picture in a file"
 
+# ---- Wisdom ----
+weft_runs bench resnet20 --batch 1 --runs 1 --threads 1 --wisdom "$out/wisdom"
+[ ! -e "$out/wisdom" ] || fail "wisdom of what nobody measured"
+weft_runs bench resnet20 --batch 1 --runs 1 --threads 1 --mode infer --measure
+weft_runs bench resnet20 --batch 1 --runs 1 --threads 1 --mode infer --wisdom "$out/wisdom" --measure
+grep -q '^[0-9a-f]\{16\} [0-9]* [a-z]' "$out/wisdom" || fail "no wisdom in $(cat "$out/wisdom")"
+cp "$out/wisdom" "$out/before"
+weft_runs profile resnet20 --batch 1 --runs 1 --threads 1 --mode infer --wisdom "$out/wisdom" --measure
+cmp "$out/wisdom" "$out/before" || fail "measured again"
+weft_runs dot resnet20 --program --mode infer --batch 2 --wisdom "$out/wisdom" --measure
+[ "$(wc -l <"$out/wisdom")" -gt "$(wc -l <"$out/before")" ] || fail "another batch is another problem"
+echo "weft wisdom 1" >"$out/wisdom"
+refused 1 'damaged or cut short' bench lenet --wisdom "$out/wisdom"
+refused 1 'no/such/place' bench lenet --batch 1 --measure --wisdom /no/such/place
+
 # ---- Mistakes ----
 refused 2 'usage: weft COMMAND'
 refused 2 'no command "brew"' brew

@@ -2,6 +2,7 @@
  * operands, every instruction set of this machine. What is not part of an operand holds NaN where it is
  * read and a sentinel where it is written. */
 #include "kernels/convolution.h"
+#include "kernels/cpu.h"
 #include "kernels/isa.h"
 
 #include <criterion/criterion.h>
@@ -551,4 +552,126 @@ Test(convolution, exact_products_forbid_winograd)
         weft_convolution_plan(&q, (weft_convolution_pass)pass, NULL, &plan);
         cr_expect(strstr(plan.algorithm, "winograd") == NULL, "pass %d: %s", pass, plan.algorithm);
     }
+}
+
+/* ---- What is known of a problem ---- */
+
+static weft_convolution_problem some_problem(void)
+{
+    weft_convolution_problem q = {.batch = 2,
+                                  .groups = 2,
+                                  .in_channels = 4,
+                                  .out_channels = 6,
+                                  .in = {1, 5, 7},
+                                  .out = {1, 3, 3},
+                                  .kernel = {1, 3, 2},
+                                  .stride = {1, 2, 2},
+                                  .dilation = {1, 1, 2},
+                                  .pad = {0, 1, 0},
+                                  .bias = true};
+    weft_convolution_dense(q.in, q.in_channels, q.x_stride);
+    weft_convolution_dense(q.out, q.out_channels, q.y_stride);
+    return q;
+}
+
+static uint64_t hash_of(const weft_convolution_problem *q)
+{
+    return weft_convolution_hash(q, WEFT_CONVOLUTION_FORWARD, 1);
+}
+
+Test(convolution, hash_sees_all_that_matters)
+{
+    weft_convolution_problem q = some_problem();
+    uint64_t hash = hash_of(&q);
+    int64_t *number[] = {&q.batch,       &q.groups,      &q.in_channels, &q.out_channels,
+                         &q.in[0],       &q.in[1],       &q.in[2],       &q.out[0],
+                         &q.out[1],      &q.out[2],      &q.kernel[0],   &q.kernel[1],
+                         &q.kernel[2],   &q.stride[0],   &q.stride[1],   &q.stride[2],
+                         &q.dilation[0], &q.dilation[1], &q.dilation[2], &q.pad[0],
+                         &q.pad[1],      &q.pad[2],      &q.x_stride[0], &q.x_stride[2],
+                         &q.x_stride[3], &q.y_stride[0], &q.y_stride[2], &q.y_stride[3]};
+    bool *flag[] = {&q.flip_filter, &q.bias, &q.exact_products, &q.steady_filter};
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++) {
+        *number[i] += 1;
+        cr_expect_neq(hash_of(&q), hash, "number %zu", i);
+        *number[i] -= 1;
+    }
+    for (size_t i = 0; i < sizeof flag / sizeof *flag; i++) {
+        *flag[i] = !*flag[i];
+        cr_expect_neq(hash_of(&q), hash, "flag %zu", i);
+        *flag[i] = !*flag[i];
+    }
+    cr_expect_neq(weft_convolution_hash(&q, WEFT_CONVOLUTION_INPUT_GRADIENT, 1), hash);
+    cr_expect_neq(weft_convolution_hash(&q, WEFT_CONVOLUTION_FORWARD, 2), hash);
+    q.x_stride[1] = q.y_stride[1] = 12345; /* of a single image */
+    q.epilogue = (struct weft_epilogue *)&q;
+    cr_expect_eq(hash_of(&q), hash);
+}
+
+Test(convolution, operands_have_the_floats_that_are_said)
+{
+    weft_convolution_problem q = some_problem();
+    int64_t x = 2 * 5 * 7 * 4, y = 2 * 3 * 3 * 6, w = 3 * 2 * 2 * 6;
+    int64_t floats[4];
+    cr_expect_eq(weft_convolution_operands(&q, WEFT_CONVOLUTION_FORWARD, floats), 4);
+    cr_expect_arr_eq(floats, ((int64_t[]){x, w, 6, y}), sizeof floats);
+    cr_expect_eq(weft_convolution_operands(&q, WEFT_CONVOLUTION_INPUT_GRADIENT, floats), 4);
+    cr_expect_arr_eq(floats, ((int64_t[]){y, w, 4, x}), sizeof floats);
+    cr_expect_eq(weft_convolution_operands(&q, WEFT_CONVOLUTION_FILTER_GRADIENT, floats), 3);
+    cr_expect_arr_eq(floats, ((int64_t[]){x, y, w}), 3 * sizeof *floats);
+    q.x_stride[3] += 3; /* channels of a wider image: the last pixel ends before its gap */
+    q.bias = false;
+    weft_convolution_operands(&q, WEFT_CONVOLUTION_FORWARD, floats);
+    cr_expect_eq(floats[0], x + 6 * 3);
+}
+
+Test(convolution, plans_are_those_of_each_algorithm)
+{
+    weft_convolution_problem q = some_problem();
+    weft_kernel_plan all[WEFT_CONVOLUTION_ALGORITHMS], plan, cheapest;
+    for (int pass = 0; pass < 3; pass++) {
+        int count = weft_convolution_plans(&q, (weft_convolution_pass)pass, all), found = 0;
+        weft_convolution_plan(&q, (weft_convolution_pass)pass, NULL, &cheapest);
+        cr_expect_gt(count, 0);
+        for (int i = 0; i < count; i++) {
+            cr_expect(weft_convolution_plan_by(all[i].algorithm, &q, (weft_convolution_pass)pass,
+                                               NULL, &plan));
+            cr_expect_eq(memcmp(&plan, &all[i], sizeof plan), 0);
+            found += plan.cycles == cheapest.cycles;
+        }
+        cr_expect_gt(found, 0);
+    }
+}
+
+/* ---- The processor ---- */
+
+Test(convolution, cache_is_what_the_environment_says)
+{
+    setenv("WEFT_L2", "655360", 1); /* read once, and each test is a process of its own */
+    cr_expect_eq(weft_cpu_l2(), 640 * 1024);
+    cr_expect_eq(weft_cpu_floats(1000), 1000);
+    cr_expect_eq(weft_cpu_floats(81920), 81920);
+    cr_expect_eq(weft_cpu_floats(100000), 81920);
+}
+
+Test(convolution, cache_is_never_too_small)
+{
+    setenv("WEFT_L2", "4096", 1);
+    cr_expect_eq(weft_cpu_l2(), 512 * 1024);
+}
+
+Test(convolution, cache_is_what_the_system_says)
+{
+    setenv("WEFT_L2", "none", 1);
+    cr_expect_geq(weft_cpu_l2(), 512 * 1024);
+}
+
+Test(convolution, model_of_the_processor_is_cut_to_size)
+{
+    char text[512], again[512], small[8] = "-------";
+    weft_cpu_model(text, sizeof text);
+    cr_expect_str_eq(weft_cpu_model(again, sizeof again), text);
+    cr_expect_eq(strncmp(weft_cpu_model(small, 5), text, 4), 0);
+    cr_expect_leq(strlen(small), 4);
+    cr_expect_eq(small[5], '-');
 }

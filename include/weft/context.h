@@ -38,7 +38,8 @@ WEFT_API const char *weft_version(void);
 
 /* The instruction set that the kernels were chosen for: "avx512", "avx2" or "baseline". The
  * variable WEFT_ISA in the environment, read once, selects a lower one than the processor offers.
- */
+ * It decides how sums are rounded; so does the second-level cache where it is below 1 MiB, since
+ * blocks are cut to it. WEFT_L2, read once, says another size in bytes than the system does. */
 WEFT_API const char *weft_instruction_set(void);
 
 #ifdef __cplusplus

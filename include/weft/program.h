@@ -8,6 +8,7 @@
 
 #include "weft/op.h"
 #include "weft/state.h"
+#include "weft/wisdom.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -51,6 +52,11 @@ typedef struct weft_compile_options {
     bool no_writes;   /* train mode without updates and running statistics */
     unsigned without; /* passes to leave out: 1u << WEFT_PASS_... */
     bool no_winograd; /* convolutions only by algorithms that round as little as the plain sum */
+    /* Takes the algorithms that it knows (weft/wisdom.h); for others, and where NULL, a cost model decides. */
+    weft_wisdom *wisdom;
+    /* Needs wisdom: what it does not know is measured now, and remembered. Takes about 10 ms for each algorithm
+     * of a problem, a few runs of large ones, and meanwhile as much memory as that step. */
+    bool measure;
     bool poison; /* debug: fill the arena with NaN before a run and every slot when it is freed */
     bool check_finite; /* stop at the first NaN or infinity and name its node */
     bool profile;      /* measure the time of each step */

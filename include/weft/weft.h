@@ -27,4 +27,5 @@
 #include "weft/state.h"
 #include "weft/summary.h"
 #include "weft/types.h"
+#include "weft/wisdom.h"
 #endif

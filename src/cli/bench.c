@@ -100,7 +100,7 @@ static int run(int argc, char **argv)
     weft_error error = {0};
     int64_t before = resident_peak_bytes();
     bool done = workload_build(&w, &options, &error) == WEFT_OK &&
-                workload_compile(&w, options.seed, false, &error) == WEFT_OK &&
+                workload_compile(&w, &options, false, &error) == WEFT_OK &&
                 measure(&w, runs, seconds, &result, &error) == WEFT_OK;
     if (done)
         print(&w, &result, resident_peak_bytes() - before, json);

@@ -19,7 +19,7 @@ static weft_status draw_program(workload *w, const workload_options *options, co
 {
     bool timed = p->options.heat == WEFT_HEAT_TIME;
     double ignored;
-    weft_status status = workload_compile(w, options->seed, timed, error);
+    weft_status status = workload_compile(w, options, timed, error);
     for (int i = 0; i < 2 && timed && status == WEFT_OK; i++) /* one to warm up */
         status = workload_run(w, &ignored, error);
     if (status != WEFT_OK)

@@ -60,7 +60,7 @@ static int run(int argc, char **argv)
     profile_table table = {0};
     weft_error error = {0};
     bool done = workload_build(&w, &options, &error) == WEFT_OK &&
-                workload_compile(&w, options.seed, true, &error) == WEFT_OK &&
+                workload_compile(&w, &options, true, &error) == WEFT_OK &&
                 measure(&w, &table, runs, &error) == WEFT_OK;
     if (done)
         print(&w, &table, lines, json);

@@ -1,9 +1,11 @@
 #include "cli/workload.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 static const char *const modes[] = {"train", "infer", NULL};
 
@@ -22,6 +24,10 @@ void workload_arguments(workload_options *options, argument *table)
          .high = 1 << 14},
         {"threads", "N", "0: one for each processor", .integer = &options->threads, .high = 1024},
         {"seed", "N", "of variables and data", .seed = &options->seed},
+        {"wisdom", "FILE", "fastest algorithms, as measured before; it need not be there yet",
+         .text = &options->wisdom},
+        {"measure", NULL, "algorithms where wisdom knows of none, and write the file",
+         .flag = &options->measure},
         {0},
     };
     memcpy(table, all, sizeof(all));
@@ -109,31 +115,45 @@ static weft_status fill(workload *w, uint64_t seed, weft_error *error)
 
 /* ---- The program ---- */
 
-weft_status workload_compile(workload *w, uint64_t seed, bool profile, weft_error *error)
+static weft_status load_wisdom(workload *w, const workload_options *options, weft_error *error)
 {
-    weft_compile_options options = {
-        .mode = w->mode, .fetch = &w->result, .fetches = 1, .batch = w->batch, .profile = profile};
-    weft_status status =
-        weft_state_create(w->graph, &(weft_state_options){.seed = seed}, &w->state, error);
-    if (status == WEFT_OK)
-        status = fill(w, seed, error);
-    if (status == WEFT_OK)
-        status = weft_compile(w->graph, w->state, &options, &w->program, error);
-    return status;
+    if (!options->wisdom && !options->measure)
+        return WEFT_OK;
+    w->wisdom = weft_wisdom_create(w->context);
+    if (!w->wisdom)
+        return weft_error_set(error, WEFT_ERROR_MEMORY, "out of memory");
+    bool is_there = options->wisdom && access(options->wisdom, F_OK) == 0;
+    return is_there ? weft_wisdom_load(w->wisdom, options->wisdom, error) : WEFT_OK;
 }
 
-static double clock_seconds(void)
+weft_status workload_compile(workload *w, const workload_options *options, bool profile,
+                             weft_error *error)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    weft_status status = load_wisdom(w, options, error);
+    weft_compile_options compiled = {.mode = w->mode,
+                                     .fetch = &w->result,
+                                     .fetches = 1,
+                                     .batch = w->batch,
+                                     .profile = profile,
+                                     .wisdom = w->wisdom,
+                                     .measure = options->measure};
+    if (status == WEFT_OK)
+        status = weft_state_create(w->graph, &(weft_state_options){.seed = options->seed},
+                                   &w->state, error);
+    if (status == WEFT_OK)
+        status = fill(w, options->seed, error);
+    if (status == WEFT_OK)
+        status = weft_compile(w->graph, w->state, &compiled, &w->program, error);
+    if (status == WEFT_OK && options->wisdom && options->measure)
+        status = weft_wisdom_save(w->wisdom, options->wisdom, error);
+    return status;
 }
 
 weft_status workload_run(workload *w, double *seconds, weft_error *error)
 {
-    double start = clock_seconds();
+    double start = weft_seconds();
     weft_status status = weft_run(w->program, w->feed, w->feeds, NULL, error);
-    *seconds = clock_seconds() - start;
+    *seconds = weft_seconds() - start;
     return status;
 }
 
@@ -143,6 +163,7 @@ void workload_close(workload *w)
         free((void *)w->feed[i].data);
     weft_program_destroy(w->program);
     weft_state_destroy(w->state);
+    weft_wisdom_destroy(w->wisdom);
     weft_graph_destroy(w->graph);
     weft_context_destroy(w->context);
 }

@@ -8,17 +8,19 @@
 /* What the command line asks for; workload_defaults first. */
 typedef struct workload_options {
     const char *model;
-    const char *mode; /* "train" or "infer" */
-    int batch;        /* 0: the model's usual one */
-    int size;         /* of the images; 0: the model's */
-    int threads;      /* 0: one for each processor */
-    uint64_t seed;    /* of variables and data */
+    const char *mode;   /* "train" or "infer" */
+    int batch;          /* 0: the model's usual one */
+    int size;           /* of the images; 0: the model's */
+    int threads;        /* 0: one for each processor */
+    uint64_t seed;      /* of variables and data */
+    const char *wisdom; /* file; NULL: none */
+    bool measure;
 } workload_options;
 
 workload_options workload_defaults(void);
 
 /* The options' table for arguments_parse; room for WORKLOAD_ARGUMENTS. */
-enum { WORKLOAD_ARGUMENTS = 6 };
+enum { WORKLOAD_ARGUMENTS = 8 };
 void workload_arguments(workload_options *options, argument *table);
 
 typedef struct workload {
@@ -28,6 +30,7 @@ typedef struct workload {
     int threads;
     weft_context *context;
     weft_graph *graph;
+    weft_wisdom *wisdom;
     weft_state *state;
     weft_program *program;
     weft_value image, label, result; /* logits, or the loss */
@@ -40,8 +43,10 @@ typedef struct workload {
 /* Finds the model and builds its graph: in train mode with cross-entropy, gradients and SGD with momentum.
  * Release with workload_close, also after an error. WEFT_ERROR_NOT_FOUND: there is no such model. */
 weft_status workload_build(workload *w, const workload_options *options, weft_error *error);
-/* Makes state, data and program; profile: measuring each step. */
-weft_status workload_compile(workload *w, uint64_t seed, bool profile, weft_error *error);
+/* Makes state, data and program; profile: measuring each step. Wisdom is read from its file, where there is one
+ * already, and written to it where something may have been measured. */
+weft_status workload_compile(workload *w, const workload_options *options, bool profile,
+                             weft_error *error);
 /* Runs the program once; *seconds by the wall clock. */
 weft_status workload_run(workload *w, double *seconds, weft_error *error);
 void workload_close(workload *w);

@@ -30,6 +30,9 @@ static weft_status check_options(weft_graph *graph, weft_state *state,
         options->extent_count < 0)
         return weft_error_set(error, WEFT_ERROR_ARGUMENT,
                               "compile: batch, threads and counts must not be negative");
+    if (options->measure && !options->wisdom)
+        return weft_error_set(error, WEFT_ERROR_ARGUMENT,
+                              "compile: what is measured goes into wisdom, which is NULL");
     for (int i = 0; i < options->fetches; i++)
         if (weft_is_null(options->fetch[i]) || options->fetch[i].graph != graph)
             return weft_error_set(error, WEFT_ERROR_GRAPH,
@@ -57,7 +60,7 @@ static weft_status run_passes(weft_ir *ir)
 
 /* The arena lies on huge pages where the system has them: page faults and misses of the TLB cost a
  * training step 10% and more. */
-static weft_status allocate_arena(weft_program *program, int64_t bytes, weft_error *error)
+weft_status weft_allocate_arena(weft_program *program, int64_t bytes, weft_error *error)
 {
     enum { HUGE_PAGE = 2 * 1024 * 1024 };
     size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : WEFT_ALIGNMENT;
@@ -84,7 +87,7 @@ static weft_status compile(weft_ir *ir, weft_program *program)
         return weft_error_set(ir->error, WEFT_ERROR_ARGUMENT,
                               "compile: nothing to run: no fetches%s",
                               ir->options->mode == WEFT_TRAIN ? " and no updates" : "");
-    WEFT_TRY(allocate_arena(program, ir->arena_bytes, ir->error));
+    WEFT_TRY(weft_allocate_arena(program, ir->arena_bytes, ir->error));
     WEFT_TRY(weft_emit(ir, program));
     for (int i = 0; i < program->steps; i++) {
         program->updates |= program->step[i].op->family == WEFT_FAMILY_UPDATE;
@@ -115,6 +118,7 @@ weft_status weft_compile(weft_graph *graph, weft_state *state, const weft_compil
                   .state = state,
                   .options = options,
                   .real = state->dtype,
+                  .threads = program->threads,
                   .error = error,
                   .scratch = weft_pool_begin(graph->context),
                   .keep = &program->pool};

@@ -1,5 +1,6 @@
 /* The executor: one parallel region a run. Threads draw pieces of a task from its counter; a barrier
  * stands before a task that depends on one since the last barrier. */
+#include "base/clock.h"
 #include "graph/program.h"
 #include "graph/threads.h"
 
@@ -7,7 +8,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 #ifdef WEFT_HAVE_OPENMP
 #include <omp.h>
 #endif
@@ -56,13 +56,6 @@ static void run_tasks(execution *e)
 
 /* ---- Step by step, for poison, check_finite and profile ---- */
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static bool is_finite(const weft_tensor *tensor, const void *data)
 {
     if (tensor->dtype != WEFT_FLOAT32 && tensor->dtype != WEFT_FLOAT64)
@@ -108,12 +101,12 @@ static void finish_step(execution *e, int task)
     int index = program->task[task].step;
     bool complete = !weft_task_prepares(program, task);
     if (program->profile)
-        program->step[index].seconds += seconds_now() - e->started;
+        program->step[index].seconds += weft_seconds() - e->started;
     if (complete && program->check_finite && !outputs_finite(program, &program->step[index]))
         atomic_store(&e->bad_step, index);
     if (complete && program->poison)
         poison_freed(program, index);
-    e->started = seconds_now();
+    e->started = weft_seconds();
 }
 
 static void run_stepwise(execution *e, int thread)
@@ -154,7 +147,7 @@ weft_status weft_execute(weft_program *program, const weft_run_info *info, int *
                    .info = info,
                    .bad_step = -1,
                    .first_task = prepare ? 0 : program->hoisted_tasks,
-                   .started = seconds_now()};
+                   .started = weft_seconds()};
     for (int i = 0; i < program->tasks; i++)
         atomic_store_explicit(&program->counter[i], 0, memory_order_relaxed);
     if (program->poison)

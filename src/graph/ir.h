@@ -73,6 +73,7 @@ typedef struct weft_ir {
     weft_state *state;
     const weft_compile_options *options;
     weft_dtype real;
+    int threads; /* of the program */
     weft_error *error;
     weft_pool scratch; /* released after compiling */
     weft_pool *keep;   /* lives as long as the program */

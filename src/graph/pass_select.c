@@ -1,6 +1,7 @@
 /* Chooses the kernel of each node: the op's own, or its plain form. */
 #include "base/error.h"
 #include "base/pool.h"
+#include "graph/choose.h"
 #include "graph/core_ops.h"
 #include "graph/fused.h"
 
@@ -48,6 +49,14 @@ void weft_bind_prepare(weft_bind *bind, int phases, uint32_t inputs, size_t byte
 void weft_bind_not_in_place(weft_bind *bind)
 {
     ((binding *)bind->internal)->node->in_place = 0;
+}
+
+bool weft_bind_choose_convolution(weft_bind *bind, const weft_convolution_problem *problem,
+                                  weft_convolution_pass pass, const char **algorithm)
+{
+    binding *b = bind->internal;
+    b->failed |= weft_choose_convolution(b->ir, problem, pass, algorithm) != WEFT_OK;
+    return !b->failed;
 }
 
 static weft_status check_phases(const weft_ir *ir, const weft_ir_node *node)

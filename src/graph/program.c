@@ -1,11 +1,11 @@
 /* Feeding, running and reading a program; its reports. */
 #include "graph/program.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "graph/node.h"
 
 #include <math.h>
-#include <time.h>
 
 /* ---- Feeds ---- */
 
@@ -63,13 +63,6 @@ static weft_status take_feeds(weft_program *program, const weft_feed *feeds, int
 
 /* ---- Running ---- */
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 weft_status weft_run(weft_program *program, const weft_feed *feeds, int count,
                      const weft_run_options *options, weft_error *error)
 {
@@ -83,10 +76,10 @@ weft_status weft_run(weft_program *program, const weft_feed *feeds, int count,
     };
     if (program->writes)
         weft_state_changed(program->state);
-    double start = seconds_now();
+    double start = weft_seconds();
     int bad_step = 0;
     weft_status status = weft_execute(program, &info, &bad_step);
-    program->report.seconds = seconds_now() - start;
+    program->report.seconds = weft_seconds() - start;
     program->report.runs++;
     if (status == WEFT_ERROR_NUMERIC)
         return weft_error_set(error, status, "run: NaN or infinity made by %s \"%s\"",

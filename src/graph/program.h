@@ -105,6 +105,9 @@ struct weft_program {
     weft_report report;
 };
 
+/* compile.c: weft_program_destroy releases the arena. */
+weft_status weft_allocate_arena(weft_program *program, int64_t bytes, weft_error *error);
+
 /* emit.c: fills the program from the compiled form. */
 weft_status weft_emit(const weft_ir *ir, weft_program *program);
 

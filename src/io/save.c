@@ -5,11 +5,10 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "io/archive.h"
+#include "io/replace.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct saving {
     weft_context *context;
@@ -22,12 +21,6 @@ typedef struct saving {
     void *room; /* for a filter in PyTorch's order */
     size_t room_bytes;
 } saving;
-
-static weft_status unwritable(const char *path, weft_error *error)
-{
-    return weft_error_set(error, WEFT_ERROR_IO, "%.200s: %s", path,
-                          errno ? strerror(errno) : "cannot be written");
-}
 
 /* Calls visit for each variable that the state holds, those of wide elements first, so that all are
  * aligned in the file. */
@@ -86,8 +79,7 @@ static weft_status describe(saving *save, const char *name, const weft_tensor *t
 
 static weft_status write_bytes(saving *save, const void *bytes, size_t count, weft_error *error)
 {
-    errno = 0;
-    return fwrite(bytes, 1, count, save->file) == count ? WEFT_OK : unwritable(save->path, error);
+    return weft_write_bytes(save->file, save->path, bytes, count, error);
 }
 
 static int collect(const char *bytes, size_t count, void *text)
@@ -156,35 +148,17 @@ static weft_status write_elements(saving *save, const char *name, const weft_ten
 
 /* ---- The whole ---- */
 
-static weft_status write_file(saving *save, weft_error *error)
+static weft_status write_file(FILE *file, const char *path, void *user, weft_error *error)
 {
+    saving *save = user;
+    save->file = file;
+    save->path = path;
     WEFT_TRY(prepare_header(save, error));
     save->room = weft_allocate_raw(save->context, save->room_bytes, WEFT_ALIGNMENT);
     if (!save->room)
         return weft_out_of_memory(error, save->room_bytes);
     WEFT_TRY(write_header(save, error));
-    WEFT_TRY(for_each(save, write_elements, NULL, error));
-    errno = 0;
-    return fflush(save->file) == 0 && fsync(fileno(save->file)) == 0
-               ? WEFT_OK
-               : unwritable(save->path, error);
-}
-
-static weft_status write_and_rename(saving *save, const char *path, weft_error *error)
-{
-    errno = 0;
-    save->file = fopen(save->path, "wb");
-    if (!save->file)
-        return unwritable(save->path, error);
-    weft_status status = write_file(save, error);
-    errno = 0;
-    if (fclose(save->file) != 0 && status == WEFT_OK)
-        status = unwritable(save->path, error);
-    if (status == WEFT_OK && rename(save->path, path) != 0)
-        status = unwritable(path, error);
-    if (status != WEFT_OK)
-        remove(save->path);
-    return status;
+    return for_each(save, write_elements, NULL, error);
 }
 
 weft_status weft_state_save(weft_state *state, const char *path, const weft_save_options *options,
@@ -193,13 +167,8 @@ weft_status weft_state_save(weft_state *state, const char *path, const weft_save
     saving save = {.graph = weft_state_graph(state), .state = state};
     save.context = weft_graph_context(save.graph);
     save.options = options ? *options : (weft_save_options){0};
-    weft_text temporary = weft_text_begin(save.context);
-    weft_text_add(&temporary, "%s.%ld.tmp", path, (long)getpid());
-    save.path = temporary.data;
-    weft_status status = temporary.failed ? weft_out_of_memory(error, strlen(path))
-                                          : write_and_rename(&save, path, error);
+    weft_status status = weft_replace_file(save.context, path, write_file, &save, error);
     weft_release(save.context, save.room, save.room_bytes);
     json_decref(save.header);
-    weft_text_release(&temporary);
     return status;
 }

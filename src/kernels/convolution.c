@@ -41,7 +41,8 @@ static weft_convolution_problem collapse(const weft_convolution_problem *problem
     return p;
 }
 
-enum { CANDIDATES = sizeof candidates / sizeof *candidates };
+_Static_assert(sizeof candidates / sizeof *candidates == WEFT_CONVOLUTION_ALGORITHMS,
+               "weft_convolution_plans has room for all");
 
 /* Plans by one candidate; false where it cannot. */
 static bool plan_by(const weft_convolution_candidate *by, const weft_convolution_problem *problem,
@@ -59,11 +60,27 @@ static bool plan_by(const weft_convolution_candidate *by, const weft_convolution
     return true;
 }
 
+/* Tells the epilogue about the plan that is taken. */
+static void take(const weft_convolution_problem *problem, weft_kernel_plan *plan)
+{
+    if (problem->epilogue)
+        plan->workspace = weft_epilogue_workspace(problem->epilogue, plan->parts, plan->workspace);
+}
+
+int weft_convolution_plans(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                           weft_kernel_plan plan[WEFT_CONVOLUTION_ALGORITHMS])
+{
+    int count = 0;
+    for (int i = 0; i < WEFT_CONVOLUTION_ALGORITHMS; i++)
+        count += plan_by(candidates[i], problem, pass, NULL, &plan[count]);
+    return count;
+}
+
 void weft_convolution_plan(const weft_convolution_problem *problem, weft_convolution_pass pass,
                            const weft_slots *slots, weft_kernel_plan *plan)
 {
     bool found = false;
-    for (int i = 0; i < CANDIDATES; i++) {
+    for (int i = 0; i < WEFT_CONVOLUTION_ALGORITHMS; i++) {
         weft_kernel_plan candidate;
         if (!plan_by(candidates[i], problem, pass, slots, &candidate))
             continue;
@@ -71,38 +88,23 @@ void weft_convolution_plan(const weft_convolution_problem *problem, weft_convolu
             *plan = candidate;
         found = true;
     }
-    if (problem->epilogue)
-        plan->workspace = weft_epilogue_workspace(problem->epilogue, plan->parts, plan->workspace);
+    take(problem, plan);
 }
 
 bool weft_convolution_plan_by(const char *algorithm, const weft_convolution_problem *problem,
                               weft_convolution_pass pass, const weft_slots *slots,
                               weft_kernel_plan *plan)
 {
-    for (int i = 0; i < CANDIDATES; i++)
-        if (strcmp(candidates[i]->name, algorithm) == 0)
-            return plan_by(candidates[i], problem, pass, slots, plan);
+    for (int i = 0; i < WEFT_CONVOLUTION_ALGORITHMS; i++)
+        if (strcmp(candidates[i]->name, algorithm) == 0 &&
+            plan_by(candidates[i], problem, pass, slots, plan)) {
+            take(problem, plan);
+            return true;
+        }
     return false;
 }
 
 const char *weft_convolution_algorithm(int index)
 {
-    return index < CANDIDATES ? candidates[index]->name : NULL;
-}
-
-void weft_convolution_dense(const int64_t extent[3], int64_t channels, int64_t stride[4])
-{
-    stride[3] = channels;
-    stride[2] = stride[3] * extent[2];
-    stride[1] = stride[2] * extent[1];
-    stride[0] = stride[1] * extent[0];
-}
-
-double weft_convolution_multiply_adds(const weft_convolution_problem *problem)
-{
-    double n =
-        (double)(problem->batch * problem->in_channels / problem->groups * problem->out_channels);
-    for (int i = 0; i < 3; i++)
-        n *= (double)(problem->out[i] * problem->kernel[i]);
-    return n;
+    return index < WEFT_CONVOLUTION_ALGORITHMS ? candidates[index]->name : NULL;
 }

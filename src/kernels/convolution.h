@@ -52,14 +52,30 @@ typedef struct weft_convolution_problem {
 void weft_convolution_plan(const weft_convolution_problem *problem, weft_convolution_pass pass,
                            const weft_slots *slots, weft_kernel_plan *plan);
 
-/* The same by the algorithm of that name, whatever it costs; false where it is unknown or cannot solve the
- * problem. */
+/* The same by the algorithm of that name, whatever it costs; false where it is unknown, or cannot or may not
+ * solve the problem. */
 bool weft_convolution_plan_by(const char *algorithm, const weft_convolution_problem *problem,
                               weft_convolution_pass pass, const weft_slots *slots,
                               weft_kernel_plan *plan);
 
+enum { WEFT_CONVOLUTION_ALGORITHMS = 7 };
+
+/* The plans of all algorithms that can solve the problem, with plain slots; returns their number. An epilogue
+ * is told nothing. */
+int weft_convolution_plans(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                           weft_kernel_plan plan[WEFT_CONVOLUTION_ALGORITHMS]);
+
 /* Name of the index-th algorithm; NULL past the last. */
 const char *weft_convolution_algorithm(int index);
+
+/* Floats of each operand in plain order, inputs and then the output, gaps of strides included; returns the
+ * number of operands. */
+int weft_convolution_operands(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                              int64_t floats[4]);
+
+/* XXH3 of the problem and the pass: of everything but the epilogue. */
+uint64_t weft_convolution_hash(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                               uint64_t seed);
 
 /* Strides of a dense array of these extents (D, H, W) and channels, as x_stride and y_stride want
  * them. */

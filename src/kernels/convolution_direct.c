@@ -1,6 +1,7 @@
 #include "kernels/convolution_direct.h"
 
 #include "kernels/convolution_candidates.h"
+#include "kernels/cpu.h"
 #include "kernels/epilogue.h"
 #include "kernels/integer.h"
 
@@ -82,7 +83,7 @@ static int64_t even_block(int64_t n, int64_t limit, int64_t unit)
 static void choose_chunk(weft_direct *direct, int64_t lanes, int64_t tap_rows, int64_t taps)
 {
     int64_t width = weft_ceiling(direct->filter_block, lanes) * lanes;
-    int64_t budget = weft_least(WEFT_DIRECT_FILTER_PANEL / width,
+    int64_t budget = weft_least(weft_cpu_floats(WEFT_DIRECT_FILTER_PANEL) / width,
                                 WEFT_DIRECT_INPUT_PANEL / (direct->tile * direct->images));
     int64_t channels = direct->channels, few = weft_least(channels, 16);
     direct->tap_block = weft_most(1, weft_least(weft_least(taps, WEFT_DIRECT_RUNS), budget / few));

@@ -1,6 +1,7 @@
 #include "kernels/convolution_winograd.h"
 
 #include "kernels/convolution_candidates.h"
+#include "kernels/cpu.h"
 #include "kernels/matmul_tile.h"
 
 #include <math.h>
@@ -60,7 +61,7 @@ static bool lay_out(weft_winograd *w, int64_t lanes)
         w->filters_ahead ? w->filter_blocks * w->channel_blocks * w->filters_block : 0;
     return w->sums_block + (w->pixels_ahead ? 0 : w->pixels_block) +
                (w->filters_ahead ? 0 : w->filters_block) <=
-           WEFT_WINOGRAD_STACK;
+           weft_cpu_floats(WEFT_WINOGRAD_STACK);
 }
 
 static int64_t pixels_floats(const weft_winograd *w)

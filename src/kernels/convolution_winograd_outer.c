@@ -1,6 +1,7 @@
 #include "kernels/convolution_winograd_outer.h"
 
 #include "kernels/convolution_candidates.h"
+#include "kernels/cpu.h"
 #include "kernels/matmul_tile.h"
 
 #include <math.h>
@@ -28,7 +29,7 @@ static bool lay_out(weft_winograd_outer *o, int64_t lanes)
     o->x_floats = o->x_ahead ? o->groups * o->channel_blocks * o->x_block : 0;
     o->y_floats = o->y_ahead ? o->groups * o->filter_blocks * o->y_block : 0;
     return o->sums_block + (o->x_ahead ? 0 : o->x_block) + (o->y_ahead ? 0 : o->y_block) <=
-           WEFT_WINOGRAD_OUTER_STACK;
+           weft_cpu_floats(WEFT_WINOGRAD_OUTER_STACK);
 }
 
 /* Cycles of the products of one position: all channels, a block of `vectors` vectors of filters. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "graph/choose.h"
 #include "graph/fusion.h"
 #include "ops/bind_plan.h"
 #include "ops/ops.h"
@@ -167,6 +168,10 @@ bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const we
     problem.steady_filter = bind->steady >> (w - bind->input) & 1;
     weft_slots slots = weft_bind_slots(bind);
     weft_kernel_plan plan;
-    weft_convolution_plan(&problem, pass, &slots, &plan);
+    const char *algorithm;
+    if (!weft_bind_choose_convolution(bind, &problem, pass, &algorithm))
+        return false;
+    if (!algorithm || !weft_convolution_plan_by(algorithm, &problem, pass, &slots, &plan))
+        weft_convolution_plan(&problem, pass, &slots, &plan);
     return weft_bind_plan(bind, &plan);
 }
