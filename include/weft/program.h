@@ -111,8 +111,10 @@ WEFT_API weft_report weft_program_report(const weft_program *program);
 
 /* One step of a program, for profiles and diagrams. */
 typedef struct weft_step_report {
-    const char *name; /* scoped name of the node */
-    const char *op;
+    const char *name;      /* scoped name of the node */
+    const char *op;        /* its op, then what is fused with it: "convolution + normalize" */
+    const char *kernel;    /* the op whose kernel it is, the first of these; of maps alone as op */
+    const char *algorithm; /* by which it computes: "winograd 4x4"; "" where the op has one form */
     double flops, bytes;
     double seconds;     /* of the last run, when profiling; else 0 */
     bool hoisted;       /* runs only after the state has changed */

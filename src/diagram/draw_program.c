@@ -24,8 +24,8 @@ static const char *describe(sketch *s, const weft_step *step, int index)
     const weft_node *node = weft_node_get(s->program->graph, step->graph_node);
     if (step->op->label && node->op == step->op)
         step->op->label(node->attributes, label, sizeof(label));
-    const char *text =
-        weft_drawing_text(&s->drawing, "#%d%s%s", index, label[0] ? "  " : "", label);
+    const char *text = weft_drawing_text(&s->drawing, "#%d%s%s%s%s", index, label[0] ? "  " : "",
+                                         label, step->algorithm[0] ? "  " : "", step->algorithm);
     if (s->drawing.options->heat == WEFT_HEAT_TIME)
         text =
             weft_drawing_text(&s->drawing, "%s\n%.1f us, %.1f GFLOP/s", text, step->seconds * 1e6,

@@ -59,6 +59,7 @@ typedef struct weft_ir_node {
     weft_phase phase[WEFT_PLAN_PHASES];
     const void *phase_args[WEFT_PLAN_PHASES];
     int phases;
+    const char *algorithm; /* NULL: the op has one form only */
     int64_t workspace_bytes;
     int workspace; /* a storage, or -1 */
     int prepare_phases;

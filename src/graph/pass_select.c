@@ -50,6 +50,11 @@ void weft_bind_not_in_place(weft_bind *bind)
     ((binding *)bind->internal)->node->in_place = 0;
 }
 
+void weft_bind_algorithm(weft_bind *bind, const char *name)
+{
+    ((binding *)bind->internal)->node->algorithm = name;
+}
+
 static weft_status check_phases(const weft_ir *ir, const weft_ir_node *node)
 {
     if (node->phases >= 1 && node->phases <= WEFT_PLAN_PHASES)
