@@ -1,5 +1,6 @@
 /* What a program says of its steps: names, algorithms, work, and the same in its diagram. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,4 +137,29 @@ Test(profile, diagrams_and_lists_show_the_algorithm)
     cr_expect(strstr(text, "n1 [label=\"convolution + relu\\n#0  3x3 same  direct\""), "%s", text);
     cr_expect(strstr(text, "convolution + relu           direct "), "%s", text);
     free(text);
+}
+
+/* ---- Work ---- */
+
+static double flops_without(weft_value fetch, unsigned without)
+{
+    weft_program *own = NULL;
+    weft_compile_options options = {.mode = WEFT_TRAIN, .batch = 2, .without = without};
+    options.fetch = &fetch;
+    options.fetches = 1;
+    if (!state)
+        cr_assert_eq(weft_state_create(graph, NULL, &state, &error), WEFT_OK, "%s", error.message);
+    cr_assert_eq(weft_compile(graph, state, &options, &own, &error), WEFT_OK, "%s", error.message);
+    double flops = weft_program_report(own).flops;
+    weft_program_destroy(own);
+    return flops;
+}
+
+Test(profile, fusing_changes_no_count_of_operations)
+{
+    weft_value x = image(16, 8), y = weft_add(weft_relu(weft_batch_norm(conv(x))), conv(x));
+    double fused = flops_without(y, 0), plain = flops_without(y, 1u << WEFT_PASS_FUSE);
+    cr_expect(fabs(fused / plain - 1) < 1e-3, "%g, and %g not fused", fused, plain);
+    double elements = 2 * 16 * 16 * 32, taps = 3 * 3 * 8;
+    cr_expect(fabs(fused / (elements * (2 * 2 * taps + 7 + 1 + 1)) - 1) < 1e-3, "%g", fused);
 }

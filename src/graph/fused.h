@@ -26,6 +26,7 @@ typedef struct weft_fused {
     int reference; /* a value with the extents of all maps */
     weft_fused_map map[WEFT_EPILOGUE_MAPS];
     int maps;
+    double map_flops; /* of all maps, also one that the kernel does */
     weft_fused_sums sum[WEFT_EPILOGUE_SUMS];
     int sums;
     weft_epilogue *epilogue;

@@ -114,6 +114,9 @@ int weft_ir_add_storage(weft_ir *ir,
                         weft_storage storage); /* there is room for one a value, two a node */
 weft_status weft_ir_out_of_memory(weft_ir *ir);
 
+/* cost.c: of the node with these operands, and of all that is fused with it. */
+weft_cost weft_ir_cost(const weft_ir *ir, const weft_ir_node *node, const weft_bind *bind);
+
 /* The passes, one file each. */
 weft_status weft_pass_bind(weft_ir *ir);
 weft_status weft_pass_cse(weft_ir *ir);
