@@ -119,6 +119,12 @@ Test(profile, maps_alone_are_named_by_all_of_them)
     cr_expect_str_eq(step_of("tanh + relu + square").algorithm, "");
 }
 
+Test(profile, neighbours_of_one_op_are_counted)
+{
+    compile(weft_relu(weft_square(weft_square(conv(image(16, 8))))), (weft_compile_options){0});
+    cr_expect_str_eq(step_of("convolution").op, "convolution + 2 square + relu");
+}
+
 static char *text_of(const weft_dot_options *options)
 {
     char *text = NULL;

@@ -30,7 +30,7 @@ typedef struct weft_fused {
     weft_fused_sums sum[WEFT_EPILOGUE_SUMS];
     int sums;
     weft_epilogue *epilogue;
-    char *label; /* "conv2d + normalize + relu", lives as long as the program */
+    char *label; /* "convolution + 2 normalize + relu", lives as long as the program */
 } weft_fused;
 
 enum { WEFT_FUSED_OPERANDS = 48 }; /* inputs, or outputs, of a fused node at most */

@@ -321,13 +321,20 @@ static void grow(fuser *f, group *g)
 
 /* ---- Making one node of a group ---- */
 
+/* "convolution + normalize + relu"; of neighbours of one op "2 normalize". */
 static char *write_label(weft_ir *ir, const group *g)
 {
     enum { SIZE = 128 };
     char *label = weft_pool_allocate(ir->keep, SIZE);
-    for (int i = 0, at = 0; label && i < g->members && at < SIZE; i++)
-        at += snprintf(label + at, (size_t)(SIZE - at), "%s%s", i ? " + " : "",
-                       ir->node[g->member[i]].op->name);
+    for (int i = 0, at = 0, times; label && i < g->members && at < SIZE; i += times) {
+        const weft_op *op = ir->node[g->member[i]].op;
+        char count[16] = "";
+        for (times = 1; i + times < g->members && ir->node[g->member[i + times]].op == op;)
+            times++;
+        if (times > 1)
+            snprintf(count, sizeof(count), "%d ", times);
+        at += snprintf(label + at, (size_t)(SIZE - at), "%s%s%s", i ? " + " : "", count, op->name);
+    }
     return label;
 }
 
