@@ -125,6 +125,17 @@ typedef struct weft_step_report {
 /* Step `index` in order of execution; false past the last. */
 WEFT_API bool weft_program_step(const weft_program *program, int index, weft_step_report *report);
 
+/* The most that a machine can do, to hold times against. */
+typedef struct weft_roof {
+    double flops; /* a second, of multiply-adds in registers; 0: not known */
+    double bytes; /* a second, from and to memory; 0: not known */
+} weft_roof;
+
+/* Seconds that so much work takes at the least: its flops or its bytes, whichever take longer. Operands that
+ * stay in a cache may take less, and so may an algorithm that multiplies less than is counted: the flops of
+ * a convolution are those of the plain sum, also where Winograd's algorithm runs. */
+WEFT_API double weft_roof_seconds(const weft_roof *roof, double flops, double bytes);
+
 /* Prints one line a step. */
 WEFT_API void weft_program_print(const weft_program *program, FILE *file);
 

@@ -159,6 +159,13 @@ bool weft_program_step(const weft_program *program, int index, weft_step_report 
     return true;
 }
 
+double weft_roof_seconds(const weft_roof *roof, double flops, double bytes)
+{
+    double compute = roof->flops > 0 ? flops / roof->flops : 0;
+    double memory = roof->bytes > 0 ? bytes / roof->bytes : 0;
+    return compute > memory ? compute : memory;
+}
+
 void weft_program_print(const weft_program *program, FILE *file)
 {
     const weft_report *report = &program->report;
