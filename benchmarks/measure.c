@@ -52,21 +52,24 @@ static void out_of_memory(void)
     exit(1);
 }
 
-static machine_trials trials_of(double seconds)
+static machine_trials trials(void)
 {
-    return (machine_trials){omp_get_max_threads(), seconds, measure_seconds};
+    return (machine_trials){.threads = omp_get_max_threads(),
+                            .length = processor_time ? 8 : 1,
+                            .seconds = 0.2,
+                            .clock = measure_seconds};
 }
 
 double measure_multiply_adds(const char *instruction_set)
 {
-    machine_trials trials = trials_of(0.2);
-    return machine_multiply_adds(instruction_set, &trials) * 1e-9;
+    machine_trials how = trials();
+    return machine_multiply_adds(instruction_set, &how) * 1e-9;
 }
 
 double measure_bandwidth(machine_traffic traffic, int64_t bytes)
 {
-    machine_trials trials = trials_of(0.2);
-    double rate = machine_bandwidth(traffic, bytes, &trials) * 1e-9;
+    machine_trials how = trials();
+    double rate = machine_bandwidth(traffic, bytes, &how) * 1e-9;
     if (rate == 0)
         out_of_memory();
     return rate;

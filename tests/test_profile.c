@@ -169,3 +169,29 @@ Test(profile, fusing_changes_no_count_of_operations)
     double elements = 2 * 16 * 16 * 32, taps = 3 * 3 * 8;
     cr_expect(fabs(fused / (elements * (2 * 2 * taps + 7 + 1 + 1)) - 1) < 1e-3, "%g", fused);
 }
+
+Test(profile, work_takes_what_its_flops_or_its_bytes_do)
+{
+    weft_roof roof = {.flops = 1e9, .bytes = 1e8};
+    cr_expect_eq(weft_roof_seconds(&roof, 2e9, 1e8), 2.0);
+    cr_expect_eq(weft_roof_seconds(&roof, 2e9, 4e8), 4.0);
+    cr_expect_eq(weft_roof_seconds(&(weft_roof){0}, 2e9, 4e8), 0.0, "nothing is known");
+}
+
+/* With a roof that no step reaches, and with one that every step is far below. */
+Test(profile, diagrams_are_coloured_by_time_above_the_roof)
+{
+    static float data[16 * 16 * 32];
+    weft_value x = image(16, 32);
+    compile(weft_relu(conv(x)), (weft_compile_options){.profile = true});
+    cr_assert_eq(weft_run(program, &(weft_feed){x, data, sizeof(data)}, 1, NULL, &error), WEFT_OK,
+                 "%s", error.message);
+    weft_dot_options options = {.heat = WEFT_HEAT_LOST, .roof = {1e30, 1e30}};
+    char *text = text_of(&options);
+    cr_expect(strstr(text, " us, 0.0 us at the roof\", fillcolor=\"#ff371e\""), "%s", text);
+    free(text);
+    options.roof = (weft_roof){1, 1};
+    text = text_of(&options);
+    cr_expect(strstr(text, "us at the roof\", fillcolor=\"#9ecae9\""), "%s", text);
+    free(text);
+}

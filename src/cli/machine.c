@@ -111,22 +111,27 @@ static const multiplier multipliers[] = {
 #endif
 };
 
-enum { MULTIPLY_ROUNDS = 1 << 23 }; /* in a trial: ten or twenty milliseconds */
+typedef struct multiplication {
+    const multiplier *by;
+    int64_t rounds;
+} multiplication;
 
 static void multiply(const void *data, int thread)
 {
+    const multiplication *m = data;
     (void)thread;
-    ((const multiplier *)data)->run(MULTIPLY_ROUNDS);
+    m->by->run(m->rounds);
 }
 
 double machine_multiply_adds(const char *instruction_set, const machine_trials *trials)
 {
-    const multiplier *m = multipliers;
+    enum { TRIAL_ROUNDS = 1 << 20 };
+    multiplication m = {multipliers, (int64_t)TRIAL_ROUNDS * trials->length};
     for (size_t i = 0; i < sizeof(multipliers) / sizeof(multipliers[0]); i++)
         if (strcmp(multipliers[i].instruction_set, instruction_set) == 0)
-            m = &multipliers[i];
-    double operations = (double)m->operations * CHAINS * MULTIPLY_ROUNDS * trials->threads;
-    return operations / least_seconds(trials, multiply, m);
+            m.by = &multipliers[i];
+    double operations = (double)(m.by->operations * CHAINS * m.rounds * trials->threads);
+    return operations / least_seconds(trials, multiply, &m);
 }
 
 /* ---- Bandwidth ---- */
@@ -199,10 +204,10 @@ static void move(const void *data, int thread)
 
 double machine_bandwidth(machine_traffic traffic, int64_t bytes, const machine_trials *trials)
 {
-    enum { TRIAL_BYTES = 256 << 20 }; /* at least, of a thread */
+    enum { TRIAL_BYTES = 48 << 20 }; /* at least, of a thread */
     stream s = {.pass = passes[traffic].run,
                 .n = bytes / 3 / (int64_t)sizeof(float) / STEP * STEP,
-                .rounds = 1 + TRIAL_BYTES / bytes};
+                .rounds = 1 + (int64_t)TRIAL_BYTES * trials->length / bytes};
     s.data = machine_allocate((size_t)(3 * s.n * trials->threads) * sizeof(float));
     if (!s.data)
         return 0;
@@ -224,12 +229,10 @@ static double wall_clock(void)
 
 bool machine_roof(int threads, weft_roof *roof)
 {
-    enum {
-        ALL_BYTES = 192 << 20,
-        THREAD_BYTES = 24 << 20
-    }; /* more than caches of last level hold */
+    /* More than caches of the last level hold. */
+    enum { ALL_BYTES = 192 << 20, THREAD_BYTES = 24 << 20 };
     int64_t bytes = ALL_BYTES / threads > THREAD_BYTES ? ALL_BYTES / threads : THREAD_BYTES;
-    machine_trials trials = {.threads = threads, .seconds = 0.1, .clock = wall_clock};
+    machine_trials trials = {.threads = threads, .length = 1, .seconds = 0.08, .clock = wall_clock};
     roof->flops = machine_multiply_adds(weft_instruction_set(), &trials);
     roof->bytes = machine_bandwidth(MACHINE_TRIAD, bytes, &trials);
     return roof->bytes > 0;

@@ -5,9 +5,11 @@
 
 #include "weft/program.h"
 
-/* How a limit is measured: the best of as many trials as fit into `seconds`, three at least. */
+/* How a limit is measured: the best of as many trials as fit into `seconds`, three at least. Short ones find
+ * the moments in which nobody else disturbs; a clock of processor time needs longer ones. */
 typedef struct machine_trials {
     int threads; /* all at once; they are bound to processors by the caller, or not at all */
+    int length;  /* of a trial, in milliseconds or two */
     double seconds;
     double (*clock)(void); /* seconds from any beginning */
 } machine_trials;
