@@ -1,5 +1,5 @@
 /* Single convolutions, all three passes: GFLOP/s, share of the peak that multiply-adds in registers reach
- * in the same run, GB/s (each operand once) to hold against those of a copy, and the total weighted by how
+ * in the same run, GB/s (each operand once) to hold against those of memory, and the total weighted by how
  * often the network has each layer.
  *
  *     convolution [--set NAME] [--layer I] [--pass 0|1|2] [--threads N] [--seconds S] [--clock cpu]
@@ -232,10 +232,10 @@ int main(int argc, char **argv)
     }
     b.threads = measure_threads(b.threads);
     if (!b.json) {
-        static const char *const isa[] = {"baseline", "avx2", "avx512"};
-        b.peak = measure_peak(weft_isa_level());
-        printf("%s, %d threads, peak %.1f GFLOP/s, copy %.1f GB/s\n%-36s %25s %25s %25s\n",
-               isa[weft_isa_level()], b.threads, b.peak, measure_copy(), "layer", "forward",
+        b.peak = measure_multiply_adds(weft_instruction_set());
+        printf("%s, %d threads, peak %.1f GFLOP/s, memory %.1f GB/s\n%-36s %25s %25s %25s\n",
+               weft_instruction_set(), b.threads, b.peak,
+               measure_bandwidth(MACHINE_TRIAD, MEASURE_MEMORY_BYTES), "layer", "forward",
                "input gradient", "filter gradient");
     }
     bool good = true;

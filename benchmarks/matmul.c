@@ -1,5 +1,5 @@
 /* The three products of a dense layer: GFLOP/s, and GB/s of its weights, read once or (for their gradient)
- * written, to hold against those of a copy.
+ * written, to hold against those of memory.
  *
  *     matmul [--threads N] [--seconds S] [--clock cpu] [BATCHxINPUTSxOUTPUTS...]
  *
@@ -83,9 +83,10 @@ int main(int argc, char **argv)
             measure_processor_time();
     }
     int threads = measure_threads(wanted);
-    double peak = measure_peak(weft_isa_level());
-    printf("%d threads, peak %.1f GFLOP/s, copy %.1f GB/s\n%-22s %25s %25s %25s\n", threads, peak,
-           measure_copy(), "layer", "forward", "input gradient", "weight gradient");
+    double peak = measure_multiply_adds(weft_instruction_set());
+    printf("%d threads, peak %.1f GFLOP/s, memory %.1f GB/s\n%-22s %25s %25s %25s\n", threads, peak,
+           measure_bandwidth(MACHINE_TRIAD, MEASURE_MEMORY_BYTES), "layer", "forward",
+           "input gradient", "weight gradient");
     if (i == argc)
         for (size_t j = 0; j < sizeof layers / sizeof *layers; j++)
             measure_layer(&layers[j], peak, seconds);

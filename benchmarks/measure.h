@@ -2,15 +2,8 @@
 #ifndef WEFT_BENCHMARKS_MEASURE_H
 #define WEFT_BENCHMARKS_MEASURE_H
 
-#include "kernels/isa.h"
+#include "cli/machine.h"
 #include "kernels/plan.h"
-
-/* Constraint of an operand of inline assembly in a vector register. */
-#if defined(__aarch64__)
-#define IN_REGISTER "w"
-#else
-#define IN_REGISTER "x"
-#endif
 
 /* By the wall clock; or, after measure_processor_time(), the time that the processors spent on this
  * program, divided by its threads: for a machine that others use, too (set OMP_WAIT_POLICY=passive). */
@@ -20,11 +13,11 @@ void measure_processor_time(void);
 /* Binds each of the threads to a processor of its own; returns their number. */
 int measure_threads(int wanted);
 
-/* Multiply-adds in registers, GFLOP/s (2 a multiply-add) of all threads together. */
-double measure_peak(weft_isa isa);
-
-/* GB/s of all threads together, read and written, when each copies 64 MiB of its own. */
-double measure_copy(void);
+/* The limits of src/cli/machine.h on these threads: GFLOP/s by an instruction set, and GB/s where each thread
+ * has so many bytes; exits when memory is short. */
+double measure_multiply_adds(const char *instruction_set);
+double measure_bandwidth(machine_traffic traffic, int64_t bytes);
+enum { MEASURE_MEMORY_BYTES = 192 << 20 }; /* of a thread: more than caches hold */
 
 /* Floats on huge pages where there are any, filled with small values, for free(); exits when
  * memory is short. */

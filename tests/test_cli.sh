@@ -97,13 +97,24 @@ contains 'arena'
 
 # ---- Profile ----
 weft_runs profile resnet20 --batch 1 --runs 2 --lines 3 --threads 1
-contains ' ms .*GFLOP/s .*GB/s  convolution'
-contains '^by op'
+contains '^the roof: [0-9.]* GFLOP/s of multiply-adds, [0-9.]* GB/s of memory'
+contains ' ms .*GFLOP/s .*GB/s .*roof .*lost'
+contains '%  [a-z0-9 ]*  convolution .*conv'
+contains '^by op and algorithm'
+contains '% *[0-9]*  [a-z0-9 ]*  convolution_filter_gradient$'
+contains 'steps, .* at the roof .* lost above it'
 weft_runs profile resnet20 --batch 1 --runs 1 --threads 1 --mode infer --json
 json 'len(d["steps"]) > 40 and abs(sum(s["share"] for s in d["steps"]) - 1) < 0.01' \
-  name mode batch threads total_ms steps ops
+  name mode batch threads instruction_set peak_gflops peak_gigabytes_per_second total_ms roof_ms lost_ms steps ops
 json '[s["ms"] for s in d["steps"]] == sorted((s["ms"] for s in d["steps"]), reverse=True)'
-json 'abs(sum(o["ms"] for o in d["ops"]) - d["total_ms"]) < 0.01 and "convolution" in [o["op"] for o in d["ops"]]'
+json '[o["lost_ms"] for o in d["ops"]] == sorted((o["lost_ms"] for o in d["ops"]), reverse=True)'
+json 'd["peak_gflops"] > 0 and d["peak_gigabytes_per_second"] > 0'
+json 'all(s["algorithm"] for s in d["steps"] if s["op"].startswith("convolution"))'
+json 'any(s["op"] == "convolution + normalize + relu" for s in d["steps"])'
+json 'all(abs(sum(o[of] for o in d["ops"]) - d["total_ms" if of == "ms" else of]) < 0.01 for of in ("ms", "roof_ms", "lost_ms"))'
+json 'sum(o["steps"] for o in d["ops"]) == len(d["steps"]) and "convolution" in [o["op"] for o in d["ops"]]'
+json 'len({(o["op"], o["algorithm"]) for o in d["ops"]}) == len(d["ops"])'
+json 'all(abs(max(s["flops"] / d["peak_gflops"], s["bytes"] / d["peak_gigabytes_per_second"]) * 1e-6 - s["roof_ms"]) <= 0.001 * s["roof_ms"] + 1e-5 for s in d["steps"] if s["ms"] > 0)'
 
 # ---- Dot ----
 weft_runs dot lenet
@@ -116,6 +127,8 @@ weft_runs dot resnet20 --program --offsets --batch 1
 contains '^digraph'
 weft_runs dot resnet20 --heat time --batch 1 --collapse 2 --threads 1 -o "$out/picture.dot"
 grep -q '^digraph' "$out/picture.dot" || fail "no picture in a file"
+weft_runs dot resnet20 --heat lost --batch 1 --threads 1
+contains 'us at the roof'
 
 # ---- Wisdom ----
 weft_runs bench resnet20 --batch 1 --runs 1 --threads 1 --wisdom "$out/wisdom"
@@ -149,6 +162,7 @@ refused 2 'batch takes a whole number' bench lenet --batch 99999999999999999999
 refused 2 'batch needs a value' bench lenet --batch
 refused 2 'seconds takes a positive number' bench lenet --seconds 0
 refused 2 'mode takes one of train, infer' bench lenet --mode learn
+refused 2 'heat takes one of none, time, bytes, lost' dot lenet --heat pressure
 refused 2 'json takes no value' bench lenet --json=yes
 refused 2 'seed takes a whole number' bench lenet --seed -3
 refused 1 'do not fit' bench unet --size 100

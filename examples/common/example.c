@@ -1,5 +1,6 @@
 #include "common/example.h"
 
+#include "cli/machine.h"
 #include "cli/profile_table.h"
 #include "common/data.h"
 #include "common/progress.h"
@@ -245,10 +246,11 @@ static weft_status train(session *s, outcome *result, weft_error *error)
 }
 
 /* Where the time of the last run went. */
-static weft_status print_profile(const weft_program *program, weft_error *error)
+static weft_status print_profile(const weft_program *program, int threads, weft_error *error)
 {
-    profile_table table;
-    bool made = profile_begin(&table, program, 1);
+    profile_table table = {0};
+    weft_roof roof;
+    bool made = machine_roof(threads, &roof) && profile_begin(&table, program, &roof, 1);
     if (made) {
         profile_add(&table, program);
         profile_finish(&table);
@@ -286,7 +288,7 @@ static weft_status run(session *s, weft_context *context, weft_error *error)
     if (status == WEFT_OK)
         status = train(s, &result, error);
     if (status == WEFT_OK && s->options->profile)
-        status = print_profile(s->train, error);
+        status = print_profile(s->train, weft_context_threads(context), error);
     if (status == WEFT_OK && s->options->json)
         print_json(s, &result);
     return status;

@@ -14,7 +14,8 @@ extern "C" {
 typedef enum weft_heat {
     WEFT_HEAT_NONE = 0, /* the family of the op */
     WEFT_HEAT_TIME,     /* its share of the last run's time; the program must be profiling */
-    WEFT_HEAT_BYTES     /* its share of the bytes moved */
+    WEFT_HEAT_BYTES,    /* its share of the bytes moved */
+    WEFT_HEAT_LOST      /* its share of the time above the roof; also profiling */
 } weft_heat;
 
 typedef struct weft_dot_options {
@@ -23,6 +24,7 @@ typedef struct weft_dot_options {
     bool variables;     /* draw variables and constants as boxes of their own */
     bool forward_only;  /* leave out gradients and updates */
     weft_heat heat;     /* programs only */
+    weft_roof roof;     /* the machine's, for WEFT_HEAT_LOST */
     bool offsets;       /* programs only: arena offset and bytes of each value */
     bool left_to_right; /* default: top to bottom */
 } weft_dot_options;

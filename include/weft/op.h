@@ -127,6 +127,9 @@ WEFT_API void weft_bind_workspace(weft_bind *bind, size_t bytes);
  * filter. Where all of these inputs are steady, the phases run only after the state has changed, and the
  * bytes last from run to run; else they are ordinary phases, and ordinary workspace. */
 WEFT_API void weft_bind_prepare(weft_bind *bind, int phases, uint32_t inputs, size_t bytes);
+/* Names what was chosen, where the op has several ways to compute ("winograd 4x4"), for profiles and
+ * diagrams. The text is kept, not copied. */
+WEFT_API void weft_bind_algorithm(weft_bind *bind, const char *name);
 
 /* A block of an elementwise map in float32: rows of `count` elements. */
 enum { WEFT_MAP_INPUTS = 4 };

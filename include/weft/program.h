@@ -117,8 +117,10 @@ WEFT_API weft_report weft_program_report(const weft_program *program);
 
 /* One step of a program, for profiles and diagrams. */
 typedef struct weft_step_report {
-    const char *name; /* scoped name of the node */
-    const char *op;
+    const char *name;      /* scoped name of the node */
+    const char *op;        /* its op, then what is fused with it: "convolution + normalize" */
+    const char *kernel;    /* the op whose kernel it is, the first of these; of maps alone as op */
+    const char *algorithm; /* by which it computes: "winograd 4x4"; "" where the op has one form */
     double flops, bytes;
     double seconds;     /* of the last run, when profiling; else 0 */
     bool hoisted;       /* runs only after the state has changed */
@@ -128,6 +130,17 @@ typedef struct weft_step_report {
 
 /* Step `index` in order of execution; false past the last. */
 WEFT_API bool weft_program_step(const weft_program *program, int index, weft_step_report *report);
+
+/* The most that a machine can do, to hold times against. */
+typedef struct weft_roof {
+    double flops; /* a second, of multiply-adds in registers; 0: not known */
+    double bytes; /* a second, from and to memory; 0: not known */
+} weft_roof;
+
+/* Seconds that so much work takes at the least: its flops or its bytes, whichever take longer. Operands that
+ * stay in a cache may take less, and so may an algorithm that multiplies less than is counted: the flops of
+ * a convolution are those of the plain sum, also where Winograd's algorithm runs. */
+WEFT_API double weft_roof_seconds(const weft_roof *roof, double flops, double bytes);
 
 /* Prints one line a step. */
 WEFT_API void weft_program_print(const weft_program *program, FILE *file);

@@ -1,11 +1,16 @@
 /* weft dot: a model's graph, or the steps of its program, as a picture. */
 #include "cli/command.h"
+#include "cli/machine.h"
 #include "cli/workload.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *const heats[] = {"none", "time", "bytes", NULL};
+static const char *const heats[] = {[WEFT_HEAT_NONE] = "none",
+                                    [WEFT_HEAT_TIME] = "time",
+                                    [WEFT_HEAT_BYTES] = "bytes",
+                                    [WEFT_HEAT_LOST] = "lost",
+                                    [WEFT_HEAT_LOST + 1] = NULL};
 
 /* What is drawn, and where to. */
 typedef struct picture {
@@ -14,11 +19,22 @@ typedef struct picture {
     weft_dot_options options;
 } picture;
 
-static weft_status draw_program(workload *w, const workload_options *options, const picture *p,
+static weft_heat heat_called(const char *name)
+{
+    int heat = WEFT_HEAT_NONE;
+    while (strcmp(heats[heat], name) != 0)
+        heat++;
+    return (weft_heat)heat;
+}
+
+static weft_status draw_program(workload *w, const workload_options *options, picture *p,
                                 weft_error *error)
 {
-    bool timed = p->options.heat == WEFT_HEAT_TIME;
+    bool lost = p->options.heat == WEFT_HEAT_LOST;
+    bool timed = p->options.heat == WEFT_HEAT_TIME || lost;
     double ignored;
+    if (lost && !machine_roof(w->threads, &p->options.roof))
+        return weft_error_set(error, WEFT_ERROR_MEMORY, "out of memory");
     weft_status status = workload_compile(w, options, timed, error);
     for (int i = 0; i < 2 && timed && status == WEFT_OK; i++) /* one to warm up */
         status = workload_run(w, &ignored, error);
@@ -30,9 +46,7 @@ static weft_status draw_program(workload *w, const workload_options *options, co
 
 static weft_status draw(workload *w, const workload_options *options, picture *p, weft_error *error)
 {
-    p->options.heat = strcmp(p->heat, "time") == 0    ? WEFT_HEAT_TIME
-                      : strcmp(p->heat, "bytes") == 0 ? WEFT_HEAT_BYTES
-                                                      : WEFT_HEAT_NONE;
+    p->options.heat = heat_called(p->heat);
     if (p->program || p->options.offsets || p->options.heat != WEFT_HEAT_NONE)
         return draw_program(w, options, p, error);
     return p->file ? weft_graph_draw(w->graph, &p->options, p->file, error)
@@ -54,8 +68,8 @@ static int run(int argc, char **argv)
         {"variables", NULL, "variables and constants as boxes", .flag = &p.options.variables},
         {"left-to-right", NULL, "instead of top to bottom", .flag = &p.options.left_to_right},
         {"program", NULL, "the steps of the program instead of the graph", .flag = &p.program},
-        {"heat", "WHAT", "colours of the steps: none, time or bytes", .choice = &p.heat,
-         .words = heats},
+        {"heat", "WHAT", "colours of the steps: none, time, bytes, or lost: time above the roof",
+         .choice = &p.heat, .words = heats},
         {"offsets", NULL, "arena offset and bytes of each value of the steps",
          .flag = &p.options.offsets},
         {0},

@@ -1,5 +1,7 @@
-/* weft profile: where the time of a model's training step or inference goes. */
+/* weft profile: where the time of a model's training step or inference goes, and what of it the machine could
+ * do without. */
 #include "cli/command.h"
+#include "cli/machine.h"
 #include "cli/profile_table.h"
 #include "cli/workload.h"
 
@@ -8,7 +10,8 @@
 static weft_status measure(workload *w, profile_table *table, int runs, weft_error *error)
 {
     double ignored;
-    if (!profile_begin(table, w->program, runs))
+    weft_roof roof;
+    if (!machine_roof(w->threads, &roof) || !profile_begin(table, w->program, &roof, runs))
         return weft_error_set(error, WEFT_ERROR_MEMORY, "out of memory");
     weft_status status = workload_run(w, &ignored, error); /* to warm up */
     for (int i = 0; i < runs && status == WEFT_OK; i++) {
@@ -25,16 +28,17 @@ static void print(const workload *w, const profile_table *table, int lines, bool
     const char *mode = w->mode == WEFT_TRAIN ? "train" : "infer";
     if (json) {
         printf("{\"name\": \"%s\", \"mode\": \"%s\", \"batch\": %" PRId64 ", \"size\": %" PRId64
-               ", \"threads\": %d, \"runs\": %d, ",
-               w->model->name, mode, w->batch, w->size, w->threads, table->runs);
+               ", \"threads\": %d, \"instruction_set\": \"%s\", \"runs\": %d, ",
+               w->model->name, mode, w->batch, w->size, w->threads, weft_instruction_set(),
+               table->runs);
         profile_print_json(table, stdout);
         printf("}\n");
         return;
     }
     printf("%s, %s, batch %" PRId64 " of %" PRId64 "x%" PRId64
-           "x%d, %d threads, medians of %d runs\n",
+           "x%d, %d threads, %s, medians of %d runs\n",
            w->model->name, mode, w->batch, w->size, w->size, w->model->channels, w->threads,
-           table->runs);
+           weft_instruction_set(), table->runs);
     profile_print(table, lines, stdout);
 }
 

@@ -4,6 +4,7 @@
 #include "graph/node.h"
 #include "graph/program.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct sketch {
@@ -13,9 +14,43 @@ typedef struct sketch {
     double largest;
 } sketch;
 
-static double heat_of(const weft_step *step, weft_heat heat)
+/* Seconds that the step would take at the roof; a hoisted one does not run each time. */
+static double at_roof(const weft_step *step, const weft_dot_options *options)
 {
-    return heat == WEFT_HEAT_TIME ? step->seconds : heat == WEFT_HEAT_BYTES ? step->cost.bytes : 0;
+    return step->seconds > 0 ? weft_roof_seconds(&options->roof, step->cost.flops, step->cost.bytes)
+                             : 0;
+}
+
+static double heat_of(const weft_step *step, const weft_dot_options *options)
+{
+    switch (options->heat) {
+    case WEFT_HEAT_TIME:
+        return step->seconds;
+    case WEFT_HEAT_BYTES:
+        return step->cost.bytes;
+    case WEFT_HEAT_LOST:
+        return fmax(step->seconds - at_roof(step, options), 0);
+    default:
+        return 0;
+    }
+}
+
+static const char *describe_heat(sketch *s, const weft_step *step)
+{
+    const weft_dot_options *options = s->drawing.options;
+    double microseconds = step->seconds * 1e6;
+    switch (options->heat) {
+    case WEFT_HEAT_TIME:
+        return weft_drawing_text(&s->drawing, "\n%.1f us, %.1f GFLOP/s", microseconds,
+                                 step->seconds > 0 ? step->cost.flops / step->seconds * 1e-9 : 0.0);
+    case WEFT_HEAT_BYTES:
+        return weft_drawing_text(&s->drawing, "\n%.3f MB", step->cost.bytes * 1e-6);
+    case WEFT_HEAT_LOST:
+        return weft_drawing_text(&s->drawing, "\n%.1f us, %.1f us at the roof", microseconds,
+                                 at_roof(step, options) * 1e6);
+    default:
+        return "";
+    }
 }
 
 static const char *describe(sketch *s, const weft_step *step, int index)
@@ -24,15 +59,9 @@ static const char *describe(sketch *s, const weft_step *step, int index)
     const weft_node *node = weft_node_get(s->program->graph, step->graph_node);
     if (step->op->label && node->op == step->op)
         step->op->label(node->attributes, label, sizeof(label));
-    const char *text =
-        weft_drawing_text(&s->drawing, "#%d%s%s", index, label[0] ? "  " : "", label);
-    if (s->drawing.options->heat == WEFT_HEAT_TIME)
-        text =
-            weft_drawing_text(&s->drawing, "%s\n%.1f us, %.1f GFLOP/s", text, step->seconds * 1e6,
-                              step->seconds > 0 ? step->cost.flops / step->seconds * 1e-9 : 0.0);
-    if (s->drawing.options->heat == WEFT_HEAT_BYTES)
-        text = weft_drawing_text(&s->drawing, "%s\n%.3f MB", text, step->cost.bytes * 1e-6);
-    return text;
+    return weft_drawing_text(&s->drawing, "#%d%s%s%s%s%s", index, label[0] ? "  " : "", label,
+                             step->algorithm[0] ? "  " : "", step->algorithm,
+                             describe_heat(s, step));
 }
 
 static const char *describe_value(sketch *s, int index)
@@ -73,7 +102,9 @@ static void add_step(sketch *s, int index)
         .part = step->op->family == WEFT_FAMILY_UPDATE ? WEFT_PART_UPDATE
                 : node->backward                       ? WEFT_PART_BACKWARD
                                                        : WEFT_PART_FORWARD,
-        .heat = heat != WEFT_HEAT_NONE && s->largest > 0 ? heat_of(step, heat) / s->largest : -1,
+        .heat = heat != WEFT_HEAT_NONE && s->largest > 0
+                    ? heat_of(step, s->drawing.options) / s->largest
+                    : -1,
     };
     if (s->drawing.options->forward_only && box.part != WEFT_PART_FORWARD)
         return;
@@ -127,7 +158,7 @@ weft_status weft_draw_program(const weft_program *program, const weft_dot_option
                                    count_arrows(program));
     s.writer = weft_pool_array(&s.drawing.pool, (size_t)program->values, sizeof(int));
     for (int i = 0; i < program->steps; i++) {
-        double heat = heat_of(&program->step[i], options->heat);
+        double heat = heat_of(&program->step[i], options);
         s.largest = heat > s.largest ? heat : s.largest;
     }
     if (s.writer && !s.drawing.failed) {

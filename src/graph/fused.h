@@ -26,10 +26,11 @@ typedef struct weft_fused {
     int reference; /* a value with the extents of all maps */
     weft_fused_map map[WEFT_EPILOGUE_MAPS];
     int maps;
+    double map_flops; /* of all maps, also one that the kernel does */
     weft_fused_sums sum[WEFT_EPILOGUE_SUMS];
     int sums;
     weft_epilogue *epilogue;
-    char *label; /* "conv2d + normalize + relu", lives as long as the program */
+    char *label; /* "convolution + 2 normalize + relu", lives as long as the program */
 } weft_fused;
 
 enum { WEFT_FUSED_OPERANDS = 48 }; /* inputs, or outputs, of a fused node at most */

@@ -59,6 +59,7 @@ typedef struct weft_ir_node {
     weft_phase phase[WEFT_PLAN_PHASES];
     const void *phase_args[WEFT_PLAN_PHASES];
     int phases;
+    const char *algorithm; /* NULL: the op has one form only */
     int64_t workspace_bytes;
     int workspace; /* a storage, or -1 */
     int prepare_phases;
@@ -113,6 +114,9 @@ weft_status weft_ir_sort(weft_ir *ir, int *order);
 int weft_ir_add_storage(weft_ir *ir,
                         weft_storage storage); /* there is room for one a value, two a node */
 weft_status weft_ir_out_of_memory(weft_ir *ir);
+
+/* cost.c: of the node with these operands, and of all that is fused with it. */
+weft_cost weft_ir_cost(const weft_ir *ir, const weft_ir_node *node, const weft_bind *bind);
 
 /* The passes, one file each. */
 weft_status weft_pass_bind(weft_ir *ir);

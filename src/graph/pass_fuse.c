@@ -191,11 +191,15 @@ static bool is_map(const weft_ir *ir, const weft_ir_node *node, const weft_tenso
     return node->op->map(node->attributes, map);
 }
 
-static void append_map(group *g, const weft_ir_node *node, int index, const weft_map *map)
+static void append_map(const weft_ir *ir, group *g, int index, const weft_map *map)
 {
+    const weft_ir_node *node = &ir->node[index];
+    weft_tensor tensors[WEFT_MAP_INPUTS + 1];
+    weft_bind bind = weft_ir_operands(ir, node, tensors);
     weft_fused_map *to = &g->fused.map[g->fused.maps++];
     *to = (weft_fused_map){.map = *map, .inputs = node->inputs, .out = node->output[0]};
     memcpy(to->in, node->input, (size_t)node->inputs * sizeof(int));
+    g->fused.map_flops += weft_ir_cost(ir, node, &bind).flops;
     g->member[g->members++] = index;
     g->tail = node->output[0];
 }
@@ -254,7 +258,7 @@ static bool take_map(fuser *f, group *g, int index, int depth)
         }
     }
     if (g->fused.maps < WEFT_EPILOGUE_MAPS) {
-        append_map(g, node, index, &map);
+        append_map(ir, g, index, &map);
         if (fits(f, g))
             return true;
     }
@@ -317,13 +321,20 @@ static void grow(fuser *f, group *g)
 
 /* ---- Making one node of a group ---- */
 
+/* "convolution + normalize + relu"; of neighbours of one op "2 normalize". */
 static char *write_label(weft_ir *ir, const group *g)
 {
     enum { SIZE = 128 };
     char *label = weft_pool_allocate(ir->keep, SIZE);
-    for (int i = 0, at = 0; label && i < g->members && at < SIZE; i++)
-        at += snprintf(label + at, (size_t)(SIZE - at), "%s%s", i ? " + " : "",
-                       ir->node[g->member[i]].op->name);
+    for (int i = 0, at = 0, times; label && i < g->members && at < SIZE; i += times) {
+        const weft_op *op = ir->node[g->member[i]].op;
+        char count[16] = "";
+        for (times = 1; i + times < g->members && ir->node[g->member[i + times]].op == op;)
+            times++;
+        if (times > 1)
+            snprintf(count, sizeof(count), "%d ", times);
+        at += snprintf(label + at, (size_t)(SIZE - at), "%s%s%s", i ? " + " : "", count, op->name);
+    }
     return label;
 }
 

@@ -59,6 +59,11 @@ bool weft_bind_choose_convolution(weft_bind *bind, const weft_convolution_proble
     return !b->failed;
 }
 
+void weft_bind_algorithm(weft_bind *bind, const char *name)
+{
+    ((binding *)bind->internal)->node->algorithm = name;
+}
+
 static weft_status check_phases(const weft_ir *ir, const weft_ir_node *node)
 {
     if (node->phases >= 1 && node->phases <= WEFT_PLAN_PHASES)
@@ -144,45 +149,6 @@ static weft_status select_fused(weft_ir *ir, weft_ir_node *node, weft_bind *bind
     return check_phases(ir, node);
 }
 
-static weft_cost default_cost(const weft_ir_node *node, const weft_bind *bind)
-{
-    weft_cost cost = {0};
-    for (int k = 0; k < node->own_outputs; k++)
-        cost.flops += (double)weft_tensor_elements(&bind->output[k]);
-    return cost;
-}
-
-static double value_bytes(const weft_ir *ir, int value)
-{
-    const weft_tensor *tensor = &ir->value[value].tensor;
-    return (double)weft_tensor_elements(tensor) * (double)weft_dtype_bytes(tensor->dtype);
-}
-
-static double operand_bytes(const weft_ir_node *node, const weft_bind *bind)
-{
-    double bytes = 0;
-    for (int k = 0; k < node->own_inputs; k++)
-        if (weft_ir_reads(node, k))
-            bytes += (double)weft_tensor_elements(&bind->input[k]) *
-                     (double)weft_dtype_bytes(bind->input[k].dtype) *
-                     (weft_ir_writes(node, k) ? 2 : 1);
-    for (int k = 0; k < node->own_outputs; k++)
-        bytes += (double)weft_tensor_elements(&bind->output[k]) *
-                 (double)weft_dtype_bytes(bind->output[k].dtype);
-    return bytes;
-}
-
-static void add_fused_cost(const weft_ir *ir, weft_ir_node *node)
-{
-    const weft_fused *fused = node->fused;
-    double elements = (double)weft_tensor_elements(&ir->value[fused->reference].tensor);
-    node->cost.flops += (double)(fused->maps + 3 * fused->sums) * elements;
-    for (int k = node->own_inputs; k < node->inputs; k++)
-        node->cost.bytes += value_bytes(ir, node->input[k]);
-    for (int k = node->own_outputs; k < node->outputs; k++)
-        node->cost.bytes += value_bytes(ir, node->output[k]);
-}
-
 /* What is prepared from steady inputs is kept, and what prepares it is hoisted. */
 static void give_workspace(weft_ir *ir, weft_ir_node *node)
 {
@@ -210,12 +176,7 @@ weft_status weft_pass_select(weft_ir *ir)
         bind.steady = node->steady;
         WEFT_TRY(node->fused ? select_fused(ir, node, &bind) : select_kernel(ir, node, &bind));
         give_workspace(ir, node);
-        node->cost = default_cost(node, &bind);
-        node->cost.bytes = operand_bytes(node, &bind);
-        if (node->op->cost)
-            node->op->cost(&bind, &node->cost);
-        if (node->fused)
-            add_fused_cost(ir, node);
+        node->cost = weft_ir_cost(ir, node, &bind);
     }
     return WEFT_OK;
 }

@@ -140,6 +140,8 @@ bool weft_program_step(const weft_program *program, int index, weft_step_report 
     *report = (weft_step_report){
         .name = step->name,
         .op = step->label,
+        .kernel = step->kernel,
+        .algorithm = step->algorithm,
         .flops = step->cost.flops,
         .bytes = step->cost.bytes,
         .seconds = step->seconds,
@@ -150,6 +152,13 @@ bool weft_program_step(const weft_program *program, int index, weft_step_report 
     return true;
 }
 
+double weft_roof_seconds(const weft_roof *roof, double flops, double bytes)
+{
+    double compute = roof->flops > 0 ? flops / roof->flops : 0;
+    double memory = roof->bytes > 0 ? bytes / roof->bytes : 0;
+    return compute > memory ? compute : memory;
+}
+
 void weft_program_print(const weft_program *program, FILE *file)
 {
     const weft_report *report = &program->report;
@@ -158,8 +167,9 @@ void weft_program_print(const weft_program *program, FILE *file)
             (long long)report->prepared_bytes, report->flops * 1e-9);
     weft_step_report step;
     for (int i = 0; weft_program_step(program, i, &step); i++) {
-        fprintf(file, "%4d %-28s %-44s %10.3f MFLOP %10.3f MB %6lld pieces", i, step.op, step.name,
-                step.flops * 1e-6, step.bytes * 1e-6, (long long)step.pieces);
+        fprintf(file, "%4d %-28s %-18s %-44s %10.3f MFLOP %10.3f MB %6lld pieces", i, step.op,
+                step.algorithm, step.name, step.flops * 1e-6, step.bytes * 1e-6,
+                (long long)step.pieces);
         if (program->profile && step.seconds > 0)
             fprintf(file, " %9.1f us %8.2f GFLOP/s %7.2f GB/s", step.seconds * 1e6,
                     step.flops / step.seconds * 1e-9, step.bytes / step.seconds * 1e-9);

@@ -20,7 +20,9 @@ typedef struct weft_step {
     const weft_op *op;
     const char *name;
     int32_t graph_node;
-    const char *label; /* the op's name, or those of all that are fused */
+    const char *label;     /* the op's name, or those of all that are fused */
+    const char *kernel;    /* the op whose kernel it is; of maps alone the label */
+    const char *algorithm; /* "": the op has one form only */
     int inputs, outputs;
     int own_inputs; /* of the op; the others belong to what is fused with it */
     uint32_t in_place;

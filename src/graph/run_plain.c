@@ -141,6 +141,7 @@ weft_status weft_select_plain(weft_ir *ir, weft_ir_node *node)
                               node->op->name, node->name);
     bool copies = ir->real == WEFT_FLOAT32 && !node->op->run_f32;
     node->workspace_bytes = copies ? lay_out_copies(args) : 0;
+    node->algorithm = copies ? "plain" : NULL;
     node->phase[0] = (weft_phase){copies ? run_on_copies : run_direct, 1};
     node->phase_args[0] = args;
     node->phases = 1;

@@ -27,6 +27,7 @@ bool weft_bind_plan(weft_bind *bind, const weft_kernel_plan *plan)
     if (args == NULL)
         return false;
     memcpy(args, plan->args, sizeof(plan->args));
+    weft_bind_algorithm(bind, plan->algorithm);
     if (plan->writes_early)
         weft_bind_not_in_place(bind);
     if (plan->workspace > 0)

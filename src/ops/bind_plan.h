@@ -10,7 +10,7 @@ int weft_bind_slot(const weft_bind *bind, int operand);
 /* The operands of a node as slots of a kernel: inputs in order, output 0, workspace. */
 weft_slots weft_bind_slots(const weft_bind *bind);
 
-/* Asks for what the plan needs: arguments, workspace, phases. False when memory is short. */
+/* Asks for what the plan needs: arguments, workspace, phases; and names its algorithm. False when memory is short. */
 bool weft_bind_plan(weft_bind *bind, const weft_kernel_plan *plan);
 
 #endif

@@ -1,0 +1,44 @@
+/* What a node costs: operations and bytes of its op, and of the maps and sums that are fused with it. */
+#include "graph/fused.h"
+
+static double value_bytes(const weft_ir *ir, int value)
+{
+    const weft_tensor *tensor = &ir->value[value].tensor;
+    return (double)weft_tensor_elements(tensor) * (double)weft_dtype_bytes(tensor->dtype);
+}
+
+/* One operation an element of the outputs, each operand once: for ops that do not say better. */
+static weft_cost default_cost(const weft_ir *ir, const weft_ir_node *node)
+{
+    weft_cost cost = {0};
+    for (int k = 0; k < node->own_inputs; k++)
+        if (weft_ir_reads(node, k))
+            cost.bytes += value_bytes(ir, node->input[k]) * (weft_ir_writes(node, k) ? 2 : 1);
+    for (int k = 0; k < node->own_outputs; k++) {
+        cost.flops += (double)weft_tensor_elements(&ir->value[node->output[k]].tensor);
+        cost.bytes += value_bytes(ir, node->output[k]);
+    }
+    return cost;
+}
+
+static void add_fused(const weft_ir *ir, const weft_ir_node *node, weft_cost *cost)
+{
+    enum { SUM_FLOPS = 4 }; /* an element: a difference, a sum, a multiply-add */
+    const weft_fused *fused = node->fused;
+    double elements = (double)weft_tensor_elements(&ir->value[fused->reference].tensor);
+    cost->flops += fused->map_flops + SUM_FLOPS * fused->sums * elements;
+    for (int k = node->own_inputs; k < node->inputs; k++)
+        cost->bytes += value_bytes(ir, node->input[k]);
+    for (int k = node->own_outputs; k < node->outputs; k++)
+        cost->bytes += value_bytes(ir, node->output[k]);
+}
+
+weft_cost weft_ir_cost(const weft_ir *ir, const weft_ir_node *node, const weft_bind *bind)
+{
+    weft_cost cost = default_cost(ir, node);
+    if (node->op->cost)
+        node->op->cost(bind, &cost);
+    if (node->fused)
+        add_fused(ir, node, &cost);
+    return cost;
+}
