@@ -445,7 +445,8 @@ Test(convolution, negative_padding_crops)
 /* So many tiles that the filter gradient by positions goes through them in chunks. */
 static void check_chunks(void)
 {
-    static const char *const algorithms[] = {"winograd positions outer 2x2", "winograd positions outer 4x4"};
+    static const char *const algorithms[] = {"winograd positions outer 2x2",
+                                             "winograd positions outer 4x4"};
     enum { SIZE = 601 };
     weft_convolution_problem q = {
         .batch = 1,
