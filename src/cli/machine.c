@@ -1,12 +1,12 @@
 #include "cli/machine.h"
 
+#include "base/clock.h"
 #include "config.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #ifdef WEFT_HAVE_OPENMP
 #include <omp.h>
 #endif
@@ -220,19 +220,13 @@ double machine_bandwidth(machine_traffic traffic, int64_t bytes, const machine_t
 
 /* ---- Both ---- */
 
-static double wall_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 bool machine_roof(int threads, weft_roof *roof)
 {
     /* More than caches of the last level hold. */
     enum { ALL_BYTES = 192 << 20, THREAD_BYTES = 24 << 20 };
     int64_t bytes = ALL_BYTES / threads > THREAD_BYTES ? ALL_BYTES / threads : THREAD_BYTES;
-    machine_trials trials = {.threads = threads, .length = 1, .seconds = 0.08, .clock = wall_clock};
+    machine_trials trials = {
+        .threads = threads, .length = 1, .seconds = 0.08, .clock = weft_seconds};
     roof->flops = machine_multiply_adds(weft_instruction_set(), &trials);
     roof->bytes = machine_bandwidth(MACHINE_TRIAD, bytes, &trials);
     return roof->bytes > 0;
