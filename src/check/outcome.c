@@ -223,7 +223,7 @@ static double largest_norm(const weft_outcome *o)
  * what is about as large as the largest part. */
 static double least_norm(const weft_outcome_part *part, double largest)
 {
-    return part->dtype == WEFT_FLOAT64 && part->elements < 8 ? 0.05 * largest : 0;
+    return part->dtype == WEFT_FLOAT64 && part->elements < 8 ? 0.25 * largest : 0;
 }
 
 /* Norm of the difference of part p relative to its norm. */
