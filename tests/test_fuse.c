@@ -210,6 +210,70 @@ Test(fuse, what_depends_on_a_kernel_by_another_way_stays_outside)
     expect_same(1, 1e-6);
 }
 
+/* Of running statistics that are all different. */
+static weft_value normalized(weft_value v)
+{
+    weft_shape channels = weft_shape_of(weft_shape_get(v).extent[3]);
+    weft_initializer any = {.kind = WEFT_INIT_UNIFORM, .a = 0.5, .b = 1.5};
+    weft_value mean = weft_variable(graph, .shape = channels, .initializer = any, .frozen = true);
+    weft_value variance =
+        weft_variable(graph, .shape = channels, .initializer = any, .frozen = true);
+    return weft_batch_normalization(
+        v, mean, variance, .gamma = weft_variable(graph, .shape = channels, .initializer = any),
+        .beta = weft_variable(graph, .shape = channels, .initializer = any));
+}
+
+/* The same bits of y whether `between`, which the kernel would read through, is stored or not. */
+static void expect_read_through(weft_value between, weft_value y, const char *label)
+{
+    weft_value fetch[] = {y, between};
+    run_both(&y, 1, WEFT_INFER);
+    expect_label(label);
+    expect_same(1, 1e-6);
+    run(fetch, 2, WEFT_INFER, 0, &plain);
+    cr_expect_not(strstr(plain.labels, label), "\"%s\", which is fetched, is not stored", label);
+    expect_same(1, 0);
+}
+
+Test(fuse, what_only_a_convolution_of_one_tap_reads_is_not_stored)
+{
+    weft_value v = weft_relu(normalized(image(9, 21)));
+    expect_read_through(v, conv(v, 36, 1), "normalize + relu + convolution\n");
+}
+
+Test(fuse, reading_through_and_finishing_in_one_kernel)
+{
+    weft_value v = weft_relu6(normalized(image(7, 48)));
+    weft_value y = weft_relu(normalized(conv(v, 300, 1)));
+    expect_read_through(v, y, "normalize + clipped_relu + convolution + normalize + relu\n");
+}
+
+Test(fuse, reading_through_strides_padding_and_groups)
+{
+    weft_value v = normalized(image(9, 24));
+    weft_value y = weft_conv2d(v, .filters = 36, .kernel = {1, 1}, .stride = {2, 2}, .groups = 3,
+                               .padding = WEFT_EXPLICIT, .pad_low = {2, 0}, .pad_high = {1, 3});
+    expect_read_through(v, y, "normalize + convolution\n");
+}
+
+/* The reduction takes several chunks; the channels before and after lie between those that are read. */
+Test(fuse, reading_through_a_slice_of_many_channels)
+{
+    weft_value parts[3];
+    weft_split(image(4, 1000), -1, (int64_t[]){16, 968, 16}, 3, parts);
+    weft_value v = weft_relu(normalized(parts[1]));
+    expect_read_through(v, conv(v, 260, 1), "normalize + relu + convolution\n");
+}
+
+Test(fuse, nothing_is_read_through_by_several_taps_or_readers)
+{
+    weft_value v = weft_relu(normalized(image(9, 20)));
+    weft_value fetch[] = {conv(v, 16, 1), conv(v, 16, 1), conv(weft_relu(normalized(x)), 16, 3)};
+    run_both(fetch, 3, WEFT_INFER);
+    expect_same(3, 1e-6);
+    cr_expect_not(strstr(fused.labels, "relu + convolution"), "%s", fused.labels);
+}
+
 /* A node reads a variable before its update, another one after it: one step cannot do both. */
 Test(fuse, an_update_between_two_maps)
 {

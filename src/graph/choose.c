@@ -61,6 +61,7 @@ weft_status weft_choose_convolution(const weft_ir *ir, const weft_convolution_pr
         return WEFT_OK;
     weft_convolution_problem alone = *problem;
     alone.epilogue = NULL;
+    alone.prologue = NULL;
     uint64_t key = weft_convolution_hash(&alone, pass, wisdom->machine);
     weft_status status = WEFT_OK;
     pthread_mutex_lock(&wisdom->lock);

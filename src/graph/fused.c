@@ -161,12 +161,13 @@ static bool collect_operands(layout *l)
     return true;
 }
 
-/* What the kernel's own finish reads. The addend must be laid out as what is written. */
+/* What the kernel's own finish and prologue read. The addend must be laid out as what is written. */
 static bool add_finish(layout *l)
 {
     const weft_fused *f = l->fused;
-    const int value[] = {f->center, f->slope, f->shift, f->addend};
-    for (int i = 0; i < 4; i++)
+    const int value[] = {f->center,        f->slope,        f->shift,       f->addend,
+                         f->before.center, f->before.slope, f->before.shift};
+    for (int i = 0; i < (int)(sizeof(value) / sizeof(*value)); i++)
         if (value[i] >= 0 && !add_input(l, value[i]))
             return false;
     return f->addend < 0 ||
@@ -264,6 +265,14 @@ static int slot_of(const weft_ir_node *node, int value, bool written)
 static int slot_of_finish(const weft_ir_node *node, int value)
 {
     return value < 0 ? 0 : slot_of(node, value, false);
+}
+
+weft_prologue weft_fused_prologue(const weft_fused *fused, const weft_ir_node *node)
+{
+    return (weft_prologue){.center = slot_of_finish(node, fused->before.center),
+                           .slope = slot_of_finish(node, fused->before.slope),
+                           .shift = slot_of_finish(node, fused->before.shift),
+                           .ceiling = fused->before.ceiling};
 }
 
 static void set_pixels(layout *l)

@@ -5,6 +5,7 @@
 
 #include "graph/fusion.h"
 #include "graph/ir.h"
+#include "kernels/prologue.h"
 
 typedef struct weft_fused_map {
     weft_map map;
@@ -23,6 +24,12 @@ typedef struct weft_fused {
     /* What the kernel itself does to its results (see weft_finish). Values, -1: none. */
     int center, slope, shift, addend;
     float ceiling;
+    /* What the kernel does to its first input as it reads it (see weft_prologue); its own input is then what
+     * is read. Values, -1: none. */
+    struct {
+        int center, slope, shift;
+        float ceiling;
+    } before;
     int reference; /* a value with the extents of all maps */
     weft_fused_map map[WEFT_EPILOGUE_MAPS];
     int maps;
@@ -30,7 +37,8 @@ typedef struct weft_fused {
     weft_fused_sums sum[WEFT_EPILOGUE_SUMS];
     int sums;
     weft_epilogue *epilogue;
-    char *label; /* "convolution + 2 normalize + relu", lives as long as the program */
+    weft_prologue *prologue; /* NULL: none */
+    char *label;             /* "convolution + 2 normalize + relu", lives as long as the program */
 } weft_fused;
 
 enum { WEFT_FUSED_OPERANDS = 48 }; /* inputs, or outputs, of a fused node at most */
@@ -40,6 +48,9 @@ enum { WEFT_FUSED_OPERANDS = 48 }; /* inputs, or outputs, of a fused node at mos
  * own_outputs and in_place of the node, and *epilogue. False where it does not fit into an epilogue. */
 bool weft_fused_lay_out(const weft_ir *ir, const weft_fused *fused, const bool *stored,
                         weft_ir_node *node, weft_epilogue *epilogue);
+
+/* What a kernel does as it reads, once its node is laid out. */
+weft_prologue weft_fused_prologue(const weft_fused *fused, const weft_ir_node *node);
 
 /* How a value may take part in maps with the extents of `like`: as a whole, as one row of channels, or as
  * one element. */

@@ -35,7 +35,8 @@ typedef struct group {
     weft_fused fused;
     int head;
     int member[WEFT_EPILOGUE_MAPS + WEFT_EPILOGUE_SUMS + 1], members;
-    int tail; /* value that the group makes last */
+    int before[2], befores; /* maps that the kernel does as it reads, last one first */
+    int tail;               /* value that the group makes last */
 } group;
 
 static bool executes(const weft_ir_node *node)
@@ -321,15 +322,22 @@ static void grow(fuser *f, group *g)
 
 /* ---- Making one node of a group ---- */
 
+/* Node i of those that the group stands for, in the order in which they are computed. */
+static const weft_ir_node *part_of(const weft_ir *ir, const group *g, int i)
+{
+    return &ir->node[i < g->befores ? g->before[g->befores - 1 - i] : g->member[i - g->befores]];
+}
+
 /* "convolution + normalize + relu"; of neighbours of one op "2 normalize". */
 static char *write_label(weft_ir *ir, const group *g)
 {
     enum { SIZE = 128 };
+    int parts = g->befores + g->members;
     char *label = weft_pool_allocate(ir->keep, SIZE);
-    for (int i = 0, at = 0, times; label && i < g->members && at < SIZE; i += times) {
-        const weft_op *op = ir->node[g->member[i]].op;
+    for (int i = 0, at = 0, times; label && i < parts && at < SIZE; i += times) {
+        const weft_op *op = part_of(ir, g, i)->op;
         char count[16] = "";
-        for (times = 1; i + times < g->members && ir->node[g->member[i + times]].op == op;)
+        for (times = 1; i + times < parts && part_of(ir, g, i + times)->op == op;)
             times++;
         if (times > 1)
             snprintf(count, sizeof(count), "%d ", times);
@@ -395,14 +403,73 @@ static bool leave_to_kernel(const fuser *f, group *g)
     return fused->maps < maps;
 }
 
+/* ---- What the kernel does as it reads ---- */
+
+/* Takes in the map that makes the value, if it is of this function and nobody else reads it; NULL if not. */
+static const weft_ir_node *take_before(fuser *f, group *g, int value, weft_map_function function,
+                                       weft_map *map)
+{
+    const weft_ir *ir = f->ir;
+    int producer = ir->value[value].producer;
+    const weft_ir_node *node = &ir->node[producer];
+    if (f->uses[value] != 1 || f->owner[producer] != producer || !is_map(ir, node, NULL, map) ||
+        map->row != weft_map_kernel_table()->row[function])
+        return NULL;
+    const weft_tensor *like = &ir->value[value].tensor;
+    if (weft_fused_shape_of(&ir->value[node->input[0]].tensor, like) != WEFT_FUSED_WHOLE)
+        return NULL;
+    for (int k = 1; k < node->inputs; k++)
+        if (weft_fused_shape_of(&ir->value[node->input[k]].tensor, like) != WEFT_FUSED_CHANNELS)
+            return NULL;
+    weft_tensor tensors[WEFT_MAP_INPUTS + 1];
+    weft_bind bind = weft_ir_operands(ir, node, tensors);
+    g->fused.map_flops += weft_ir_cost(ir, node, &bind).flops;
+    g->before[g->befores++] = producer;
+    return node;
+}
+
+/* A normalization and a ReLU, or one of them, which only the kernel reads. */
+static weft_status take_prologue(fuser *f, group *g)
+{
+    weft_ir *ir = f->ir;
+    weft_ir_node *kernel = &g->fused.kernel;
+    weft_tensor tensors[16];
+    weft_bind bind = weft_ir_operands(ir, kernel, tensors);
+    if (!kernel->op->fusion->prologue || !kernel->op->fusion->prologue(&bind))
+        return WEFT_OK;
+    int read = kernel->input[0];
+    weft_map map;
+    const weft_ir_node *node = take_before(f, g, read, WEFT_MAP_RELU, &map);
+    if (node) {
+        g->fused.before.ceiling = INFINITY;
+    } else if ((node = take_before(f, g, read, WEFT_MAP_CLIPPED_RELU, &map))) {
+        g->fused.before.ceiling = map.a;
+    }
+    read = node ? node->input[0] : read;
+    if ((node = take_before(f, g, read, WEFT_MAP_NORMALIZE, &map))) {
+        g->fused.before.center = node->input[1];
+        g->fused.before.slope = node->input[2];
+        g->fused.before.shift = node->input[3];
+        read = node->input[0];
+    }
+    int *inputs = weft_pool_array(&ir->scratch, (size_t)kernel->inputs, sizeof(int));
+    if (!inputs)
+        return weft_ir_out_of_memory(ir);
+    memcpy(inputs, kernel->input, (size_t)kernel->inputs * sizeof(int));
+    inputs[0] = read;
+    kernel->input = inputs;
+    return WEFT_OK;
+}
+
 static weft_status finish(fuser *f, group *g)
 {
     weft_ir *ir = f->ir;
     weft_fused *fused = weft_pool_allocate(&ir->scratch, sizeof(*fused));
     weft_epilogue *epilogue = weft_pool_allocate(ir->keep, sizeof(*epilogue));
+    weft_prologue *prologue = weft_pool_allocate(ir->keep, sizeof(*prologue));
     int *operands = weft_pool_array(&ir->scratch, 2 * (size_t)WEFT_FUSED_OPERANDS, sizeof(int));
     g->fused.label = write_label(ir, g);
-    if (!fused || !epilogue || !operands || !g->fused.label)
+    if (!fused || !epilogue || !prologue || !operands || !g->fused.label)
         return weft_ir_out_of_memory(ir);
     weft_ir_node node = ir->node[g->head];
     node.input = operands;
@@ -417,9 +484,14 @@ static weft_status finish(fuser *f, group *g)
         return weft_error_set(ir->error, WEFT_ERROR_INTERNAL, "fuse: \"%s\" does not fit",
                               node.name);
     node.fused = fused;
-    for (int i = 0; i < g->members; i++) {
-        ir->node[g->member[i]].gone = true;
-        f->owner[g->member[i]] = g->head;
+    if (g->befores) {
+        *prologue = weft_fused_prologue(fused, &node);
+        fused->prologue = prologue;
+    }
+    for (int i = 0; i < g->members + g->befores; i++) {
+        int index = i < g->members ? g->member[i] : g->before[i - g->members];
+        ir->node[index].gone = true;
+        f->owner[index] = g->head;
     }
     ir->node[g->head] = node;
     for (int k = 0; k < node.outputs; k++)
@@ -432,11 +504,17 @@ static weft_status fuse_from(fuser *f, int head, bool kernel)
     weft_ir *ir = f->ir;
     const weft_ir_node *node = &ir->node[head];
     group g = {.head = head,
-               .fused = {.raw = -1, .center = -1, .slope = -1, .shift = -1, .addend = -1}};
+               .fused = {.raw = -1,
+                         .center = -1,
+                         .slope = -1,
+                         .shift = -1,
+                         .addend = -1,
+                         .before = {.center = -1, .slope = -1, .shift = -1}}};
     if (kernel) {
         g.fused.kernel = *node;
         g.fused.raw = g.fused.reference = g.tail = node->output[0];
         g.member[g.members++] = head;
+        WEFT_TRY(take_prologue(f, &g));
     } else {
         weft_reduction reduction;
         weft_map map;
@@ -455,7 +533,7 @@ static weft_status fuse_from(fuser *f, int head, bool kernel)
     }
     grow(f, &g);
     /* A map alone has a kernel of its own. */
-    bool worth = kernel ? g.members > 1 : g.members > 1 || g.fused.sums > 0;
+    bool worth = g.members > 1 || g.befores > 0 || (!kernel && g.fused.sums > 0);
     return worth ? finish(f, &g) : WEFT_OK;
 }
 

@@ -134,6 +134,7 @@ static weft_status select_fused(weft_ir *ir, weft_ir_node *node, weft_bind *bind
     binding b = {.ir = ir, .node = node};
     bind->internal = &b;
     bind->epilogue = fused->epilogue;
+    bind->prologue = fused->prologue;
     bool bound = true;
     if (fused->kernel.op)
         bound = node->op->bind(bind);

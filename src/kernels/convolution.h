@@ -39,8 +39,10 @@ typedef struct weft_convolution_problem {
     bool flip_filter;
     bool bias; /* forward: + bias[out_channels]; input gradient: + bias[in_channels] */
     struct weft_epilogue *epilogue; /* of y forward, of x in the input gradient; NULL: none */
-    bool exact_products;            /* no algorithm that sums transformed operands (Winograd) */
-    bool steady_filter; /* the same in many runs: what is prepared of it costs nothing */
+    const struct weft_prologue
+        *prologue;       /* of x, forward, where the filter has one tap; NULL: none */
+    bool exact_products; /* no algorithm that sums transformed operands (Winograd) */
+    bool steady_filter;  /* the same in many runs: what is prepared of it costs nothing */
 } weft_convolution_problem;
 
 /* The filter is dense: [D] [H] [W] [in_channels / groups] [out_channels]. Inputs in order:
@@ -73,7 +75,7 @@ const char *weft_convolution_algorithm(int index);
 int weft_convolution_operands(const weft_convolution_problem *problem, weft_convolution_pass pass,
                               int64_t floats[4]);
 
-/* XXH3 of the problem and the pass: of everything but the epilogue. */
+/* XXH3 of the problem and the pass: of everything but epilogue and prologue. */
 uint64_t weft_convolution_hash(const weft_convolution_problem *problem, weft_convolution_pass pass,
                                uint64_t seed);
 

@@ -233,6 +233,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     int64_t out = problem->out_channels / problem->groups;
     weft_direct direct = {.slots = *slots,
                           .epilogue = problem->epilogue,
+                          .prologue = problem->prologue,
                           .gradient = gradient,
                           .flip = problem->flip_filter,
                           .bias = problem->bias,
@@ -267,4 +268,5 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     weft_direct_plan(&direct, result);
 }
 
-const weft_convolution_candidate weft_convolution_direct_candidate = {"direct", applicable, plan};
+const weft_convolution_candidate weft_convolution_direct_candidate = {"direct", applicable, plan,
+                                                                      .prologue = true};

@@ -1,8 +1,9 @@
 #include "kernels/convolution_direct.h"
 
-#include "kernels/epilogue.h"
+#include "kernels/finish.h"
 #include "kernels/integer.h"
 #include "kernels/matmul_pack.h"
+#include "kernels/prologue.h"
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
@@ -25,6 +26,7 @@ typedef struct piece_state {
     const float *a, *b, *bias; /* of the group and the first filter */
     float *c;
     weft_finish finish; /* the same */
+    weft_finish before; /* of the prologue, of the group */
     weft_taps taps[3];
     int64_t filters; /* of this piece */
     int64_t tiles;   /* of a row of pixels */
@@ -198,6 +200,28 @@ static int64_t runs_of_span(const piece_state *s, const chunk *k, const place *p
     return runs;
 }
 
+/* As copy_pixels, `channels` channels from number `channel` on, which the prologue finishes. What comes after
+ * the pixels is fetched. */
+static void finish_pixels(const piece_state *s, float *to, int64_t to_step, const float *row,
+                          int64_t column, int64_t step, int64_t count, int64_t channel,
+                          int64_t channels)
+{
+    const int64_t stride = s->d->a_stride[3], extent = s->d->dimension[W].in;
+    for (int64_t c = 0; c < channels; c += LANES) {
+        int64_t lanes = weft_least(LANES, channels - c);
+        finish_channels by = finish_load(&s->before, channel + c, lanes);
+        for (int64_t i = 0; i < count; i++) {
+            int64_t at = column + i * step;
+            const float *x = row + at * stride + c;
+            __builtin_prefetch(x + count * step * stride, 0, 2);
+            vfloat y = {0};
+            if (at >= 0 && at < extent)
+                y = finish_vector(&s->before, &by, vload_lanes(x, lanes), NULL, lanes);
+            vstore_lanes(to + i * to_step + c, y, lanes);
+        }
+    }
+}
+
 /* The tile reads a copy: for each pixel what each tap sees, one after the other. */
 static int64_t runs_of_patches(const piece_state *s, const chunk *k, const place *p,
                                weft_tile *tile)
@@ -210,11 +234,18 @@ static int64_t runs_of_patches(const piece_state *s, const chunk *k, const place
         if (!input_row(s, p, k->row + row, &offset))
             continue;
         for (int64_t tap = 0; tap < k->taps; tap++, filled += k->channels) {
-            for (int64_t image = 0; image < p->images; image++)
-                copy_pixels(s->input + image * p->pixels * pixel + filled, pixel,
-                            s->a + (p->image + image) * s->d->a_stride[0] + offset + k->channel,
-                            s->d->dimension[W].in, s->d->a_stride[3], column + tap * t->offset_step,
-                            t->in_step, p->pixels, k->channels);
+            for (int64_t image = 0; image < p->images; image++) {
+                float *to = s->input + image * p->pixels * pixel + filled;
+                const float *from =
+                    s->a + (p->image + image) * s->d->a_stride[0] + offset + k->channel;
+                int64_t first = column + tap * t->offset_step;
+                if (s->d->prologue)
+                    finish_pixels(s, to, pixel, from, first, t->in_step, p->pixels, k->channel,
+                                  k->channels);
+                else
+                    copy_pixels(to, pixel, from, s->d->dimension[W].in, s->d->a_stride[3], first,
+                                t->in_step, p->pixels, k->channels);
+            }
             runs = add_run(s->run, runs,
                            (weft_tile_run){.a = filled,
                                            .b = (row * k->taps + tap) * k->channels,
@@ -299,7 +330,9 @@ static void run_place(const piece_state *s, const chunk *k, const place *p,
     int64_t span = (p->pixels - 1) * t->in_step + (k->taps - 1) * t->offset_step + 1;
     weft_tile tile = {.run = s->run, .accumulate = !k->first};
     bool inside = low >= 0 && low + span <= d->dimension[W].in;
-    if (inside && !(crowded(t->in_step * d->a_stride[3]) && p->pixels > 4))
+    if (d->prologue)
+        tile.runs = runs_of_patches(s, k, p, &tile);
+    else if (inside && !(crowded(t->in_step * d->a_stride[3]) && p->pixels > 4))
         tile.runs = runs_in_place(s, k, p, &tile);
     else if (span <= p->pixels * k->taps)
         tile.runs = runs_of_span(s, k, p, span, &tile);
@@ -405,6 +438,8 @@ static float *begin_block(const weft_call *call, int64_t index, int64_t groups, 
         (const float *)call->operand[d->slots.input[1]] + group * d->b_group + filter * d->b_filter;
     s->c = (float *)call->operand[d->slots.output] + group * d->c_group + filter;
     s->finish = weft_epilogue_finish(d->epilogue, call, group * d->c_group + filter);
+    if (d->prologue)
+        s->before = weft_prologue_finish(d->prologue, call, group * d->a_group);
     if (d->bias)
         s->bias = (const float *)call->operand[d->slots.input[2]] + group * d->bias_group + filter;
     s->filters = weft_least(d->filter_block, d->filters - filter);

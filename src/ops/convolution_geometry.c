@@ -155,7 +155,19 @@ static bool takes_epilogue(const weft_bind *bind)
     return weft_tensor_dense(&bind->input[1]); /* the filter */
 }
 
-const weft_fusion weft_convolution_fusion = {.epilogue = takes_epilogue};
+/* Of x, where each pixel is read once for each block of filters. */
+static bool takes_prologue(const weft_bind *bind)
+{
+    const weft_tensor *w = &bind->input[1];
+    int64_t taps = 1;
+    for (int d = 0; d < w->rank - 2; d++)
+        taps *= w->extent[d];
+    return taps == 1 && weft_tensor_dense(w);
+}
+
+const weft_fusion weft_convolution_fusion = {.epilogue = takes_epilogue,
+                                             .prologue = takes_prologue};
+const weft_fusion weft_convolution_gradient_fusion = {.epilogue = takes_epilogue};
 
 bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const weft_tensor *x,
                            const weft_tensor *w, const weft_tensor *y, bool bias)
@@ -164,6 +176,7 @@ bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const we
         return false;
     weft_convolution_problem problem = weft_convolution_resolve(bind->attributes, x, w, y, bias);
     problem.epilogue = bind->epilogue;
+    problem.prologue = bind->prologue;
     problem.exact_products = bind->no_winograd;
     problem.steady_filter = bind->steady >> (w - bind->input) & 1;
     weft_slots slots = weft_bind_slots(bind);
