@@ -173,6 +173,39 @@ Test(pooling, a_nan_is_the_largest)
     }
 }
 
+/* Infinities whose sum is NaN beside a NaN, in several vectors of channels and the rest of one. */
+Test(pooling, infinities_and_nan_among_many_channels)
+{
+    enum { LENGTH = 3, CHANNELS = 71 };
+    double element[LENGTH * CHANNELS], largest[CHANNELS], first[LENGTH * CHANNELS] = {0};
+    for (int c = 0; c < CHANNELS; c++) {
+        double down[LENGTH] = {c, c - 1, c - 2};
+        if (c % 5 == 3) {
+            down[0] = -INFINITY;
+            down[2] = INFINITY;
+        }
+        if (c % 9 == 7)
+            down[1] = NAN;
+        int at = isnan(down[1]) ? 1 : isinf(down[2]) ? 2 : 0;
+        largest[c] = down[at];
+        first[at * CHANNELS + c] = 1;
+        for (int i = 0; i < LENGTH; i++)
+            element[i * CHANNELS + c] = down[i];
+    }
+    weft_value x = test_given(&bench, weft_shape_of(1, LENGTH, CHANNELS), element);
+    weft_value y = weft_max_pool(x, .window = {LENGTH});
+    for (weft_dtype dtype = WEFT_FLOAT32; dtype <= WEFT_FLOAT64; dtype++) {
+        double pooled[CHANNELS], got[LENGTH * CHANNELS];
+        test_evaluate(&bench, y, dtype, pooled, CHANNELS);
+        for (int c = 0; c < CHANNELS; c++)
+            cr_expect(isnan(largest[c]) ? isnan(pooled[c]) : pooled[c] == largest[c],
+                      "channel %d: %g", c, pooled[c]);
+        test_evaluate(&bench, gradient(y, x), dtype, got, LENGTH * CHANNELS);
+        for (int i = 0; i < LENGTH * CHANNELS; i++)
+            cr_expect_eq(got[i], first[i], "gradient %d: %g", i, got[i]);
+    }
+}
+
 /* ---- Gradients ---- */
 
 Test(pooling, the_first_maximum_gets_the_gradient)

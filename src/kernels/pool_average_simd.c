@@ -10,6 +10,7 @@ SIMD_INLINE float count(const weft_pool_args *args, int dimension, int64_t posit
 /* ---- Forward ---- */
 
 typedef struct forward_pixel {
+    const weft_pool_axis *axis;
     box x;
     float *y;
     float weight;
@@ -22,6 +23,7 @@ SIMD_INLINE void forward_block(const void *context, int64_t channel, int vectors
     vfloat sum[BLOCK];
     for (int v = 0; v < vectors; v++)
         sum[v] = vsplat(0);
+    fetch_below(b, pixel->axis, channel, vectors);
     for (int64_t d = 0; d < b->count[0]; d++)
         for (int64_t h = 0; h < b->count[1]; h++) {
             const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
@@ -39,6 +41,7 @@ SIMD_INLINE void visit_forward(const weft_pool_args *args, void *const *operand,
 {
     const float *x = (const float *)operand[0] + image * args->fine[0].image;
     forward_pixel pixel = {
+        .axis = args->axis,
         .x = box_of(x, &args->fine[0], range),
         .y = (float *)operand[1] + pixel_offset(&args->coarse, image, position),
         .weight = 1.0f / (count(args, 0, position[0]) * count(args, 1, position[1]) *

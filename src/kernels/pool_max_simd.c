@@ -10,9 +10,47 @@ SIMD_INLINE vint takes(vfloat v, vfloat maximum)
     return (v > maximum) | (v != v);
 }
 
+/* Where there is no NaN, comparing is enough, and the next maximum need not wait for a mask. No sum of a box
+ * is NaN then, unless infinities cancel, which only makes it slow. */
+SIMD_INLINE bool any_nan(const vfloat *sum, int vectors)
+{
+    vint nan = {0};
+    for (int v = 0; v < vectors; v++)
+        nan |= sum[v] != sum[v];
+    return vany(nan);
+}
+
 /* ---- Forward ---- */
 
+/* The maximum of each lane within the box; with_nan: NaN counts as the largest. Returns whether there may be
+ * NaN that was left out. */
+SIMD_INLINE bool maximum(const box *b, int64_t channel, int vectors, int64_t last, bool with_nan,
+                         vfloat *best)
+{
+    vfloat sum[BLOCK];
+    for (int v = 0; v < vectors; v++) {
+        best[v] = vsplat(-INFINITY);
+        sum[v] = vsplat(0);
+    }
+    for (int64_t d = 0; d < b->count[0]; d++)
+        for (int64_t h = 0; h < b->count[1]; h++) {
+            const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
+            for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2])
+                for (int v = 0; v < vectors; v++) {
+                    vfloat value = vload_lanes(x + v * LANES, lanes_of(v, vectors, last));
+                    if (with_nan) {
+                        best[v] = vselect(takes(value, best[v]), value, best[v]);
+                    } else {
+                        best[v] = vmax(value, best[v]);
+                        sum[v] += value;
+                    }
+                }
+        }
+    return any_nan(sum, vectors);
+}
+
 typedef struct forward_pixel {
+    const weft_pool_axis *axis;
     box x;
     float *y;
 } forward_pixel;
@@ -20,19 +58,10 @@ typedef struct forward_pixel {
 SIMD_INLINE void forward_block(const void *context, int64_t channel, int vectors, int64_t last)
 {
     const forward_pixel *pixel = context;
-    const box *b = &pixel->x;
     vfloat best[BLOCK];
-    for (int v = 0; v < vectors; v++)
-        best[v] = vsplat(-INFINITY);
-    for (int64_t d = 0; d < b->count[0]; d++)
-        for (int64_t h = 0; h < b->count[1]; h++) {
-            const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
-            for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2])
-                for (int v = 0; v < vectors; v++) {
-                    vfloat value = vload_lanes(x + v * LANES, lanes_of(v, vectors, last));
-                    best[v] = vselect(takes(value, best[v]), value, best[v]);
-                }
-        }
+    fetch_below(&pixel->x, pixel->axis, channel, vectors);
+    if (maximum(&pixel->x, channel, vectors, last, false, best))
+        (void)maximum(&pixel->x, channel, vectors, last, true, best);
     for (int v = 0; v < vectors; v++)
         vstore_lanes(pixel->y + channel + v * LANES, best[v], lanes_of(v, vectors, last));
 }
@@ -42,7 +71,7 @@ SIMD_INLINE void visit_forward(const weft_pool_args *args, void *const *operand,
 {
     const float *x = (const float *)operand[0] + image * args->fine[0].image;
     float *y = (float *)operand[1] + pixel_offset(&args->coarse, image, position);
-    forward_pixel pixel = {.x = box_of(x, &args->fine[0], range), .y = y};
+    forward_pixel pixel = {.axis = args->axis, .x = box_of(x, &args->fine[0], range), .y = y};
     each_block(args->channels, forward_block, &pixel);
 }
 
@@ -53,12 +82,14 @@ static void forward(const weft_call *call, int64_t piece)
 
 /* ---- Argmax ---- */
 
-/* The number, row by row, of each lane's first maximum within the box. */
-SIMD_INLINE void argmax(const box *b, int64_t channel, int vectors, int64_t last, vint *index)
+/* The number, row by row, of each lane's first maximum within the box, as `maximum` finds it. */
+SIMD_INLINE bool number_of_maximum(const box *b, int64_t channel, int vectors, int64_t last,
+                                   bool with_nan, vint *index)
 {
-    vfloat best[BLOCK];
+    vfloat best[BLOCK], sum[BLOCK];
     for (int v = 0; v < vectors; v++) {
         best[v] = vsplat(-INFINITY);
+        sum[v] = vsplat(0);
         index[v] = (vint){0};
     }
     vint number = {0};
@@ -68,11 +99,19 @@ SIMD_INLINE void argmax(const box *b, int64_t channel, int vectors, int64_t last
             for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2], number += 1)
                 for (int v = 0; v < vectors; v++) {
                     vfloat value = vload_lanes(x + v * LANES, lanes_of(v, vectors, last));
-                    vint mask = takes(value, best[v]);
-                    best[v] = vselect(mask, value, best[v]);
+                    vint mask = with_nan ? takes(value, best[v]) : value > best[v];
+                    best[v] = with_nan ? vselect(mask, value, best[v]) : vmax(value, best[v]);
+                    sum[v] += with_nan ? vsplat(0) : value;
                     index[v] = (mask & number) | (~mask & index[v]);
                 }
         }
+    return any_nan(sum, vectors);
+}
+
+SIMD_INLINE void argmax(const box *b, int64_t channel, int vectors, int64_t last, vint *index)
+{
+    if (number_of_maximum(b, channel, vectors, last, false, index))
+        (void)number_of_maximum(b, channel, vectors, last, true, index);
 }
 
 /* ---- Gather: what another input has where x has its maximum ---- */
@@ -129,6 +168,7 @@ static void gather(const weft_call *call, int64_t piece)
 /* One window. Of the elements within it only those of the piece are written: `skip` and `inside` say,
  * for each dimension, how many elements of the window come before the piece, and how many are in it. */
 typedef struct scatter_pixel {
+    const weft_pool_axis *axis;
     box x;
     const float *dy;
     float *dx; /* the window's first element, in the piece or not */
@@ -140,6 +180,7 @@ SIMD_INLINE void scatter_block(const void *context, int64_t channel, int vectors
     const scatter_pixel *pixel = context;
     const int64_t *count = pixel->x.count, *skip = pixel->skip, *inside = pixel->inside;
     vint index[BLOCK];
+    fetch_below(&pixel->x, pixel->axis, channel, vectors);
     argmax(&pixel->x, channel, vectors, last, index);
     vfloat dy[BLOCK];
     for (int v = 0; v < vectors; v++)
@@ -171,6 +212,7 @@ SIMD_INLINE void scatter_window(const scatter_piece *piece, const int64_t positi
 {
     const weft_pool_args *args = piece->args;
     scatter_pixel pixel = {
+        .axis = args->axis,
         .x = box_of(piece->x, &args->fine[0], range),
         .dy = piece->dy + pixel_offset(&args->coarse, 0, position),
         .dx = piece->dx,

@@ -3,6 +3,7 @@
 #define WEFT_KERNELS_SIMD_H
 
 #include <sleef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -11,16 +12,22 @@
 enum { LANES = 16 };
 #define SIMD_SLEEF(name, accuracy) Sleef_##name##f16_##accuracy##avx512f
 #define SIMD_SQRT _mm512_sqrt_ps
+#define SIMD_MAX _mm512_max_ps
+#define SIMD_MIN _mm512_min_ps
 #elif defined(WEFT_ISA_avx2)
 #include <immintrin.h>
 enum { LANES = 8 };
 #define SIMD_SLEEF(name, accuracy) Sleef_##name##f8_##accuracy##avx2
 #define SIMD_SQRT _mm256_sqrt_ps
+#define SIMD_MAX _mm256_max_ps
+#define SIMD_MIN _mm256_min_ps
 #elif defined(__SSE2__)
 #include <emmintrin.h>
 enum { LANES = 4 };
 #define SIMD_SLEEF(name, accuracy) Sleef_##name##f4_##accuracy##sse2
 #define SIMD_SQRT _mm_sqrt_ps
+#define SIMD_MAX _mm_max_ps
+#define SIMD_MIN _mm_min_ps
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 enum { LANES = 4 };
@@ -105,14 +112,40 @@ SIMD_INLINE vfloat vselect(vint mask, vfloat a, vfloat b)
     return (vfloat)((mask & (vint)a) | (~mask & (vint)b));
 }
 
+/* a > b ? a : b, so that b is the result where one of them is NaN; the minimum likewise. */
 SIMD_INLINE vfloat vmax(vfloat a, vfloat b)
 {
+#if defined(SIMD_MAX)
+    return (vfloat)SIMD_MAX(a, b);
+#else
     return vselect(a > b, a, b);
+#endif
 }
 
 SIMD_INLINE vfloat vmin(vfloat a, vfloat b)
 {
+#if defined(SIMD_MIN)
+    return (vfloat)SIMD_MIN(a, b);
+#else
     return vselect(a < b, a, b);
+#endif
+}
+
+/* True where the mask has a lane. */
+SIMD_INLINE bool vany(vint mask)
+{
+#if defined(WEFT_ISA_avx512)
+    return _mm512_movepi32_mask((__m512i)mask) != 0;
+#elif defined(WEFT_ISA_avx2)
+    return _mm256_movemask_ps((__m256)mask) != 0;
+#elif defined(__SSE2__)
+    return _mm_movemask_ps((__m128)mask) != 0;
+#else
+    int32_t any = 0;
+    for (int i = 0; i < LANES; i++)
+        any |= mask[i];
+    return any != 0;
+#endif
 }
 
 /* The sum of all lanes, always in the same order for a given width. */

@@ -1,5 +1,7 @@
 #include "ops/pool_geometry.h"
 
+#include "kernels/integer.h"
+
 #include "ops/window.h"
 
 #include <stdio.h>
@@ -201,12 +203,10 @@ bool weft_pool_bind_pixels(weft_bind *bind, const weft_pool_args *args, bool fin
                            weft_piece_fn *run)
 {
     weft_pool_args bound = *args;
-    bound.piece_pixels = PIECE_ELEMENTS / (args->channels * work);
-    if (bound.piece_pixels < 1)
-        bound.piece_pixels = 1;
+    int64_t pixels = pixels_of(args, fine), least = PIECE_ELEMENTS / (args->channels * work);
+    bound.piece_pixels = weft_most(weft_most(least, 1), weft_least(8 * least, pixels / 16));
     if (!bind_args(bind, &bound))
         return false;
-    int64_t pixels = pixels_of(args, fine);
     weft_bind_phase(bind, run, (pixels + bound.piece_pixels - 1) / bound.piece_pixels);
     return true;
 }
