@@ -385,6 +385,9 @@ static const worked shapes[] = {
     {1, 1, 17, 18, 33, 33, 4, 4, 0, 1},  {1, 1, 12, 20, 30, 30, 11, 1, 5, 1},
     {2, 1, 130, 140, 6, 6, 2, 2, 0, 1},  {1, 1, 6, 7, 3, 3, 3, 1, 2, 1},
     {2, 4, 16, 24, 10, 10, 1, 1, 0, 1},  {1, 1, 8, 8, 2, 2, 1, 3, 0, 1},
+    {2, 1, 19, 35, 13, 9, 5, 1, 2, 1},   {1, 1, 40, 20, 6, 7, 5, 1, 4, 1},
+    {3, 1, 16, 16, 5, 5, 5, 1, 0, 1},    {1, 1, 7, 50, 30, 31, 5, 1, 1, 1},
+    {2, 1, 64, 64, 24, 24, 5, 1, 2, 1},
 };
 
 static void check_shapes(void)
@@ -477,10 +480,12 @@ static void check_chunks(void)
  * convolution_winograd_lines.h. */
 static void check_errors(void)
 {
-    static const char *const algorithms[2][3] = {
-        {"direct", "winograd 2x2", "winograd 4x4"},
-        {"outer", "winograd outer 2x2", "winograd outer 4x4"}};
-    static const double bound[3] = {2e-6, 2e-6, 4e-6};
+    enum { FORMS = 4 };
+    static const char *const algorithms[2][FORMS] = {
+        {"direct", "winograd 2x2", "winograd 4x4", "winograd 2x2 of 5x5"},
+        {"outer", "winograd outer 2x2", "winograd outer 4x4", "winograd outer 2x2 of 5x5"}};
+    static const int64_t kernel[FORMS] = {3, 3, 3, 5};
+    static const double bound[FORMS] = {2e-6, 2e-6, 4e-6, 4e-6};
     for (int pass = 0; pass < 3; pass++)
         for (int64_t channels = 16; channels <= 1024; channels *= 4) {
             int64_t few = 16, size = pass == 2 ? channels / 8 + 2 : 10;
@@ -498,12 +503,14 @@ static void check_errors(void)
             };
             weft_convolution_dense(q.in, q.in_channels, q.x_stride);
             weft_convolution_dense(q.out, q.out_channels, q.y_stride);
-            for (int i = 0; i < 3; i++) {
+            for (int i = 0; i < FORMS; i++) {
+                q.kernel[1] = q.kernel[2] = kernel[i];
+                q.pad[1] = q.pad[2] = kernel[i] / 2;
                 seed = (uint64_t)(channels + pass);
                 error_size e =
                     measure_error(&q, (weft_convolution_pass)pass, algorithms[pass == 2][i]);
                 if (getenv("WEFT_TEST_PRINT"))
-                    printf("%-20s pass %d, %4d channels, %3d pixels: %.1e, largest %.1e\n",
+                    printf("%-26s pass %d, %4d channels, %3d pixels: %.1e, largest %.1e\n",
                            algorithms[pass == 2][i], pass, (int)channels, (int)size, e.norm,
                            e.largest);
                 cr_expect(e.norm > 0 && e.norm < bound[i], "%s: %g", algorithms[pass == 2][i],
@@ -529,7 +536,7 @@ Test(convolution, errors_best)
     check_errors();
 }
 
-/* An option forbids what rounds more; other filters than 3x3 at stride 1 are not for Winograd at all. */
+/* An option forbids what rounds more. */
 Test(convolution, exact_products_forbid_winograd)
 {
     weft_convolution_problem q = {.batch = 2,

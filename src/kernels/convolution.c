@@ -17,6 +17,8 @@ static const weft_convolution_candidate *const candidates[] = {
     &weft_winograd_positions_4x4_candidate,
     &weft_winograd_positions_outer_2x2_candidate,
     &weft_winograd_positions_outer_4x4_candidate,
+    &weft_winograd_2x2_of_5x5_candidate,
+    &weft_winograd_outer_2x2_of_5x5_candidate,
 };
 
 /* Where a filter has one tap and nothing else moves the pixels, a row of them may be as long as memory

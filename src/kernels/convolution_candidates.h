@@ -26,5 +26,8 @@ extern const weft_convolution_candidate weft_winograd_outer_2x2_candidate,
     weft_winograd_outer_4x4_candidate;
 extern const weft_convolution_candidate weft_winograd_positions_outer_2x2_candidate,
     weft_winograd_positions_outer_4x4_candidate;
+/* 5x5, stride 1: forward and input gradient, filter gradient. */
+extern const weft_convolution_candidate weft_winograd_2x2_of_5x5_candidate,
+    weft_winograd_outer_2x2_of_5x5_candidate;
 
 #endif

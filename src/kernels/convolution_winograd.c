@@ -9,19 +9,25 @@
 
 WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_2x2)
 WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_4x4)
+WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_2x2_of_5x5)
 
-bool weft_winograd_applicable(const weft_convolution_problem *p)
+bool weft_winograd_applicable(const weft_convolution_problem *p, int64_t taps)
 {
     bool plain = p->groups == 1 && !p->exact_products && p->kernel[0] == 1 && p->pad[0] == 0 &&
                  p->in[0] == 1 && p->out[0] == 1;
     for (int i = 1; i < 3; i++)
-        plain = plain && p->kernel[i] == 3 && p->stride[i] == 1 && p->dilation[i] == 1;
+        plain = plain && p->kernel[i] == taps && p->stride[i] == 1 && p->dilation[i] == 1;
     return plain;
 }
 
 static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)
 {
-    return pass != WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem);
+    return pass != WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem, 3);
+}
+
+static bool applicable_5x5(const weft_convolution_problem *problem, weft_convolution_pass pass)
+{
+    return pass != WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem, 5);
 }
 
 /* Cycles of the products of one position, for a group of tiles and a block of `vectors` vectors. */
@@ -45,7 +51,7 @@ static double block_cycles(const weft_winograd *w, const weft_tiles *tiles, int6
 /* Fills in what follows from the blocking; false where a piece has no room for it. */
 static bool lay_out(weft_winograd *w, int64_t lanes)
 {
-    int64_t positions = (w->grid.tile + 2) * (w->grid.tile + 2);
+    int64_t positions = weft_winograd_positions_of(&w->grid);
     int64_t channels = weft_ceiling(w->channel_block, lanes) * lanes;
     int64_t filters = w->filter_vectors * lanes;
     w->groups = weft_ceiling(w->grid.count, w->group);
@@ -73,11 +79,11 @@ static int64_t pixels_floats(const weft_winograd *w)
  * channel of the filter), those of memory for a float. */
 static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
 {
-    bool large = w->grid.tile == 4;
+    bool large = weft_winograd_positions_of(&w->grid) == 36;
     const double pixel = large ? 170 : 70, filter = large ? 120 : 60, sum = large ? 150 : 60;
     const double near = 0.2, far = 0.4;
     const double near_floats = 4e6; /* that stay in the last-level cache */
-    double positions = (double)((w->grid.tile + 2) * (w->grid.tile + 2));
+    double positions = (double)(weft_winograd_positions_of(&w->grid));
     double count = (double)w->grid.count, groups = (double)w->groups;
     double channels = (double)w->channels, blocks = (double)w->filter_blocks;
     int64_t all = weft_ceiling(w->filters, tiles->lanes);
@@ -137,8 +143,9 @@ static void choose_group(weft_winograd *w, const weft_tiles *tiles, weft_winogra
     }
 }
 
-static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
-                      weft_convolution_pass pass, const weft_slots *slots, weft_kernel_plan *plan)
+static void plan_tile(int64_t tile, int64_t taps, const weft_winograd_kernels *kernels,
+                      const weft_convolution_problem *problem, weft_convolution_pass pass,
+                      const weft_slots *slots, weft_kernel_plan *plan)
 {
     bool gradient = pass == WEFT_CONVOLUTION_INPUT_GRADIENT;
     int64_t in = problem->in_channels, out = problem->out_channels;
@@ -156,9 +163,9 @@ static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
                        .b_tap = in * out,
                        .b_channel = gradient ? 1 : out,
                        .b_filter = gradient ? out : 1};
-    w.grid = weft_winograd_grid_of(tile, problem->batch, w.c.extent[0], w.c.extent[1]);
+    w.grid = weft_winograd_grid_of(tile, taps, problem->batch, w.c.extent[0], w.c.extent[1]);
     for (int i = 0; i < 2; i++)
-        w.a.pad[i] = gradient ? 2 - problem->pad[1 + i] : problem->pad[1 + i];
+        w.a.pad[i] = gradient ? taps - 1 - problem->pad[1 + i] : problem->pad[1 + i];
 
     const weft_tiles *tiles = weft_matmul_tiles();
     int64_t vectors = weft_ceiling(w.filters, tiles->lanes), last = 0;
@@ -174,7 +181,6 @@ static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
                 choose_group(&w, tiles, &best, &least, &plan->cycles);
     }
 
-    const weft_winograd_kernels *kernels = tile == 4 ? weft_winograd_4x4() : weft_winograd_2x2();
     plan->workspace = (size_t)pixels_floats(&best) * sizeof(float);
     plan->parts = best.groups;
     plan->phases = 0;
@@ -196,16 +202,24 @@ static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
 static void plan_2x2(const weft_convolution_problem *problem, weft_convolution_pass pass,
                      const weft_slots *slots, weft_kernel_plan *plan)
 {
-    plan_tile(2, problem, pass, slots, plan);
+    plan_tile(2, 3, weft_winograd_2x2(), problem, pass, slots, plan);
 }
 
 static void plan_4x4(const weft_convolution_problem *problem, weft_convolution_pass pass,
                      const weft_slots *slots, weft_kernel_plan *plan)
 {
-    plan_tile(4, problem, pass, slots, plan);
+    plan_tile(4, 3, weft_winograd_4x4(), problem, pass, slots, plan);
+}
+
+static void plan_2x2_of_5x5(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                            const weft_slots *slots, weft_kernel_plan *plan)
+{
+    plan_tile(2, 5, weft_winograd_2x2_of_5x5(), problem, pass, slots, plan);
 }
 
 const weft_convolution_candidate weft_winograd_2x2_candidate = {"winograd 2x2", applicable,
                                                                 plan_2x2};
 const weft_convolution_candidate weft_winograd_4x4_candidate = {"winograd 4x4", applicable,
                                                                 plan_4x4};
+const weft_convolution_candidate weft_winograd_2x2_of_5x5_candidate = {
+    "winograd 2x2 of 5x5", applicable_5x5, plan_2x2_of_5x5};

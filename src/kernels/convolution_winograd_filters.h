@@ -17,18 +17,18 @@ typedef struct winograd_filters {
 } winograd_filters;
 
 /* u = G g Gt of one vector of filters, whose taps are `tap` floats apart. */
-SIMD_INLINE void transform_filter(int tile, const float *taps, int64_t tap, float *to,
+SIMD_INLINE void transform_filter(winograd_size size, const float *taps, int64_t tap, float *to,
                                   int64_t position)
 {
-    const int positions = tile + 2;
-    vfloat half[WINOGRAD_SPAN][3];
-#pragma GCC unroll 3
-    for (int j = 0; j < 3; j++) {
-        vfloat g[3], u[WINOGRAD_SPAN];
-#pragma GCC unroll 3
-        for (int i = 0; i < 3; i++)
-            g[i] = vload(taps + (i * 3 + j) * tap);
-        filter_line(tile, g, u);
+    const int positions = span_of(size);
+    vfloat half[WINOGRAD_SPAN][WINOGRAD_TAPS];
+#pragma GCC unroll 5
+    for (int j = 0; j < size.taps; j++) {
+        vfloat g[WINOGRAD_TAPS], u[WINOGRAD_SPAN];
+#pragma GCC unroll 5
+        for (int i = 0; i < size.taps; i++)
+            g[i] = vload(taps + (i * size.taps + j) * tap);
+        filter_line(size, g, u);
 #pragma GCC unroll 6
         for (int i = 0; i < positions; i++)
             half[i][j] = u[i];
@@ -36,7 +36,7 @@ SIMD_INLINE void transform_filter(int tile, const float *taps, int64_t tap, floa
 #pragma GCC unroll 6
     for (int i = 0; i < positions; i++) {
         vfloat u[WINOGRAD_SPAN];
-        filter_line(tile, half[i], u);
+        filter_line(size, half[i], u);
 #pragma GCC unroll 6
         for (int j = 0; j < positions; j++, to += position)
             vstore(to, u[j]);
@@ -45,28 +45,30 @@ SIMD_INLINE void transform_filter(int tile, const float *taps, int64_t tap, floa
 
 /* Channels first..end-1. Some at a time go into a small panel for each tap, and from there, transformed, into
  * the panels of the positions. */
-SIMD_INLINE void filters_to_panels(int tile, const winograd_filters *f, int64_t first, int64_t end,
-                                   float *to)
+SIMD_INLINE void filters_to_panels(winograd_size size, const winograd_filters *f, int64_t first,
+                                   int64_t end, float *to)
 {
-    _Alignas(64) float taps[9 * LANES * WEFT_TILE_VECTORS * LANES];
+    enum { ROWS = 9 * LANES }; /* of the small panels, in all */
+    _Alignas(64) float taps[ROWS * WEFT_TILE_VECTORS * LANES];
+    const int all = size.taps * size.taps;
     int64_t panels = panels_of(f->vectors, f->widest);
     for (int64_t i = 0; i < panels; i++) {
         int64_t v0 = f->vectors * i / panels, v1 = f->vectors * (i + 1) / panels;
         int64_t width = (v1 - v0) * LANES;
         int64_t columns = weft_least(f->filters - v0 * LANES, width);
         float *panel = to + v0 * LANES * f->rows;
-        for (int64_t k = first; k < end; k += LANES) {
-            int64_t n = weft_least(LANES, end - k), tap = n * width;
+        for (int64_t k = first; k < end; k += ROWS / all) {
+            int64_t n = weft_least(ROWS / all, end - k), tap = n * width;
             const float *from = f->b + k * f->channel + v0 * LANES * f->filter;
-            for (int j = 0; j < 9; j++) {
-                const float *one = from + (f->flip ? 8 - j : j) * f->tap;
+            for (int j = 0; j < all; j++) {
+                const float *one = from + (f->flip ? all - 1 - j : j) * f->tap;
                 if (f->filter == 1)
                     pack_rows(taps + j * tap, width, one, f->channel, n, columns);
                 else
                     pack_columns(taps + j * tap, width, one, f->filter, n, columns);
             }
             for (int64_t j = 0; j < tap; j += LANES)
-                transform_filter(tile, taps + j, tap, panel + k * width + j, f->position);
+                transform_filter(size, taps + j, tap, panel + k * width + j, f->position);
         }
     }
 }

@@ -92,12 +92,13 @@ SIMD_INLINE void open_window(winograd_window *w, const weft_winograd_grid *grid,
     }
 }
 
-/* One vector of channels of a tile: Bt x B, or for dy (adjoint) A dy At. tile, adjoint and inside are
+/* One vector of channels of a tile: Bt x B, or for dy (adjoint) A dy At. size, adjoint and inside are
  * constants. The loops over lines stay loops: unrolled, they spill more than they save. */
-SIMD_INLINE void transform_window(int tile, bool adjoint, bool inside, const winograd_window *w,
-                                  int64_t channel, int64_t lanes, float *to, int64_t position)
+SIMD_INLINE void transform_window(winograd_size size, bool adjoint, bool inside,
+                                  const winograd_window *w, int64_t channel, int64_t lanes,
+                                  float *to, int64_t position)
 {
-    const int positions = tile + 2, span = adjoint ? tile : tile + 2;
+    const int positions = span_of(size), span = adjoint ? size.tile : span_of(size);
     vfloat half[WINOGRAD_SPAN][WINOGRAD_SPAN];
     const float *corner = w->corner + channel;
 #pragma GCC unroll 1
@@ -107,7 +108,7 @@ SIMD_INLINE void transform_window(int tile, bool adjoint, bool inside, const win
 #pragma GCC unroll 6
         for (int i = 0; i < span; i++, from += w->row)
             d[i] = vload_lanes(inside ? from : w->pixel[i][j] + channel, lanes);
-        (adjoint ? output_adjoint_line : input_line)(tile, d, v);
+        (adjoint ? output_adjoint_line : input_line)(size, d, v);
 #pragma GCC unroll 6
         for (int i = 0; i < positions; i++)
             half[i][j] = v[i];
@@ -115,7 +116,7 @@ SIMD_INLINE void transform_window(int tile, bool adjoint, bool inside, const win
 #pragma GCC unroll 1
     for (int i = 0; i < positions; i++) {
         vfloat v[WINOGRAD_SPAN];
-        (adjoint ? output_adjoint_line : input_line)(tile, half[i], v);
+        (adjoint ? output_adjoint_line : input_line)(size, half[i], v);
 #pragma GCC unroll 6
         for (int j = 0; j < positions; j++, to += position)
             vstore(to, v[j]);
@@ -124,7 +125,7 @@ SIMD_INLINE void transform_window(int tile, bool adjoint, bool inside, const win
 
 /* Channels channel..channel + channels - 1 of tiles first..end-1 to rows 0.. of a block. Lanes past the
  * channels become 0. */
-SIMD_INLINE void gather_tiles(int tile, bool adjoint, const weft_winograd_grid *grid,
+SIMD_INLINE void gather_tiles(winograd_size size, bool adjoint, const weft_winograd_grid *grid,
                               const weft_winograd_image *image, const float *data, int64_t first,
                               int64_t end, int64_t channel, int64_t channels,
                               const winograd_block *block, float *to)
@@ -133,23 +134,23 @@ SIMD_INLINE void gather_tiles(int tile, bool adjoint, const weft_winograd_grid *
     int64_t whole = lanes == LANES ? last + 1 : last, position = block->position;
     for (int64_t index = first; index < end; index++) {
         winograd_window w;
-        open_window(&w, grid, image, data + channel, index, adjoint ? tile : tile + 2);
+        open_window(&w, grid, image, data + channel, index, adjoint ? size.tile : span_of(size));
         int64_t row = index - first;
         if (w.inside)
             for (int64_t v = 0; v < whole; v++)
-                transform_window(tile, adjoint, true, &w, v * LANES, LANES,
+                transform_window(size, adjoint, true, &w, v * LANES, LANES,
                                  to + block->start[v] + row * block->step[v], position);
         else
             for (int64_t v = 0; v < whole; v++)
-                transform_window(tile, adjoint, false, &w, v * LANES, LANES,
+                transform_window(size, adjoint, false, &w, v * LANES, LANES,
                                  to + block->start[v] + row * block->step[v], position);
         if (whole > last)
             continue;
         float *tail = to + block->start[last] + row * block->step[last];
         if (w.inside)
-            transform_window(tile, adjoint, true, &w, last * LANES, lanes, tail, position);
+            transform_window(size, adjoint, true, &w, last * LANES, lanes, tail, position);
         else
-            transform_window(tile, adjoint, false, &w, last * LANES, lanes, tail, position);
+            transform_window(size, adjoint, false, &w, last * LANES, lanes, tail, position);
     }
 }
 

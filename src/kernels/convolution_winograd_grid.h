@@ -1,13 +1,12 @@
-/* Winograd's minimal filtering (Winograd 1980; Lavin, Gray 2016) for filters of 3x3, stride 1: what its
- * forms share.
+/* Winograd's minimal filtering (Winograd 1980; Lavin, Gray 2016) for filters of r x r taps, stride 1: what
+ * its forms share.
  *
- * y is cut into tiles of m x m pixels, m being 4 or 2. A tile of one output channel is
+ * y is cut into tiles of m x m pixels, m being 4 or 2 for r = 3, and 2 for r = 5. A tile of one output channel is
  *
  *     y = At [sum over channels of (G g Gt) * (Bt x B)] A
  *
- * with the (m+2) x (m+2) pixels x that the tile sees, the filter g, and "*" element by element: (m+2)^2
- * multiplications where the definition takes 9 m^2. For each of the (m+2)^2 positions the sum over channels
- * is a matrix product, tiles by filters. The filter gradient of the tile is its adjoint,
+ * with the s x s pixels x that the tile sees, s = m + r - 1, the filter g, and "*" element by element: s^2
+ * multiplications where the definition takes r^2 m^2. For each of the s^2 positions the sum over channels is a matrix product, tiles by filters. The filter gradient of the tile is its adjoint,
  * dg = Gt [sum over tiles of (Bt x B) * (A dy At)] G. convolution_winograd_lines.h has the matrices and
  * says what they cost in accuracy. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_GRID_H
@@ -18,7 +17,7 @@
 
 /* The tiles of an array, numbered along rows of tiles, then down, then through the batch. */
 typedef struct weft_winograd_grid {
-    int64_t tile; /* m: pixels of a tile, each way */
+    int64_t tile, taps; /* m and r: pixels of a tile and taps of a filter, each way */
     int64_t down, across, count;
 } weft_winograd_grid;
 
@@ -30,13 +29,22 @@ typedef struct weft_winograd_image {
     int64_t channels;
 } weft_winograd_image;
 
-static inline weft_winograd_grid weft_winograd_grid_of(int64_t tile, int64_t batch, int64_t height,
-                                                       int64_t width)
+static inline weft_winograd_grid weft_winograd_grid_of(int64_t tile, int64_t taps, int64_t batch,
+                                                       int64_t height, int64_t width)
 {
-    weft_winograd_grid grid = {
-        .tile = tile, .down = weft_ceiling(height, tile), .across = weft_ceiling(width, tile)};
+    weft_winograd_grid grid = {.tile = tile,
+                               .taps = taps,
+                               .down = weft_ceiling(height, tile),
+                               .across = weft_ceiling(width, tile)};
     grid.count = batch * grid.down * grid.across;
     return grid;
+}
+
+/* Positions of a tile. */
+static inline int64_t weft_winograd_positions_of(const weft_winograd_grid *grid)
+{
+    int64_t span = grid->tile + grid->taps - 1;
+    return span * span;
 }
 
 /* x or y of a problem. */
@@ -56,7 +64,7 @@ static inline int64_t weft_winograd_spread(int64_t n)
     return (weft_ceiling(n, line) | 1) * line;
 }
 
-/* Whether a problem is one for Winograd at all. */
-bool weft_winograd_applicable(const weft_convolution_problem *problem);
+/* Whether a problem is one for Winograd with filters of so many taps, each way. */
+bool weft_winograd_applicable(const weft_convolution_problem *problem, int64_t taps);
 
 #endif

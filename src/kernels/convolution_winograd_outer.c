@@ -9,16 +9,22 @@
 
 WEFT_ISA_DEFINE(weft_winograd_outer_kernels, weft_winograd_outer_2x2)
 WEFT_ISA_DEFINE(weft_winograd_outer_kernels, weft_winograd_outer_4x4)
+WEFT_ISA_DEFINE(weft_winograd_outer_kernels, weft_winograd_outer_2x2_of_5x5)
 
 static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)
 {
-    return pass == WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem);
+    return pass == WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem, 3);
+}
+
+static bool applicable_5x5(const weft_convolution_problem *problem, weft_convolution_pass pass)
+{
+    return pass == WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem, 5);
 }
 
 /* Fills in what follows from the blocking; false where a piece has no room for it. */
 static bool lay_out(weft_winograd_outer *o, int64_t lanes)
 {
-    int64_t positions = (o->grid.tile + 2) * (o->grid.tile + 2);
+    int64_t positions = weft_winograd_positions_of(&o->grid);
     int64_t channels = o->channel_vectors * lanes, filters = o->filter_vectors * lanes;
     o->x_position = weft_winograd_spread(o->group * channels);
     o->y_position = weft_winograd_spread(o->group * filters);
@@ -52,13 +58,14 @@ static double block_cycles(const weft_winograd_outer *o, const weft_tiles *tiles
             (double)o->groups * (call * calls + keep * (double)(rows * vectors)));
 }
 
-/* Cycles of it all; the constants are those of convolution_winograd.c. */
+/* Cycles of it all; those of transforms are those of convolution_winograd.c. Through memory goes what many
+ * pieces read in turn, at a higher price than there. */
 static double cycles_of(const weft_winograd_outer *o, const weft_tiles *tiles)
 {
-    bool large = o->grid.tile == 4;
+    bool large = weft_winograd_positions_of(&o->grid) == 36;
     const double x = large ? 170 : 70, y = large ? 150 : 60, sum = large ? 150 : 60;
-    const double near = 0.2, far = 0.4, near_floats = 4e6;
-    double positions = (double)((o->grid.tile + 2) * (o->grid.tile + 2));
+    const double near = 0.35, far = 0.9, near_floats = 4e6;
+    double positions = (double)(weft_winograd_positions_of(&o->grid));
     double count = (double)o->grid.count;
     double channel_vectors = (double)weft_ceiling(o->x.channels, tiles->lanes);
     double filter_vectors = (double)weft_ceiling(o->y.channels, tiles->lanes);
@@ -133,29 +140,28 @@ static void choose(weft_winograd_outer *o, double *cycles)
     *o = best;
 }
 
-static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
-                      const weft_slots *slots, weft_kernel_plan *plan)
+static void plan_tile(int64_t tile, int64_t taps, const weft_winograd_outer_kernels *kernels,
+                      const weft_convolution_problem *problem, const weft_slots *slots,
+                      weft_kernel_plan *plan)
 {
-    int64_t in = problem->in_channels, out = problem->out_channels;
+    int64_t in = problem->in_channels, out = problem->out_channels, all = taps * taps;
     weft_winograd_outer o = {
-        .merge = {.rows = 9 * in,
+        .merge = {.rows = all * in,
                   .width = out,
-                  .group = 9 * in,
+                  .group = all * in,
                   .inner = out,
                   .output = slots->output,
                   .workspace = slots->workspace,
                   .bias = -1},
         .slots = *slots,
         .flip = problem->flip_filter,
-        .grid = weft_winograd_grid_of(tile, problem->batch, problem->out[1], problem->out[2]),
+        .grid = weft_winograd_grid_of(tile, taps, problem->batch, problem->out[1], problem->out[2]),
         .x = weft_winograd_image_of(problem->in, problem->x_stride, in),
         .y = weft_winograd_image_of(problem->out, problem->y_stride, out)};
     o.x.pad[0] = problem->pad[1];
     o.x.pad[1] = problem->pad[2];
     choose(&o, &plan->cycles);
 
-    const weft_winograd_outer_kernels *kernels =
-        tile == 4 ? weft_winograd_outer_4x4() : weft_winograd_outer_2x2();
     plan->workspace = (size_t)(o.x_floats + o.y_floats) * sizeof(float);
     plan->phases = 0;
     if (o.x_ahead)
@@ -176,17 +182,26 @@ static void plan_2x2(const weft_convolution_problem *problem, weft_convolution_p
                      const weft_slots *slots, weft_kernel_plan *plan)
 {
     (void)pass;
-    plan_tile(2, problem, slots, plan);
+    plan_tile(2, 3, weft_winograd_outer_2x2(), problem, slots, plan);
 }
 
 static void plan_4x4(const weft_convolution_problem *problem, weft_convolution_pass pass,
                      const weft_slots *slots, weft_kernel_plan *plan)
 {
     (void)pass;
-    plan_tile(4, problem, slots, plan);
+    plan_tile(4, 3, weft_winograd_outer_4x4(), problem, slots, plan);
+}
+
+static void plan_2x2_of_5x5(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                            const weft_slots *slots, weft_kernel_plan *plan)
+{
+    (void)pass;
+    plan_tile(2, 5, weft_winograd_outer_2x2_of_5x5(), problem, slots, plan);
 }
 
 const weft_convolution_candidate weft_winograd_outer_2x2_candidate = {"winograd outer 2x2",
                                                                       applicable, plan_2x2};
 const weft_convolution_candidate weft_winograd_outer_4x4_candidate = {"winograd outer 4x4",
                                                                       applicable, plan_4x4};
+const weft_convolution_candidate weft_winograd_outer_2x2_of_5x5_candidate = {
+    "winograd outer 2x2 of 5x5", applicable_5x5, plan_2x2_of_5x5};

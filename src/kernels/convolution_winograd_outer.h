@@ -3,7 +3,7 @@
  * A piece holds the sums of all positions for a block of channels (of x) and a block of filters (of dy) on
  * its stack, in the second-level cache. It walks through groups of tiles: transforms the pixels of both
  * arrays, or reads them where phases of their own have transformed them ahead into the workspace, and adds
- * the products, a matrix for each position. At last it transforms the sums to the 3x3 taps. Where blocks alone
+ * the products, a matrix for each position. At last it transforms the sums to the taps. Where blocks alone
  * are too few pieces, the groups are cut into splits, each with its own copy of dw, which a last phase
  * adds, in order. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_OUTER_H
@@ -41,8 +41,9 @@ typedef struct weft_winograd_outer_kernels {
     weft_piece_fn *run;
 } weft_winograd_outer_kernels;
 
-/* For tiles of 2 x 2 and 4 x 4. */
+/* For tiles of 2 x 2 and 4 x 4 with filters of 3 x 3, and of 2 x 2 with filters of 5 x 5. */
 WEFT_ISA_DECLARE(weft_winograd_outer_kernels, weft_winograd_outer_2x2);
 WEFT_ISA_DECLARE(weft_winograd_outer_kernels, weft_winograd_outer_4x4);
+WEFT_ISA_DECLARE(weft_winograd_outer_kernels, weft_winograd_outer_2x2_of_5x5);
 
 #endif

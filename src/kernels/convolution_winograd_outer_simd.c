@@ -36,19 +36,19 @@ static void set_filters(piece_state *s, int64_t block)
     s->filter_vectors = weft_ceiling(s->filters, LANES);
 }
 
-SIMD_INLINE void transform_x(int tile, const piece_state *s, float *to)
+SIMD_INLINE void transform_x(winograd_size size, const piece_state *s, float *to)
 {
     winograd_block block =
         rows_block(s->o->x_position, s->channel_vectors, s->o->channel_vectors * LANES);
-    gather_tiles(tile, false, &s->o->grid, &s->o->x, s->x, s->first, s->end, s->channel,
+    gather_tiles(size, false, &s->o->grid, &s->o->x, s->x, s->first, s->end, s->channel,
                  s->channels, &block, to);
 }
 
-SIMD_INLINE void transform_y(int tile, const piece_state *s, float *to)
+SIMD_INLINE void transform_y(winograd_size size, const piece_state *s, float *to)
 {
     winograd_block block =
         panels_block(s->o->y_position, s->filter_vectors, s->o->vectors, s->end - s->first);
-    gather_tiles(tile, true, &s->o->grid, &s->o->y, s->y, s->first, s->end, s->filter, s->filters,
+    gather_tiles(size, true, &s->o->grid, &s->o->y, s->y, s->first, s->end, s->filter, s->filters,
                  &block, to);
 }
 
@@ -89,7 +89,7 @@ static float *ahead_of(const weft_call *call)
     return workspace + weft_merge_floats(&o->merge); /* 0 without splits */
 }
 
-SIMD_INLINE void run_piece(int tile, const weft_call *call, int64_t piece)
+SIMD_INLINE void run_piece(winograd_size size, const weft_call *call, int64_t piece)
 {
     _Alignas(64) float stack[WEFT_WINOGRAD_OUTER_STACK];
     const weft_winograd_outer *o = call->args;
@@ -109,15 +109,15 @@ SIMD_INLINE void run_piece(int tile, const weft_call *call, int64_t piece)
         const float *y = ahead_y + (group * o->filter_blocks + filter_block) * o->y_block;
         set_group(&s, group);
         if (!o->x_ahead) {
-            transform_x(tile, &s, own);
+            transform_x(size, &s, own);
             x = own;
             own += o->x_block;
         }
         if (!o->y_ahead) {
-            transform_y(tile, &s, own);
+            transform_y(size, &s, own);
             y = own;
         }
-        multiply(&s, x, y, (tile + 2) * (tile + 2), group > begin);
+        multiply(&s, x, y, span_of(size) * span_of(size), group > begin);
     }
 
     int64_t width = o->y.channels;
@@ -129,59 +129,76 @@ SIMD_INLINE void run_piece(int tile, const weft_call *call, int64_t piece)
             const float *sums = s.sums + (i * o->filter_vectors + v) * LANES;
             float *to = c + (s.channel + i) * width + s.filter + v * LANES;
             int64_t lanes = weft_least(LANES, s.filters - v * LANES);
-            sums_to_taps(tile, sums, o->sums_position, to, o->x.channels * width, o->flip, lanes);
+            sums_to_taps(size, sums, o->sums_position, to, o->x.channels * width, o->flip, lanes);
         }
 }
 
-SIMD_INLINE void x_piece(int tile, const weft_call *call, int64_t piece)
+SIMD_INLINE void x_piece(winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_outer *o = call->args;
     piece_state s = {.o = o, .x = call->operand[o->slots.input[0]]};
     set_group(&s, piece / o->channel_blocks);
     set_channels(&s, piece % o->channel_blocks);
-    transform_x(tile, &s, ahead_of(call) + piece * o->x_block);
+    transform_x(size, &s, ahead_of(call) + piece * o->x_block);
 }
 
-SIMD_INLINE void y_piece(int tile, const weft_call *call, int64_t piece)
+SIMD_INLINE void y_piece(winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_outer *o = call->args;
     piece_state s = {.o = o, .y = call->operand[o->slots.input[1]]};
     set_group(&s, piece / o->filter_blocks);
     set_filters(&s, piece % o->filter_blocks);
-    transform_y(tile, &s, ahead_of(call) + o->x_floats + piece * o->y_block);
+    transform_y(size, &s, ahead_of(call) + o->x_floats + piece * o->y_block);
 }
 
 static void run_2x2(const weft_call *call, int64_t piece)
 {
-    run_piece(2, call, piece);
+    run_piece((winograd_size){2, 3}, call, piece);
 }
 
 static void x_2x2(const weft_call *call, int64_t piece)
 {
-    x_piece(2, call, piece);
+    x_piece((winograd_size){2, 3}, call, piece);
 }
 
 static void y_2x2(const weft_call *call, int64_t piece)
 {
-    y_piece(2, call, piece);
+    y_piece((winograd_size){2, 3}, call, piece);
 }
 
 static void run_4x4(const weft_call *call, int64_t piece)
 {
-    run_piece(4, call, piece);
+    run_piece((winograd_size){4, 3}, call, piece);
 }
 
 static void x_4x4(const weft_call *call, int64_t piece)
 {
-    x_piece(4, call, piece);
+    x_piece((winograd_size){4, 3}, call, piece);
 }
 
 static void y_4x4(const weft_call *call, int64_t piece)
 {
-    y_piece(4, call, piece);
+    y_piece((winograd_size){4, 3}, call, piece);
+}
+
+static void run_2x2_of_5x5(const weft_call *call, int64_t piece)
+{
+    run_piece((winograd_size){2, 5}, call, piece);
+}
+
+static void x_2x2_of_5x5(const weft_call *call, int64_t piece)
+{
+    x_piece((winograd_size){2, 5}, call, piece);
+}
+
+static void y_2x2_of_5x5(const weft_call *call, int64_t piece)
+{
+    y_piece((winograd_size){2, 5}, call, piece);
 }
 
 const weft_winograd_outer_kernels WEFT_FOR_ISA(weft_winograd_outer_2x2) = {
     .x = x_2x2, .y = y_2x2, .run = run_2x2};
 const weft_winograd_outer_kernels WEFT_FOR_ISA(weft_winograd_outer_4x4) = {
     .x = x_4x4, .y = y_4x4, .run = run_4x4};
+const weft_winograd_outer_kernels WEFT_FOR_ISA(weft_winograd_outer_2x2_of_5x5) = {
+    .x = x_2x2_of_5x5, .y = y_2x2_of_5x5, .run = run_2x2_of_5x5};

@@ -31,7 +31,7 @@ static void lay_out(weft_winograd_positions *p, int lanes, int64_t chunks)
 
 static int64_t positions_of(const weft_winograd_positions *p)
 {
-    return (p->grid.tile + 2) * (p->grid.tile + 2);
+    return weft_winograd_positions_of(&p->grid);
 }
 
 static int64_t chunk_floats(const weft_winograd_positions *p)
@@ -116,7 +116,7 @@ static weft_winograd_positions resolve(int64_t tile, const weft_convolution_prob
                                  .b_tap = in * out,
                                  .b_channel = gradient ? 1 : out,
                                  .b_filter = gradient ? out : 1};
-    p.grid = weft_winograd_grid_of(tile, problem->batch, p.c.extent[0], p.c.extent[1]);
+    p.grid = weft_winograd_grid_of(tile, 3, problem->batch, p.c.extent[0], p.c.extent[1]);
     for (int i = 0; i < 2; i++)
         p.a.pad[i] = gradient ? 2 - problem->pad[1 + i] : problem->pad[1 + i];
     lay_out(&p, weft_matmul_tiles()->lanes, 1);
@@ -128,7 +128,7 @@ static weft_winograd_positions resolve(int64_t tile, const weft_convolution_prob
 static bool applicable(int64_t tile, const weft_convolution_problem *problem,
                        weft_convolution_pass pass)
 {
-    if (pass == WEFT_CONVOLUTION_FILTER_GRADIENT || !weft_winograd_applicable(problem))
+    if (pass == WEFT_CONVOLUTION_FILTER_GRADIENT || !weft_winograd_applicable(problem, 3))
         return false;
     weft_winograd_positions p = resolve(tile, problem, pass);
     return chunk_floats(&p) <= WEFT_POSITIONS_CHUNK;

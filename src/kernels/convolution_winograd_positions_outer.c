@@ -12,7 +12,7 @@ enum { BLOCK_VECTORS = 8 }; /* of a piece of the transforms */
 
 static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)
 {
-    return pass == WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem);
+    return pass == WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem, 3);
 }
 
 /* Groups of so many tiles that a panel of filters stays in the first-level cache; chunks of so many groups
@@ -20,7 +20,7 @@ static bool applicable(const weft_convolution_problem *problem, weft_convolution
 static void choose_blocks(weft_winograd_positions_outer *p, int lanes)
 {
     const int64_t most = 256;
-    int64_t positions = (p->grid.tile + 2) * (p->grid.tile + 2);
+    int64_t positions = weft_winograd_positions_of(&p->grid);
     p->groups = weft_ceiling(p->grid.count, most);
     p->group = weft_ceiling(p->grid.count, p->groups);
     p->groups = weft_ceiling(p->grid.count, p->group);
@@ -46,7 +46,7 @@ static double cycles_of(const weft_winograd_positions_outer *p, const weft_tiles
     bool large = p->grid.tile == 4;
     const double x = large ? 170 : 70, y = large ? 150 : 60, sum = large ? 150 : 60;
     const double call = 14, keep = 2, near = 0.3;
-    double positions = (double)((p->grid.tile + 2) * (p->grid.tile + 2));
+    double positions = (double)(weft_winograd_positions_of(&p->grid));
     double count = (double)p->grid.count, groups = (double)p->groups;
     int64_t panels = weft_ceiling(p->filter_vectors, p->vectors);
     double step = 0;
@@ -72,7 +72,7 @@ static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
     weft_winograd_positions_outer p = {
         .slots = *slots,
         .flip = problem->flip_filter,
-        .grid = weft_winograd_grid_of(tile, problem->batch, problem->out[1], problem->out[2]),
+        .grid = weft_winograd_grid_of(tile, 3, problem->batch, problem->out[1], problem->out[2]),
         .x = weft_winograd_image_of(problem->in, problem->x_stride, in),
         .y = weft_winograd_image_of(problem->out, problem->y_stride, out),
         .channel_vectors = weft_ceiling(in, tiles->lanes),
@@ -82,7 +82,7 @@ static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
     p.x.pad[1] = problem->pad[2];
     choose_blocks(&p, tiles->lanes);
 
-    int64_t positions = (tile + 2) * (tile + 2);
+    int64_t positions = weft_winograd_positions_of(&p.grid);
     const weft_winograd_positions_outer_kernels *kernels =
         tile == 4 ? weft_winograd_positions_outer_4x4() : weft_winograd_positions_outer_2x2();
     plan->cycles = cycles_of(&p, tiles);

@@ -15,8 +15,9 @@ typedef struct side {
     float *to; /* matrices of the group */
 } side;
 
-SIMD_INLINE void transform_block(int tile, bool adjoint, const weft_winograd_positions_outer *p,
-                                 const side *s, int64_t group, int64_t block)
+SIMD_INLINE void transform_block(winograd_size size, bool adjoint,
+                                 const weft_winograd_positions_outer *p, const side *s,
+                                 int64_t group, int64_t block)
 {
     int64_t v0 = s->vectors * block / s->blocks, v1 = s->vectors * (block + 1) / s->blocks;
     int64_t panels = panels_of(s->vectors, s->widest), panel = 0;
@@ -30,11 +31,11 @@ SIMD_INLINE void transform_block(int tile, bool adjoint, const weft_winograd_pos
     }
     int64_t first = group * p->group, end = weft_least(first + p->group, p->grid.count);
     int64_t channel = v0 * LANES, channels = weft_least(v1 * LANES, s->image->channels) - channel;
-    gather_tiles(tile, adjoint, &p->grid, s->image, s->data, first, end, channel, channels, &to,
+    gather_tiles(size, adjoint, &p->grid, s->image, s->data, first, end, channel, channels, &to,
                  s->to);
 }
 
-SIMD_INLINE void transform(int tile, const weft_call *call, int64_t chunk, int64_t piece)
+SIMD_INLINE void transform(winograd_size size, const weft_call *call, int64_t chunk, int64_t piece)
 {
     const weft_winograd_positions_outer *p = call->args;
     int64_t blocks = p->x_blocks + p->y_blocks, at = piece / blocks, block = piece % blocks;
@@ -55,9 +56,9 @@ SIMD_INLINE void transform(int tile, const weft_call *call, int64_t chunk, int64
                     .position = p->y_position,
                     .to = workspace + p->x_floats + at * p->y_group};
     if (block < p->x_blocks)
-        transform_block(tile, false, p, &x, group, block);
+        transform_block(size, false, p, &x, group, block);
     else
-        transform_block(tile, true, p, &y, group, block - p->x_blocks);
+        transform_block(size, true, p, &y, group, block - p->x_blocks);
 }
 
 /* One panel of filters times a part of the channels, for one position and group. */
@@ -111,7 +112,7 @@ static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
     }
 }
 
-SIMD_INLINE void taps_piece(int tile, const weft_call *call, int64_t piece)
+SIMD_INLINE void taps_piece(winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions_outer *p = call->args;
     int64_t width = p->y.channels, step = p->filter_vectors * LANES;
@@ -121,28 +122,28 @@ SIMD_INLINE void taps_piece(int tile, const weft_call *call, int64_t piece)
     int64_t end = weft_least((piece + 1) * LANES, p->x.channels);
     for (int64_t channel = piece * LANES; channel < end; channel++)
         for (int64_t f = 0; f < width; f += LANES)
-            sums_to_taps(tile, sums + channel * step + f, p->sums_position, c + channel * width + f,
+            sums_to_taps(size, sums + channel * step + f, p->sums_position, c + channel * width + f,
                          p->x.channels * width, p->flip, weft_least(LANES, width - f));
 }
 
-#define CHUNK(size, n)                                                                             \
-    static void transform_##size##_##n(const weft_call *call, int64_t piece)                       \
+#define CHUNK(tile, n)                                                                             \
+    static void transform_##tile##_##n(const weft_call *call, int64_t piece)                       \
     {                                                                                              \
-        transform(size, call, n, piece);                                                           \
+        transform((winograd_size){tile, 3}, call, n, piece);                                       \
     }
-#define KERNELS(size)                                                                              \
-    CHUNK(size, 0)                                                                                 \
-    CHUNK(size, 1)                                                                                 \
-    CHUNK(size, 2)                                                                                 \
-    static void taps_##size(const weft_call *call, int64_t piece)                                  \
+#define KERNELS(tile)                                                                              \
+    CHUNK(tile, 0)                                                                                 \
+    CHUNK(tile, 1)                                                                                 \
+    CHUNK(tile, 2)                                                                                 \
+    static void taps_##tile(const weft_call *call, int64_t piece)                                  \
     {                                                                                              \
-        taps_piece(size, call, piece);                                                             \
+        taps_piece((winograd_size){tile, 3}, call, piece);                                         \
     }                                                                                              \
     const weft_winograd_positions_outer_kernels WEFT_FOR_ISA(                                      \
-        weft_winograd_positions_outer_##size##x##size) = {                                         \
-        .transform = {transform_##size##_0, transform_##size##_1, transform_##size##_2},           \
+        weft_winograd_positions_outer_##tile##x##tile) = {                                         \
+        .transform = {transform_##tile##_0, transform_##tile##_1, transform_##tile##_2},           \
         .multiply = {multiply_0, multiply_1, multiply_2},                                          \
-        .taps = taps_##size};
+        .taps = taps_##tile};
 
 static void multiply_0(const weft_call *call, int64_t piece)
 {

@@ -6,7 +6,7 @@
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 
-SIMD_INLINE void filters_piece(int tile, const weft_call *call, int64_t piece)
+SIMD_INLINE void filters_piece(winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
     const winograd_filters filters = {
@@ -21,7 +21,7 @@ SIMD_INLINE void filters_piece(int tile, const weft_call *call, int64_t piece)
         .rows = p->channels,
         .position = p->filters_position,
     };
-    filters_to_panels(tile, &filters, p->channels * piece / p->filter_blocks,
+    filters_to_panels(size, &filters, p->channels * piece / p->filter_blocks,
                       p->channels * (piece + 1) / p->filter_blocks,
                       call->operand[p->slots.prepared]);
 }
@@ -35,7 +35,8 @@ SIMD_INLINE void tiles_of(const weft_winograd_positions *p, int64_t chunk, int64
     *end = weft_least(last, *first + p->group);
 }
 
-SIMD_INLINE void pixels_piece(int tile, const weft_call *call, int64_t chunk, int64_t piece)
+SIMD_INLINE void pixels_piece(winograd_size size, const weft_call *call, int64_t chunk,
+                              int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
     int64_t first, end;
@@ -46,7 +47,7 @@ SIMD_INLINE void pixels_piece(int tile, const weft_call *call, int64_t chunk, in
         int64_t channels = weft_least(WINOGRAD_CHANNELS, p->channels - channel);
         winograd_block block =
             rows_block(p->pixels_position, weft_ceiling(channels, LANES), p->pixels_step);
-        gather_tiles(tile, false, &p->grid, &p->a, call->operand[p->slots.input[0]], first, end,
+        gather_tiles(size, false, &p->grid, &p->a, call->operand[p->slots.input[0]], first, end,
                      channel, channels, &block, to + channel);
     }
 }
@@ -88,7 +89,7 @@ static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
     int64_t end = tiles * (tile_part + 1) / p->tile_parts;
     int64_t vectors = weft_ceiling(p->filters, LANES), panels = panels_of(vectors, p->vectors);
     float *pixels = call->operand[p->slots.workspace];
-    float *products = pixels + (p->grid.tile + 2) * (p->grid.tile + 2) * p->pixels_position +
+    float *products = pixels + weft_winograd_positions_of(&p->grid) * p->pixels_position +
                       position * p->products_position;
     const float *filters =
         (const float *)call->operand[p->slots.prepared] + position * p->filters_position;
@@ -101,12 +102,13 @@ static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
     }
 }
 
-SIMD_INLINE void write_piece(int tile, const weft_call *call, int64_t chunk, int64_t piece)
+SIMD_INLINE void write_piece(winograd_size size, const weft_call *call, int64_t chunk,
+                             int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
     const float *bias = p->bias ? call->operand[p->slots.input[2]] : NULL;
     const float *products = (const float *)call->operand[p->slots.workspace] +
-                            (tile + 2) * (tile + 2) * p->pixels_position;
+                            span_of(size) * span_of(size) * p->pixels_position;
     int64_t first, end;
     tiles_of(p, chunk, piece, &first, &end);
     for (int64_t filter = 0; filter < p->filters; filter += WINOGRAD_CHANNELS) {
@@ -124,7 +126,7 @@ SIMD_INLINE void write_piece(int tile, const weft_call *call, int64_t chunk, int
             .epilogue = p->epilogue,
             .part = chunk * p->groups + piece,
         };
-        write_tiles(tile, call, &output, first, end);
+        write_tiles(size, call, &output, first, end);
     }
 }
 
@@ -133,28 +135,28 @@ SIMD_INLINE void write_piece(int tile, const weft_call *call, int64_t chunk, int
     {                                                                                              \
         multiply(call, n, piece);                                                                  \
     }
-#define CHUNK(size, n)                                                                             \
-    static void pixels_##size##_##n(const weft_call *call, int64_t piece)                          \
+#define CHUNK(tile, n)                                                                             \
+    static void pixels_##tile##_##n(const weft_call *call, int64_t piece)                          \
     {                                                                                              \
-        pixels_piece(size, call, n, piece);                                                        \
+        pixels_piece((winograd_size){tile, 3}, call, n, piece);                                    \
     }                                                                                              \
-    static void write_##size##_##n(const weft_call *call, int64_t piece)                           \
+    static void write_##tile##_##n(const weft_call *call, int64_t piece)                           \
     {                                                                                              \
-        write_piece(size, call, n, piece);                                                         \
+        write_piece((winograd_size){tile, 3}, call, n, piece);                                     \
     }
-#define KERNELS(size)                                                                              \
-    CHUNK(size, 0)                                                                                 \
-    CHUNK(size, 1)                                                                                 \
-    static void filters_##size(const weft_call *call, int64_t piece)                               \
+#define KERNELS(tile)                                                                              \
+    CHUNK(tile, 0)                                                                                 \
+    CHUNK(tile, 1)                                                                                 \
+    static void filters_##tile(const weft_call *call, int64_t piece)                               \
     {                                                                                              \
-        filters_piece(size, call, piece);                                                          \
+        filters_piece((winograd_size){tile, 3}, call, piece);                                      \
     }                                                                                              \
     const weft_winograd_positions_kernels WEFT_FOR_ISA(                                            \
-        weft_winograd_positions_##size##x##size) = {                                               \
-        .filters = filters_##size,                                                                 \
-        .pixels = {pixels_##size##_0, pixels_##size##_1},                                          \
+        weft_winograd_positions_##tile##x##tile) = {                                               \
+        .filters = filters_##tile,                                                                 \
+        .pixels = {pixels_##tile##_0, pixels_##tile##_1},                                          \
         .multiply = {multiply_0, multiply_1},                                                      \
-        .write = {write_##size##_0, write_##size##_1}};
+        .write = {write_##tile##_0, write_##tile##_1}};
 
 MULTIPLY(0)
 MULTIPLY(1)

@@ -23,37 +23,37 @@ typedef struct winograd_output {
 } winograd_output;
 
 /* y = At m A of one vector of filters; `rows` x `columns` pixels of it are kept, and finished where finish is
- * not NULL, from `channel` and, if there is an addend, from it on. tile is a constant, so are finish, where
+ * not NULL, from `channel` and, if there is an addend, from it on. size is a constant, so are finish, where
  * it is NULL, and the extents where the tile is whole. */
-SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, vfloat bias,
-                                const weft_finish *finish, int64_t channel, const float *addend,
-                                float *c, const weft_winograd_image *to, int64_t rows,
-                                int64_t columns, int64_t lanes)
+SIMD_INLINE void transform_sums(winograd_size size, const float *sums, int64_t position,
+                                vfloat bias, const weft_finish *finish, int64_t channel,
+                                const float *addend, float *c, const weft_winograd_image *to,
+                                int64_t rows, int64_t columns, int64_t lanes)
 {
-    const int positions = tile + 2;
-    vfloat half[4][WINOGRAD_SPAN];
+    const int positions = span_of(size);
+    vfloat half[WINOGRAD_TILE][WINOGRAD_SPAN];
 #pragma GCC unroll 6
     for (int j = 0; j < positions; j++, sums += position) {
-        vfloat m[WINOGRAD_SPAN], y[4];
+        vfloat m[WINOGRAD_SPAN], y[WINOGRAD_TILE];
 #pragma GCC unroll 6
         for (int i = 0; i < positions; i++)
             m[i] = vload(sums + i * positions * position);
-        output_line(tile, m, y);
+        output_line(size, m, y);
 #pragma GCC unroll 4
-        for (int i = 0; i < tile; i++)
+        for (int i = 0; i < size.tile; i++)
             half[i][j] = y[i];
     }
     finish_channels channels = {{0}};
     if (finish)
         channels = finish_load(finish, channel, lanes);
 #pragma GCC unroll 4
-    for (int i = 0; i < tile; i++, c += to->stride[1]) {
-        vfloat y[4];
+    for (int i = 0; i < size.tile; i++, c += to->stride[1]) {
+        vfloat y[WINOGRAD_TILE];
         if (i >= rows)
             break;
-        output_line(tile, half[i], y);
+        output_line(size, half[i], y);
 #pragma GCC unroll 4
-        for (int j = 0; j < tile; j++)
+        for (int j = 0; j < size.tile; j++)
             if (j < columns) {
                 vfloat result = y[j] + bias;
                 if (finish)
@@ -66,31 +66,31 @@ SIMD_INLINE void transform_sums(int tile, const float *sums, int64_t position, v
 }
 
 /* Writes the pixels of tiles first..end-1, which lie in one row of tiles. */
-SIMD_INLINE void write_row(int tile, const winograd_output *o, const weft_finish *finish,
+SIMD_INLINE void write_row(winograd_size size, const winograd_output *o, const weft_finish *finish,
                            int64_t first, int64_t end)
 {
     const weft_winograd_image *to = o->image;
     int64_t line = first / o->grid->across, image = line / o->grid->down;
-    int64_t height = line % o->grid->down * tile, vectors = weft_ceiling(o->filters, LANES);
-    int64_t rows = weft_least(tile, to->extent[0] - height);
+    int64_t height = line % o->grid->down * size.tile, vectors = weft_ceiling(o->filters, LANES);
+    int64_t rows = weft_least(size.tile, to->extent[0] - height);
     for (int64_t index = first; index < end; index++) {
-        int64_t column = index % o->grid->across * tile;
-        int64_t columns = weft_least(tile, to->extent[1] - column);
+        int64_t column = index % o->grid->across * size.tile;
+        int64_t columns = weft_least(size.tile, to->extent[1] - column);
         const float *sums = o->sums + (index - o->first) * o->step;
         int64_t at = image * to->stride[0] + height * to->stride[1] + column * to->stride[2];
         for (int64_t v = 0; v < vectors; v++, sums += LANES, at += LANES) {
             int64_t lanes = weft_least(LANES, o->filters - v * LANES);
             vfloat start = o->bias ? vload_lanes(o->bias + v * LANES, lanes) : (vfloat){0};
             const float *addend = finish && finish->addend ? finish->addend + at : NULL;
-            bool whole = rows == tile && columns == tile && lanes == LANES;
+            bool whole = rows == size.tile && columns == size.tile && lanes == LANES;
             if (whole && !finish)
-                transform_sums(tile, sums, o->position, start, NULL, 0, NULL, o->c + at, to, tile,
-                               tile, LANES);
+                transform_sums(size, sums, o->position, start, NULL, 0, NULL, o->c + at, to,
+                               size.tile, size.tile, LANES);
             else if (whole)
-                transform_sums(tile, sums, o->position, start, finish, v * LANES, addend, o->c + at,
-                               to, tile, tile, LANES);
+                transform_sums(size, sums, o->position, start, finish, v * LANES, addend, o->c + at,
+                               to, size.tile, size.tile, LANES);
             else
-                transform_sums(tile, sums, o->position, start, finish, v * LANES, addend, o->c + at,
+                transform_sums(size, sums, o->position, start, finish, v * LANES, addend, o->c + at,
                                to, rows, columns, lanes);
         }
     }
@@ -121,7 +121,7 @@ static void finish_row(int64_t tile, const winograd_output *o, const weft_call *
 }
 
 /* Tiles first..end-1, all those of a part of the epilogue. */
-SIMD_INLINE void write_tiles(int tile, const weft_call *call, const winograd_output *o,
+SIMD_INLINE void write_tiles(winograd_size size, const weft_call *call, const winograd_output *o,
                              int64_t first, int64_t end)
 {
     enum { TILES = 4 }; /* that an epilogue finds in the first-level cache */
@@ -133,9 +133,9 @@ SIMD_INLINE void write_tiles(int tile, const weft_call *call, const winograd_out
     for (int64_t at = first, next; at < end; at = next) {
         next = weft_least(end, (at / o->grid->across + 1) * o->grid->across);
         next = follows ? weft_least(next, at + TILES) : next;
-        write_row(tile, o, finishes ? &finish : NULL, at, next);
+        write_row(size, o, finishes ? &finish : NULL, at, next);
         if (follows)
-            finish_row(tile, o, call, at, next);
+            finish_row(size.tile, o, call, at, next);
     }
 }
 

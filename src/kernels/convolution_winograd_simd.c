@@ -42,15 +42,15 @@ SIMD_INLINE int64_t pixel_step(const weft_winograd *w)
     return weft_ceiling(w->channel_block, LANES) * LANES;
 }
 
-SIMD_INLINE void transform_pixels(int tile, const piece_state *s, float *to)
+SIMD_INLINE void transform_pixels(winograd_size size, const piece_state *s, float *to)
 {
     winograd_block block =
         rows_block(s->w->pixels_position, weft_ceiling(s->channels, LANES), pixel_step(s->w));
-    gather_tiles(tile, false, &s->w->grid, &s->w->a, s->a, s->first, s->end, s->channel,
+    gather_tiles(size, false, &s->w->grid, &s->w->a, s->a, s->first, s->end, s->channel,
                  s->channels, &block, to);
 }
 
-SIMD_INLINE void transform_filters(int tile, const piece_state *s, float *to)
+SIMD_INLINE void transform_filters(winograd_size size, const piece_state *s, float *to)
 {
     const weft_winograd *w = s->w;
     const winograd_filters filters = {
@@ -65,7 +65,7 @@ SIMD_INLINE void transform_filters(int tile, const piece_state *s, float *to)
         .rows = s->channels,
         .position = w->filters_position,
     };
-    filters_to_panels(tile, &filters, 0, s->channels, to);
+    filters_to_panels(size, &filters, 0, s->channels, to);
 }
 
 /* Adds the products of the blocks at hand to the sums, or begins them. */
@@ -98,7 +98,7 @@ static void multiply(const piece_state *s, int64_t positions, bool accumulate)
         }
 }
 
-SIMD_INLINE void run_piece(int tile, const weft_call *call, int64_t piece)
+SIMD_INLINE void run_piece(winograd_size size, const weft_call *call, int64_t piece)
 {
     enum { TILES = 4 }; /* that an epilogue finds in the first-level cache */
     _Alignas(64) float stack[WEFT_WINOGRAD_STACK];
@@ -119,17 +119,17 @@ SIMD_INLINE void run_piece(int tile, const weft_call *call, int64_t piece)
         if (w->pixels_ahead) {
             s.pixels = pixels + (group * w->channel_blocks + i) * w->pixels_block;
         } else {
-            transform_pixels(tile, &s, own);
+            transform_pixels(size, &s, own);
             s.pixels = own;
             own += w->pixels_block;
         }
         if (w->filters_ahead) {
             s.transformed = filters + (block * w->channel_blocks + i) * w->filters_block;
         } else {
-            transform_filters(tile, &s, own);
+            transform_filters(size, &s, own);
             s.transformed = own;
         }
-        multiply(&s, (tile + 2) * (tile + 2), i > 0);
+        multiply(&s, span_of(size) * span_of(size), i > 0);
     }
 
     const winograd_output output = {
@@ -146,60 +146,77 @@ SIMD_INLINE void run_piece(int tile, const weft_call *call, int64_t piece)
         .epilogue = w->epilogue,
         .part = group,
     };
-    write_tiles(tile, call, &output, s.first, s.end);
+    write_tiles(size, call, &output, s.first, s.end);
 }
 
-SIMD_INLINE void filters_piece(int tile, const weft_call *call, int64_t piece)
+SIMD_INLINE void filters_piece(winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd *w = call->args;
     piece_state s = {.w = w, .b = call->operand[w->slots.input[1]]};
     set_filters(&s, piece / w->channel_blocks);
     set_channels(&s, piece % w->channel_blocks);
-    transform_filters(tile, &s,
+    transform_filters(size, &s,
                       (float *)call->operand[w->slots.prepared] + piece * w->filters_block);
 }
 
-SIMD_INLINE void pixels_piece(int tile, const weft_call *call, int64_t piece)
+SIMD_INLINE void pixels_piece(winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd *w = call->args;
     piece_state s = {.w = w, .a = call->operand[w->slots.input[0]]};
     set_group(&s, piece / w->channel_blocks);
     set_channels(&s, piece % w->channel_blocks);
-    transform_pixels(tile, &s,
+    transform_pixels(size, &s,
                      (float *)call->operand[w->slots.workspace] + piece * w->pixels_block);
 }
 
 static void run_2x2(const weft_call *call, int64_t piece)
 {
-    run_piece(2, call, piece);
+    run_piece((winograd_size){2, 3}, call, piece);
 }
 
 static void filters_2x2(const weft_call *call, int64_t piece)
 {
-    filters_piece(2, call, piece);
+    filters_piece((winograd_size){2, 3}, call, piece);
 }
 
 static void pixels_2x2(const weft_call *call, int64_t piece)
 {
-    pixels_piece(2, call, piece);
+    pixels_piece((winograd_size){2, 3}, call, piece);
 }
 
 static void run_4x4(const weft_call *call, int64_t piece)
 {
-    run_piece(4, call, piece);
+    run_piece((winograd_size){4, 3}, call, piece);
 }
 
 static void filters_4x4(const weft_call *call, int64_t piece)
 {
-    filters_piece(4, call, piece);
+    filters_piece((winograd_size){4, 3}, call, piece);
 }
 
 static void pixels_4x4(const weft_call *call, int64_t piece)
 {
-    pixels_piece(4, call, piece);
+    pixels_piece((winograd_size){4, 3}, call, piece);
+}
+
+static void run_2x2_of_5x5(const weft_call *call, int64_t piece)
+{
+    run_piece((winograd_size){2, 5}, call, piece);
+}
+
+static void filters_2x2_of_5x5(const weft_call *call, int64_t piece)
+{
+    filters_piece((winograd_size){2, 5}, call, piece);
+}
+
+static void pixels_2x2_of_5x5(const weft_call *call, int64_t piece)
+{
+    pixels_piece((winograd_size){2, 5}, call, piece);
 }
 
 const weft_winograd_kernels WEFT_FOR_ISA(weft_winograd_2x2) = {
     .filters = filters_2x2, .pixels = pixels_2x2, .run = run_2x2};
 const weft_winograd_kernels WEFT_FOR_ISA(weft_winograd_4x4) = {
     .filters = filters_4x4, .pixels = pixels_4x4, .run = run_4x4};
+const weft_winograd_kernels WEFT_FOR_ISA(weft_winograd_2x2_of_5x5) = {
+    .filters = filters_2x2_of_5x5, .pixels = pixels_2x2_of_5x5, .run = run_2x2_of_5x5};

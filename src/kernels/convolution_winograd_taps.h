@@ -5,30 +5,30 @@
 #include "kernels/convolution_winograd_lines.h"
 
 /* dg = Gt u G of one vector of filters; its taps are `tap` floats apart. */
-SIMD_INLINE void sums_to_taps(int tile, const float *sums, int64_t position, float *c, int64_t tap,
-                              bool flip, int64_t lanes)
+SIMD_INLINE void sums_to_taps(winograd_size size, const float *sums, int64_t position, float *c,
+                              int64_t tap, bool flip, int64_t lanes)
 {
-    const int positions = tile + 2;
-    vfloat half[3][WINOGRAD_SPAN];
+    const int positions = span_of(size);
+    vfloat half[WINOGRAD_TAPS][WINOGRAD_SPAN];
 #pragma GCC unroll 1
     for (int j = 0; j < positions; j++, sums += position) {
-        vfloat u[WINOGRAD_SPAN], g[3];
+        vfloat u[WINOGRAD_SPAN], g[WINOGRAD_TAPS];
 #pragma GCC unroll 6
         for (int i = 0; i < positions; i++)
             u[i] = vload(sums + i * positions * position);
-        filter_adjoint_line(tile, u, g);
-#pragma GCC unroll 3
-        for (int i = 0; i < 3; i++)
+        filter_adjoint_line(size, u, g);
+#pragma GCC unroll 5
+        for (int i = 0; i < size.taps; i++)
             half[i][j] = g[i];
     }
 #pragma GCC unroll 1
-    for (int i = 0; i < 3; i++) {
-        vfloat g[3];
-        filter_adjoint_line(tile, half[i], g);
-#pragma GCC unroll 3
-        for (int j = 0; j < 3; j++) {
-            int at = i * 3 + j;
-            vstore_lanes(c + (flip ? 8 - at : at) * tap, g[j], lanes);
+    for (int i = 0; i < size.taps; i++) {
+        vfloat g[WINOGRAD_TAPS];
+        filter_adjoint_line(size, half[i], g);
+#pragma GCC unroll 5
+        for (int j = 0; j < size.taps; j++) {
+            int at = i * size.taps + j;
+            vstore_lanes(c + (flip ? size.taps * size.taps - 1 - at : at) * tap, g[j], lanes);
         }
     }
 }
