@@ -3,6 +3,9 @@
 #include "kernels/finish.h"
 
 enum { LINE = 16 }; /* floats of a cache line */
+/* Rows of a panel that are fetched ahead: where a filter comes from memory, as in inference of one image, it takes
+ * so long. Short panels have been read before. */
+enum { FAR = 32 };
 
 /* Everything is inlined with constant rows and vectors, so that acc lives in registers. */
 SIMD_INLINE void tile_begin(const weft_tile *t, int rows, int vectors,
@@ -110,6 +113,7 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
     for (int64_t r = 0; r < t->runs; r++) {
         const float *a0 = t->a + t->run[r].a, *a1 = a0 + t->a_half;
         const float *b = t->b + t->run[r].b * vectors * LANES;
+        const int64_t ahead = t->run[r].length > FAR ? FAR * vectors * LANES : 0;
         for (int64_t left = t->run[r].length; left > 0; left -= LINE) {
             for (int64_t i = t->ahead_first; i < t->ahead_end; i++)
                 __builtin_prefetch((i < half ? a0 + i * step : a1 + (i - half) * step) + t->ahead,
@@ -117,8 +121,10 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
             for (int64_t k = left < LINE ? left : LINE; k > 0; k--) {
                 vfloat row[WEFT_TILE_VECTORS];
 #pragma GCC unroll 4
-                for (int v = 0; v < vectors; v++)
+                for (int v = 0; v < vectors; v++) {
                     row[v] = vload(b + v * LANES);
+                    __builtin_prefetch(b + ahead + v * LANES, 0, 3);
+                }
 #pragma GCC unroll 14
                 for (int i = 0; i < rows; i++) {
                     vfloat s = vsplat(i < half ? a0[i * step] : a1[(i - half) * step]);
