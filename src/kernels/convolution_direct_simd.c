@@ -330,11 +330,10 @@ static void run_place(const piece_state *s, const chunk *k, const place *p,
     int64_t span = (p->pixels - 1) * t->in_step + (k->taps - 1) * t->offset_step + 1;
     weft_tile tile = {.run = s->run, .accumulate = !k->first};
     bool inside = low >= 0 && low + span <= d->dimension[W].in;
-    if (d->prologue)
-        tile.runs = runs_of_patches(s, k, p, &tile);
-    else if (inside && !(crowded(t->in_step * d->a_stride[3]) && p->pixels > 4))
+    bool copied = d->prologue || (crowded(t->in_step * d->a_stride[3]) && p->pixels > 4);
+    if (inside && !copied)
         tile.runs = runs_in_place(s, k, p, &tile);
-    else if (span <= p->pixels * k->taps)
+    else if (span <= p->pixels * k->taps && !d->prologue)
         tile.runs = runs_of_span(s, k, p, span, &tile);
     else
         tile.runs = runs_of_patches(s, k, p, &tile);
