@@ -265,6 +265,16 @@ Test(fuse, reading_through_a_slice_of_many_channels)
     expect_read_through(v, conv(v, 260, 1), "normalize + relu + convolution\n");
 }
 
+/* What is read through is also what is added to the result, which must not take its place while it is read. */
+Test(fuse, a_residual_block_with_the_norm_first)
+{
+    weft_value v = weft_tanh(image(8, 300));
+    weft_value y = weft_add(conv(weft_relu(normalized(v)), 300, 1), v);
+    run_both(&y, 1, WEFT_INFER);
+    expect_label("normalize + relu + convolution + add\n");
+    expect_same(1, 1e-6);
+}
+
 Test(fuse, nothing_is_read_through_by_several_taps_or_readers)
 {
     weft_value v = weft_relu(normalized(image(9, 20)));
