@@ -39,7 +39,7 @@ state-version-stands-still|src/graph/state.c|s/state->version\+\+;/state->versio
 cse-ignores-attributes|src/graph/pass_cse.c|s/memcmp\(a->attributes, b->attributes, a->attribute_bytes\) == 0/true/
 fuse-takes-what-is-not-ready|src/graph/pass_fuse.c|s/return !depends_on_value\(f, g, value\);/return true;/
 fuse-loses-a-stored-value|src/graph/pass_fuse.c|s/f->stored\[value\] = uses_outside\(f, g, value\) > 0;/f->stored[value] = uses_outside(f, g, value) > 1;/
-fuse-reads-through-what-others-read|src/graph/pass_fuse.c|s/f->uses\[value\] != 1 \|\| f->owner/f->owner/
+fuse-reads-through-what-others-read|src/graph/fuse_kernel.c|s/f->uses\[value\] != 1 \|\| f->owner/f->owner/
 fuse-reads-padding-through|src/kernels/convolution_direct_simd.c|s/vfloat y = \{0\};/vfloat y = finish_vector(\&s->before, \&by, (vfloat){0}, NULL, lanes);/
 pool-forgets-nan|src/kernels/pool_max_simd.c|s/return any_nan\(sum, vectors\);/return any_nan(sum, vectors) \&\& false;/
 winograd-of-five-taps|src/kernels/convolution_winograd_lines.h|s/g\[3\] = WINOGRAD_P2 \* odd_p \+/g[3] = WINOGRAD_P2 * odd_p -/

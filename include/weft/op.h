@@ -111,7 +111,7 @@ struct weft_bind {
     uint32_t steady;
     /* Built-in ops: what the kernel applies to its output (src/kernels/epilogue.h); NULL: nothing. */
     struct weft_epilogue *epilogue;
-    const struct weft_prologue *prologue; /* the same, to input 0 (src/kernels/prologue.h) */
+    const struct weft_finish_slots *prologue; /* the same, to input 0 */
     const int *slot; /* where operands are in weft_call.operand; NULL: in the order said there */
     void *internal;
 };

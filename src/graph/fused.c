@@ -165,13 +165,13 @@ static bool collect_operands(layout *l)
 static bool add_finish(layout *l)
 {
     const weft_fused *f = l->fused;
-    const int value[] = {f->center,        f->slope,        f->shift,       f->addend,
+    const int value[] = {f->finish.center, f->finish.slope, f->finish.shift, f->finish.addend,
                          f->before.center, f->before.slope, f->before.shift};
     for (int i = 0; i < (int)(sizeof(value) / sizeof(*value)); i++)
         if (value[i] >= 0 && !add_input(l, value[i]))
             return false;
-    return f->addend < 0 ||
-           weft_ir_same_layout(&l->ir->value[f->addend].tensor, &l->ir->value[l->block].tensor);
+    return f->finish.addend < 0 || weft_ir_same_layout(&l->ir->value[f->finish.addend].tensor,
+                                                       &l->ir->value[l->block].tensor);
 }
 
 static void set_strides(const layout *l, weft_epilogue_operand *operand, const weft_tensor *tensor)
@@ -229,7 +229,7 @@ static bool may_go_in_place(const layout *l, int k, int store)
     const weft_fused *f = l->fused;
     int value = l->node->input[k], last = last_reader(f, value);
     if (f->kernel.op)
-        return k >= l->node->own_inputs && value == f->addend && last < 0;
+        return k >= l->node->own_inputs && value == f->finish.addend && last < 0;
     return last >= 0 && last <= store &&
            weft_fused_shape_of(&l->ir->value[value].tensor, &l->ir->value[f->reference].tensor) ==
                WEFT_FUSED_WHOLE;
@@ -267,12 +267,13 @@ static int slot_of_finish(const weft_ir_node *node, int value)
     return value < 0 ? 0 : slot_of(node, value, false);
 }
 
-weft_prologue weft_fused_prologue(const weft_fused *fused, const weft_ir_node *node)
+weft_finish_slots weft_fused_slots(const weft_fused_finish *finish, const weft_ir_node *node)
 {
-    return (weft_prologue){.center = slot_of_finish(node, fused->before.center),
-                           .slope = slot_of_finish(node, fused->before.slope),
-                           .shift = slot_of_finish(node, fused->before.shift),
-                           .ceiling = fused->before.ceiling};
+    return (weft_finish_slots){.center = slot_of_finish(node, finish->center),
+                               .slope = slot_of_finish(node, finish->slope),
+                               .shift = slot_of_finish(node, finish->shift),
+                               .addend = slot_of_finish(node, finish->addend),
+                               .ceiling = finish->ceiling};
 }
 
 static void set_pixels(layout *l)
@@ -302,11 +303,7 @@ bool weft_fused_lay_out(const weft_ir *ir, const weft_fused *fused, const bool *
     const weft_tensor *like = &ir->value[fused->reference].tensor;
     epilogue->channels = like->extent[like->rank - 1];
     epilogue->workspace = node->own_inputs + node->own_outputs;
-    epilogue->center = slot_of_finish(node, fused->center);
-    epilogue->slope = slot_of_finish(node, fused->slope);
-    epilogue->shift = slot_of_finish(node, fused->shift);
-    epilogue->addend = slot_of_finish(node, fused->addend);
-    epilogue->ceiling = fused->ceiling;
+    epilogue->finish = weft_fused_slots(&fused->finish, node);
     for (int i = 0; i < epilogue->operands; i++) {
         epilogue->operand[i].slot = slot_of(node, l.operand_value[i], l.operand_written[i]);
         set_strides(&l, &epilogue->operand[i], &ir->value[l.operand_value[i]].tensor);

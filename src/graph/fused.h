@@ -5,7 +5,6 @@
 
 #include "graph/fusion.h"
 #include "graph/ir.h"
-#include "kernels/prologue.h"
 
 typedef struct weft_fused_map {
     weft_map map;
@@ -18,27 +17,26 @@ typedef struct weft_fused_sums {
     weft_reduction reduction;
 } weft_fused_sums;
 
+/* See weft_finish. Values, -1: none. */
+typedef struct weft_fused_finish {
+    int center, slope, shift, addend;
+    float ceiling;
+} weft_fused_finish;
+
 typedef struct weft_fused {
     weft_ir_node kernel; /* as the fuse pass found it; op NULL: maps alone */
     int raw;             /* value that the kernel makes, -1 without one; may be read by maps only */
-    /* What the kernel itself does to its results (see weft_finish). Values, -1: none. */
-    int center, slope, shift, addend;
-    float ceiling;
-    /* What the kernel does to its first input as it reads it (see weft_prologue); its own input is then what
-     * is read. Values, -1: none. */
-    struct {
-        int center, slope, shift;
-        float ceiling;
-    } before;
-    int reference; /* a value with the extents of all maps */
+    weft_fused_finish finish; /* what the kernel itself does to its results */
+    weft_fused_finish before; /* and to its first input, which is then what is read */
+    int reference;            /* a value with the extents of all maps */
     weft_fused_map map[WEFT_EPILOGUE_MAPS];
     int maps;
     double map_flops; /* of all maps, also one that the kernel does */
     weft_fused_sums sum[WEFT_EPILOGUE_SUMS];
     int sums;
     weft_epilogue *epilogue;
-    weft_prologue *prologue; /* NULL: none */
-    char *label;             /* "convolution + 2 normalize + relu", lives as long as the program */
+    weft_finish_slots *prologue; /* NULL: none */
+    char *label; /* "convolution + 2 normalize + relu", lives as long as the program */
 } weft_fused;
 
 enum { WEFT_FUSED_OPERANDS = 48 }; /* inputs, or outputs, of a fused node at most */
@@ -49,8 +47,8 @@ enum { WEFT_FUSED_OPERANDS = 48 }; /* inputs, or outputs, of a fused node at mos
 bool weft_fused_lay_out(const weft_ir *ir, const weft_fused *fused, const bool *stored,
                         weft_ir_node *node, weft_epilogue *epilogue);
 
-/* What a kernel does as it reads, once its node is laid out. */
-weft_prologue weft_fused_prologue(const weft_fused *fused, const weft_ir_node *node);
+/* Where a kernel finds it, once its node is laid out. */
+weft_finish_slots weft_fused_slots(const weft_fused_finish *finish, const weft_ir_node *node);
 
 /* How a value may take part in maps with the extents of `like`: as a whole, as one row of channels, or as
  * one element. */

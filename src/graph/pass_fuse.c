@@ -3,48 +3,22 @@
  * with their neighbours (a batch normalization by its coefficients, from sums, and a map). Then every
  * kernel that takes an epilogue, and after them every map, is the head of a group, which grows along what
  * reads its last result. */
-#include "graph/fused.h"
+#include "graph/fuse.h"
 
 #include "base/error.h"
 #include "graph/core_ops.h"
 #include "graph/expand.h"
 #include "kernels/map.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The nodes that read values, as lists: entry e is of node[e], next in next[e]. */
-typedef struct readers {
-    int *first, *next, *node;
-} readers;
-
-typedef struct fuser {
-    weft_ir *ir;
-    readers readers;
-    int *uses;  /* of each value: inputs of nodes that are left, and one for a fetch */
-    int *owner; /* of each node: the node that it is part of now */
-    int *stamp; /* scratch of the search for dependencies */
-    int stamps;
-    bool *stored; /* scratch of laying out */
-    int *order;   /* nodes, each after those that it reads from */
-} fuser;
-
-/* A group while it grows. */
-typedef struct group {
-    weft_fused fused;
-    int head;
-    int member[WEFT_EPILOGUE_MAPS + WEFT_EPILOGUE_SUMS + 1], members;
-    int before[2], befores; /* maps that the kernel does as it reads, last one first */
-    int tail;               /* value that the group makes last */
-} group;
-
-static bool executes(const weft_ir_node *node)
+bool weft_fuse_executes(const weft_ir_node *node)
 {
     return !node->gone && !weft_is_leaf(node->op);
 }
 
-static weft_status begin(fuser *f)
+static weft_status begin(weft_fuser *f)
 {
     weft_ir *ir = f->ir;
     size_t reads = 0, entry = 0, nodes = (size_t)ir->nodes, values = (size_t)ir->values;
@@ -65,7 +39,7 @@ static weft_status begin(fuser *f)
     for (int i = ir->nodes - 1; i >= 0; i--) {
         const weft_ir_node *node = &ir->node[i];
         f->owner[i] = i;
-        for (int k = 0; (executes(node) || node->alias) && k < node->inputs; k++) {
+        for (int k = 0; (weft_fuse_executes(node) || node->alias) && k < node->inputs; k++) {
             if (!weft_ir_reads(node, k))
                 continue;
             int value = node->input[k];
@@ -82,7 +56,7 @@ static weft_status begin(fuser *f)
 
 /* ---- Dependencies ---- */
 
-static bool is_member(const group *g, int node)
+static bool is_member(const weft_fuse_group *g, int node)
 {
     for (int i = 0; i < g->members; i++)
         if (g->member[i] == node)
@@ -90,20 +64,20 @@ static bool is_member(const group *g, int node)
     return false;
 }
 
-static bool depends_on_node(fuser *f, const group *g, int node);
+static bool depends_on_node(weft_fuser *f, const weft_fuse_group *g, int node);
 
-static bool depends_on_value(fuser *f, const group *g, int value)
+static bool depends_on_value(weft_fuser *f, const weft_fuse_group *g, int value)
 {
     return depends_on_node(f, g, f->owner[f->ir->value[value].producer]);
 }
 
 /* An update comes after all that read what the variable held before. */
-static bool update_depends(fuser *f, const group *g, const weft_ir_node *update)
+static bool update_depends(weft_fuser *f, const weft_fuse_group *g, const weft_ir_node *update)
 {
     const weft_ir *ir = f->ir;
     for (int k = 0; k < update->inputs; k++)
         for (int i = 0; weft_ir_writes(update, k) && i < ir->nodes; i++)
-            for (int j = 0; executes(&ir->node[i]) && j < ir->node[i].inputs; j++)
+            for (int j = 0; weft_fuse_executes(&ir->node[i]) && j < ir->node[i].inputs; j++)
                 if (ir->value[ir->node[i].input[j]].storage ==
                         ir->value[update->input[k]].storage &&
                     depends_on_node(f, g, f->owner[i]))
@@ -112,7 +86,7 @@ static bool update_depends(fuser *f, const group *g, const weft_ir_node *update)
 }
 
 /* True where the node reads, through any others, what a member of the group makes, or is a member. */
-static bool depends_on_node(fuser *f, const group *g, int node)
+static bool depends_on_node(weft_fuser *f, const weft_fuse_group *g, int node)
 {
     if (is_member(g, node))
         return true;
@@ -123,17 +97,17 @@ static bool depends_on_node(fuser *f, const group *g, int node)
     for (int k = 0; k < n->inputs; k++)
         if (weft_ir_reads(n, k) && depends_on_value(f, g, n->input[k]))
             return true;
-    return n->op->writes && executes(n) && update_depends(f, g, n);
+    return n->op->writes && weft_fuse_executes(n) && update_depends(f, g, n);
 }
 
 /* True where the value is there before the group runs. */
-static bool is_ready(fuser *f, const group *g, int value)
+static bool is_ready(weft_fuser *f, const weft_fuse_group *g, int value)
 {
     f->stamps++;
     return !depends_on_value(f, g, value);
 }
 
-static bool made_by(const group *g, int value)
+static bool made_by(const weft_fuse_group *g, int value)
 {
     if (value == g->fused.raw)
         return true;
@@ -146,7 +120,7 @@ static bool made_by(const group *g, int value)
 /* ---- Growing ---- */
 
 /* Uses of a value by nodes that are not of the group. */
-static int uses_outside(const fuser *f, const group *g, int value)
+static int uses_outside(const weft_fuser *f, const weft_fuse_group *g, int value)
 {
     int uses = f->uses[value];
     for (int i = 0; i < g->members; i++) {
@@ -158,7 +132,8 @@ static int uses_outside(const fuser *f, const group *g, int value)
 }
 
 /* Lays the group out as a node; false where it does not fit. */
-static bool lay_out(fuser *f, const group *g, weft_ir_node *node, weft_epilogue *epilogue)
+static bool lay_out(weft_fuser *f, const weft_fuse_group *g, weft_ir_node *node,
+                    weft_epilogue *epilogue)
 {
     if (g->fused.raw >= 0)
         f->stored[g->fused.raw] = uses_outside(f, g, g->fused.raw) > 0;
@@ -169,7 +144,7 @@ static bool lay_out(fuser *f, const group *g, weft_ir_node *node, weft_epilogue 
     return weft_fused_lay_out(f->ir, &g->fused, f->stored, node, epilogue);
 }
 
-static bool fits(fuser *f, const group *g)
+static bool fits(weft_fuser *f, const weft_fuse_group *g)
 {
     int operands[2][WEFT_FUSED_OPERANDS];
     weft_ir_node node = {.input = operands[0], .output = operands[1]};
@@ -177,10 +152,10 @@ static bool fits(fuser *f, const group *g)
     return g->fused.maps <= WEFT_EPILOGUE_MAPS && lay_out(f, g, &node, &epilogue);
 }
 
-static bool is_map(const weft_ir *ir, const weft_ir_node *node, const weft_tensor *like,
-                   weft_map *map)
+bool weft_fuse_is_map(const weft_ir *ir, const weft_ir_node *node, const weft_tensor *like,
+                      weft_map *map)
 {
-    if (!executes(node) || node->fused || !node->op->map || node->outputs != 1 ||
+    if (!weft_fuse_executes(node) || node->fused || !node->op->map || node->outputs != 1 ||
         node->op->shape_only || node->inputs > WEFT_MAP_INPUTS)
         return false;
     const weft_tensor *out = &ir->value[node->output[0]].tensor;
@@ -192,7 +167,7 @@ static bool is_map(const weft_ir *ir, const weft_ir_node *node, const weft_tenso
     return node->op->map(node->attributes, map);
 }
 
-static void append_map(const weft_ir *ir, group *g, int index, const weft_map *map)
+static void append_map(const weft_ir *ir, weft_fuse_group *g, int index, const weft_map *map)
 {
     const weft_ir_node *node = &ir->node[index];
     weft_tensor tensors[WEFT_MAP_INPUTS + 1];
@@ -207,7 +182,8 @@ static void append_map(const weft_ir *ir, group *g, int index, const weft_map *m
 
 static bool takes_epilogue(const weft_ir *ir, const weft_ir_node *node)
 {
-    if (!executes(node) || !node->op->fusion || !node->op->fusion->epilogue || node->outputs != 1)
+    if (!weft_fuse_executes(node) || !node->op->fusion || !node->op->fusion->epilogue ||
+        node->outputs != 1)
         return false;
     weft_tensor tensors[16];
     weft_bind bind = weft_ir_operands(ir, node, tensors);
@@ -216,7 +192,7 @@ static bool takes_epilogue(const weft_ir *ir, const weft_ir_node *node)
 }
 
 /* True where another kernel makes an input that only this map reads, and will take the map in itself. */
-static bool is_of_other_kernel(fuser *f, const weft_ir_node *map)
+static bool is_of_other_kernel(weft_fuser *f, const weft_ir_node *map)
 {
     const weft_ir *ir = f->ir;
     for (int k = 0; k < map->inputs; k++) {
@@ -224,7 +200,7 @@ static bool is_of_other_kernel(fuser *f, const weft_ir_node *map)
         if (f->uses[value] != 1 || ir->node[producer].fused ||
             !takes_epilogue(ir, &ir->node[producer]))
             continue;
-        const group other = {.member = {producer}, .members = 1};
+        const weft_fuse_group other = {.member = {producer}, .members = 1};
         bool ready = true;
         for (int j = 0; j < map->inputs && ready; j++)
             ready = j == k || is_ready(f, &other, map->input[j]);
@@ -236,15 +212,15 @@ static bool is_of_other_kernel(fuser *f, const weft_ir_node *map)
 
 /* Takes in a map all of whose inputs are of the group, ready, or themselves made by maps that nobody else
  * reads, which are taken in first. The group is as before where that fails. */
-static bool take_map(fuser *f, group *g, int index, int depth)
+static bool take_map(weft_fuser *f, weft_fuse_group *g, int index, int depth)
 {
     enum { MOST_DEPTH = 3 };
     const weft_ir *ir = f->ir;
     const weft_ir_node *node = &ir->node[index];
     weft_map map;
-    group before = *g;
+    weft_fuse_group before = *g;
     if (is_member(g, index) || g->fused.maps == WEFT_EPILOGUE_MAPS ||
-        !is_map(ir, node, &ir->value[g->fused.reference].tensor, &map))
+        !weft_fuse_is_map(ir, node, &ir->value[g->fused.reference].tensor, &map))
         return false;
     for (int k = 0; k < node->inputs; k++) {
         int value = node->input[k], producer = f->owner[ir->value[value].producer];
@@ -269,7 +245,7 @@ static bool take_map(fuser *f, group *g, int index, int depth)
 
 static bool is_reduction(const weft_ir *ir, const weft_ir_node *node, weft_reduction *reduction)
 {
-    if (!executes(node) || node->fused || !node->op->fusion || !node->op->fusion->reduce)
+    if (!weft_fuse_executes(node) || node->fused || !node->op->fusion || !node->op->fusion->reduce)
         return false;
     weft_tensor tensors[16];
     weft_bind bind = weft_ir_operands(ir, node, tensors);
@@ -277,7 +253,7 @@ static bool is_reduction(const weft_ir *ir, const weft_ir_node *node, weft_reduc
 }
 
 /* Takes in a node that is computed from sums of what the group makes. */
-static bool take_sums(fuser *f, group *g, int index)
+static bool take_sums(weft_fuser *f, weft_fuse_group *g, int index)
 {
     const weft_ir *ir = f->ir;
     const weft_ir_node *node = &ir->node[index];
@@ -306,9 +282,9 @@ static bool take_sums(fuser *f, group *g, int index)
     return false;
 }
 
-static void grow(fuser *f, group *g)
+static void grow(weft_fuser *f, weft_fuse_group *g)
 {
-    const readers *r = &f->readers;
+    const weft_readers *r = &f->readers;
     for (bool more = true; more;) {
         more = false;
         int tail = g->tail;
@@ -323,13 +299,13 @@ static void grow(fuser *f, group *g)
 /* ---- Making one node of a group ---- */
 
 /* Node i of those that the group stands for, in the order in which they are computed. */
-static const weft_ir_node *part_of(const weft_ir *ir, const group *g, int i)
+static const weft_ir_node *part_of(const weft_ir *ir, const weft_fuse_group *g, int i)
 {
     return &ir->node[i < g->befores ? g->before[g->befores - 1 - i] : g->member[i - g->befores]];
 }
 
 /* "convolution + normalize + relu"; of neighbours of one op "2 normalize". */
-static char *write_label(weft_ir *ir, const group *g)
+static char *write_label(weft_ir *ir, const weft_fuse_group *g)
 {
     enum { SIZE = 128 };
     int parts = g->befores + g->members;
@@ -346,138 +322,22 @@ static char *write_label(weft_ir *ir, const group *g)
     return label;
 }
 
-/* ---- What the kernel itself does ---- */
-
-/* True where the group's first map is of this function, and alone reads what the kernel makes. */
-static bool begins_with(const fuser *f, const group *g, weft_map_function function)
-{
-    const weft_fused_map *first = &g->fused.map[0];
-    int raw = g->fused.raw;
-    return g->fused.maps > 0 && f->uses[raw] == 1 && (first->in[0] == raw || first->in[1] == raw) &&
-           first->map.row == weft_map_kernel_table()->row[function];
-}
-
-/* True where operand k of the first map takes part in this shape. */
-static bool has_shape(const fuser *f, const group *g, int k, weft_fused_shape shape)
-{
-    const weft_tensor *like = &f->ir->value[g->fused.reference].tensor;
-    return weft_fused_shape_of(&f->ir->value[g->fused.map[0].in[k]].tensor, like) == shape;
-}
-
-static void drop_first(group *g)
-{
-    weft_fused *fused = &g->fused;
-    fused->raw = fused->map[0].out;
-    fused->maps--;
-    memmove(fused->map, fused->map + 1, (size_t)fused->maps * sizeof(*fused->map));
-}
-
-/* Turns the first maps of the group, as far as they are of the form of weft_finish, into the kernel's. */
-static bool leave_to_kernel(const fuser *f, group *g)
-{
-    weft_fused *fused = &g->fused;
-    const weft_fused_map *first = &fused->map[0];
-    int maps = fused->maps;
-    if (fused->raw < 0)
-        return false;
-    if (begins_with(f, g, WEFT_MAP_NORMALIZE) && first->in[0] == fused->raw &&
-        has_shape(f, g, 1, WEFT_FUSED_CHANNELS) && has_shape(f, g, 2, WEFT_FUSED_CHANNELS) &&
-        has_shape(f, g, 3, WEFT_FUSED_CHANNELS)) {
-        fused->center = first->in[1];
-        fused->slope = first->in[2];
-        fused->shift = first->in[3];
-        drop_first(g);
-    }
-    int other = fused->maps ? first->in[0] == fused->raw : 0;
-    if (begins_with(f, g, WEFT_MAP_ADD) && has_shape(f, g, other, WEFT_FUSED_WHOLE)) {
-        fused->addend = first->in[other];
-        drop_first(g);
-    }
-    if (begins_with(f, g, WEFT_MAP_RELU)) {
-        fused->ceiling = INFINITY;
-        drop_first(g);
-    } else if (begins_with(f, g, WEFT_MAP_CLIPPED_RELU)) {
-        fused->ceiling = first->map.a;
-        drop_first(g);
-    }
-    return fused->maps < maps;
-}
-
-/* ---- What the kernel does as it reads ---- */
-
-/* Takes in the map that makes the value, if it is of this function and nobody else reads it; NULL if not. */
-static const weft_ir_node *take_before(fuser *f, group *g, int value, weft_map_function function,
-                                       weft_map *map)
-{
-    const weft_ir *ir = f->ir;
-    int producer = ir->value[value].producer;
-    const weft_ir_node *node = &ir->node[producer];
-    if (f->uses[value] != 1 || f->owner[producer] != producer || !is_map(ir, node, NULL, map) ||
-        map->row != weft_map_kernel_table()->row[function])
-        return NULL;
-    const weft_tensor *like = &ir->value[value].tensor;
-    if (weft_fused_shape_of(&ir->value[node->input[0]].tensor, like) != WEFT_FUSED_WHOLE)
-        return NULL;
-    for (int k = 1; k < node->inputs; k++)
-        if (weft_fused_shape_of(&ir->value[node->input[k]].tensor, like) != WEFT_FUSED_CHANNELS)
-            return NULL;
-    weft_tensor tensors[WEFT_MAP_INPUTS + 1];
-    weft_bind bind = weft_ir_operands(ir, node, tensors);
-    g->fused.map_flops += weft_ir_cost(ir, node, &bind).flops;
-    g->before[g->befores++] = producer;
-    return node;
-}
-
-/* A normalization and a ReLU, or one of them, which only the kernel reads. */
-static weft_status take_prologue(fuser *f, group *g)
-{
-    weft_ir *ir = f->ir;
-    weft_ir_node *kernel = &g->fused.kernel;
-    weft_tensor tensors[16];
-    weft_bind bind = weft_ir_operands(ir, kernel, tensors);
-    if (!kernel->op->fusion->prologue || !kernel->op->fusion->prologue(&bind))
-        return WEFT_OK;
-    int read = kernel->input[0];
-    weft_map map;
-    const weft_ir_node *node = take_before(f, g, read, WEFT_MAP_RELU, &map);
-    if (node) {
-        g->fused.before.ceiling = INFINITY;
-    } else if ((node = take_before(f, g, read, WEFT_MAP_CLIPPED_RELU, &map))) {
-        g->fused.before.ceiling = map.a;
-    }
-    read = node ? node->input[0] : read;
-    if ((node = take_before(f, g, read, WEFT_MAP_NORMALIZE, &map))) {
-        g->fused.before.center = node->input[1];
-        g->fused.before.slope = node->input[2];
-        g->fused.before.shift = node->input[3];
-        read = node->input[0];
-    }
-    int *inputs = weft_pool_array(&ir->scratch, (size_t)kernel->inputs, sizeof(int));
-    if (!inputs)
-        return weft_ir_out_of_memory(ir);
-    memcpy(inputs, kernel->input, (size_t)kernel->inputs * sizeof(int));
-    inputs[0] = read;
-    kernel->input = inputs;
-    return WEFT_OK;
-}
-
-static weft_status finish(fuser *f, group *g)
+static weft_status finish(weft_fuser *f, weft_fuse_group *g)
 {
     weft_ir *ir = f->ir;
     weft_fused *fused = weft_pool_allocate(&ir->scratch, sizeof(*fused));
     weft_epilogue *epilogue = weft_pool_allocate(ir->keep, sizeof(*epilogue));
-    weft_prologue *prologue = weft_pool_allocate(ir->keep, sizeof(*prologue));
     int *operands = weft_pool_array(&ir->scratch, 2 * (size_t)WEFT_FUSED_OPERANDS, sizeof(int));
     g->fused.label = write_label(ir, g);
-    if (!fused || !epilogue || !prologue || !operands || !g->fused.label)
+    if (!fused || !epilogue || !operands || !g->fused.label)
         return weft_ir_out_of_memory(ir);
     weft_ir_node node = ir->node[g->head];
     node.input = operands;
     node.output = operands + WEFT_FUSED_OPERANDS;
     if (!g->fused.kernel.op)
         node.op = &weft_maps_op;
-    group with = *g;
-    bool less = leave_to_kernel(f, &with) && lay_out(f, &with, &node, epilogue);
+    weft_fuse_group with = *g;
+    bool less = weft_fuse_leave_to_kernel(f, &with) && lay_out(f, &with, &node, epilogue);
     *fused = less ? with.fused : g->fused;
     fused->epilogue = epilogue;
     if (!less && !lay_out(f, g, &node, epilogue))
@@ -485,8 +345,10 @@ static weft_status finish(fuser *f, group *g)
                               node.name);
     node.fused = fused;
     if (g->befores) {
-        *prologue = weft_fused_prologue(fused, &node);
-        fused->prologue = prologue;
+        fused->prologue = weft_pool_allocate(ir->keep, sizeof(*fused->prologue));
+        if (!fused->prologue)
+            return weft_ir_out_of_memory(ir);
+        *fused->prologue = weft_fused_slots(&fused->before, &node);
     }
     for (int i = 0; i < g->members + g->befores; i++) {
         int index = i < g->members ? g->member[i] : g->before[i - g->members];
@@ -499,26 +361,21 @@ static weft_status finish(fuser *f, group *g)
     return WEFT_OK;
 }
 
-static weft_status fuse_from(fuser *f, int head, bool kernel)
+static weft_status fuse_from(weft_fuser *f, int head, bool kernel)
 {
     weft_ir *ir = f->ir;
     const weft_ir_node *node = &ir->node[head];
-    group g = {.head = head,
-               .fused = {.raw = -1,
-                         .center = -1,
-                         .slope = -1,
-                         .shift = -1,
-                         .addend = -1,
-                         .before = {.center = -1, .slope = -1, .shift = -1}}};
+    const weft_fused_finish nothing = {.center = -1, .slope = -1, .shift = -1, .addend = -1};
+    weft_fuse_group g = {.head = head, .fused = {.raw = -1, .finish = nothing, .before = nothing}};
     if (kernel) {
         g.fused.kernel = *node;
         g.fused.raw = g.fused.reference = g.tail = node->output[0];
         g.member[g.members++] = head;
-        WEFT_TRY(take_prologue(f, &g));
+        WEFT_TRY(weft_fuse_take_prologue(f, &g));
     } else {
         weft_reduction reduction;
         weft_map map;
-        if (is_map(ir, node, NULL, &map)) {
+        if (weft_fuse_is_map(ir, node, NULL, &map)) {
             g.fused.reference = node->output[0];
             if (!take_map(f, &g, head, 0))
                 return WEFT_OK;
@@ -542,14 +399,14 @@ weft_status weft_pass_fuse(weft_ir *ir)
     if (ir->real != WEFT_FLOAT32)
         return WEFT_OK;
     WEFT_TRY(weft_expand_all(ir));
-    fuser f = {.ir = ir};
+    weft_fuser f = {.ir = ir};
     WEFT_TRY(begin(&f));
     WEFT_TRY(weft_ir_sort(ir, f.order));
     for (int i = 0; i < ir->nodes; i++)
         if (takes_epilogue(ir, &ir->node[f.order[i]]))
             WEFT_TRY(fuse_from(&f, f.order[i], true));
     for (int i = 0; i < ir->nodes; i++)
-        if (executes(&ir->node[f.order[i]]) && !ir->node[f.order[i]].fused)
+        if (weft_fuse_executes(&ir->node[f.order[i]]) && !ir->node[f.order[i]].fused)
             WEFT_TRY(fuse_from(&f, f.order[i], false));
     return WEFT_OK;
 }

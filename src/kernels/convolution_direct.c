@@ -209,7 +209,7 @@ void weft_direct_plan(weft_direct *direct, weft_kernel_plan *plan)
     *direct = best;
     plan->workspace = 0;
     plan->parts = e.phases * best.ranges;
-    plan->writes_early = best.chunks > 1 && best.epilogue && best.epilogue->slope;
+    plan->writes_early = best.chunks > 1 && best.epilogue && best.epilogue->finish.slope;
     plan->phases = 0;
     if (best.packed)
         prepare_panels(&best, &e, plan);

@@ -17,7 +17,8 @@
 typedef struct weft_direct {
     weft_slots slots;
     const struct weft_epilogue *epilogue; /* of c; NULL: none */
-    const struct weft_prologue *prologue; /* of a, which is then read through a copy; NULL: none */
+    const struct weft_finish_slots
+        *prologue;   /* of a, which is then read through a copy; NULL: none */
     bool rows_go_on; /* in c and in all that the epilogue reads and writes, along H */
     bool gradient;   /* taps of the input gradient, one phase a remainder of the stride */
     bool flip, bias;

@@ -3,7 +3,6 @@
 #include "kernels/finish.h"
 #include "kernels/integer.h"
 #include "kernels/matmul_pack.h"
-#include "kernels/prologue.h"
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
@@ -437,8 +436,7 @@ static float *begin_block(const weft_call *call, int64_t index, int64_t groups, 
         (const float *)call->operand[d->slots.input[1]] + group * d->b_group + filter * d->b_filter;
     s->c = (float *)call->operand[d->slots.output] + group * d->c_group + filter;
     s->finish = weft_epilogue_finish(d->epilogue, call, group * d->c_group + filter);
-    if (d->prologue)
-        s->before = weft_prologue_finish(d->prologue, call, group * d->a_group);
+    s->before = weft_finish_at(d->prologue, call, group * d->a_group);
     if (d->bias)
         s->bias = (const float *)call->operand[d->slots.input[2]] + group * d->bias_group + filter;
     s->filters = weft_least(d->filter_block, d->filters - filter);

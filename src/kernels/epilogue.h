@@ -41,6 +41,43 @@ typedef struct weft_epilogue_sums {
     int64_t offset; /* of the numbers of part 0, floats from the workspace's beginning */
 } weft_epilogue_sums;
 
+/* What a kernel does to a result before it stores it:
+ *
+ *     y -> clamp((y - center) * slope + shift + addend),  clamp(y) = min(max(y, 0), ceiling)
+ *
+ * where each part may be missing. The addend is laid out as the output and may be the output itself: an
+ * element is read before it is written. As a prologue, without an addend, it is what a kernel does to its
+ * first input as it reads it, so that nobody has to store the result; what is outside of the input stays 0. */
+typedef struct weft_finish {
+    const float *center, *slope, *shift; /* of channels, or NULL */
+    const float *addend;                 /* or NULL */
+    float ceiling;                       /* 0: no clamp; INFINITY: of negative values only */
+} weft_finish;
+
+/* The same as slots in weft_call.operand; 0: that part is missing. */
+typedef struct weft_finish_slots {
+    int center, slope, shift, addend;
+    float ceiling;
+} weft_finish_slots;
+
+/* For the channels from `channel` on, addend included. Without slots: nothing to do. */
+static inline weft_finish weft_finish_at(const weft_finish_slots *slots, const weft_call *call,
+                                         int64_t channel)
+{
+    weft_finish f = {0};
+    if (!slots)
+        return f;
+    if (slots->slope) {
+        f.center = (const float *)call->operand[slots->center] + channel;
+        f.slope = (const float *)call->operand[slots->slope] + channel;
+        f.shift = (const float *)call->operand[slots->shift] + channel;
+    }
+    if (slots->addend)
+        f.addend = (const float *)call->operand[slots->addend] + channel;
+    f.ceiling = slots->ceiling;
+    return f;
+}
+
 typedef struct weft_epilogue {
     int operands;
     weft_epilogue_operand operand[WEFT_EPILOGUE_OPERANDS];
@@ -48,14 +85,12 @@ typedef struct weft_epilogue {
     weft_epilogue_map map[WEFT_EPILOGUE_MAPS];
     int sums;
     weft_epilogue_sums sum[WEFT_EPILOGUE_SUMS];
-    /* What the kernel itself does first, in registers (see weft_finish). Slots, 0: nothing. */
-    int center, slope, shift, addend;
-    float ceiling;
-    int64_t channels;     /* of the whole output */
-    int workspace;        /* its slot, where there are sums */
-    int64_t parts;        /* that the sums are made in */
-    weft_pixels pixels;   /* of a chain: its operands */
-    int64_t piece_pixels; /* of a chain */
+    weft_finish_slots finish; /* what the kernel itself does first, in registers */
+    int64_t channels;         /* of the whole output */
+    int workspace;            /* its slot, where there are sums */
+    int64_t parts;            /* that the sums are made in */
+    weft_pixels pixels;       /* of a chain: its operands */
+    int64_t piece_pixels;     /* of a chain */
 } weft_epilogue;
 
 /* Finished pixels of one row, neighbours `step` elements apart in c, and some of their channels. */
@@ -82,32 +117,10 @@ typedef struct weft_epilogue_kernels {
 
 WEFT_ISA_DECLARE(weft_epilogue_kernels, weft_epilogue_table);
 
-/* What a kernel does to a result before it stores it:
- *
- *     y -> clamp((y - center) * slope + shift + addend),  clamp(y) = min(max(y, 0), ceiling)
- *
- * where each part may be missing. The addend is laid out as the output and may be the output itself: an
- * element is read before it is written. */
-typedef struct weft_finish {
-    const float *center, *slope, *shift; /* of channels, or NULL */
-    const float *addend;                 /* or NULL */
-    float ceiling;                       /* 0: no clamp; INFINITY: of negative values only */
-} weft_finish;
-
-/* For the channels from `channel` on, addend included. */
 static inline weft_finish weft_epilogue_finish(const weft_epilogue *e, const weft_call *call,
                                                int64_t channel)
 {
-    weft_finish f = {0};
-    if (e && e->slope) {
-        f.center = (const float *)call->operand[e->center] + channel;
-        f.slope = (const float *)call->operand[e->slope] + channel;
-        f.shift = (const float *)call->operand[e->shift] + channel;
-    }
-    if (e && e->addend)
-        f.addend = (const float *)call->operand[e->addend] + channel;
-    f.ceiling = e ? e->ceiling : 0;
-    return f;
+    return weft_finish_at(e ? &e->finish : NULL, call, channel);
 }
 
 /* True where maps or sums follow. */

@@ -159,10 +159,8 @@ static bool takes_epilogue(const weft_bind *bind)
 static bool takes_prologue(const weft_bind *bind)
 {
     const weft_tensor *w = &bind->input[1];
-    int64_t taps = 1;
-    for (int d = 0; d < w->rank - 2; d++)
-        taps *= w->extent[d];
-    return taps == 1 && weft_tensor_dense(w);
+    int64_t channels = w->extent[w->rank - 2], filters = w->extent[w->rank - 1];
+    return weft_tensor_elements(w) == channels * filters && weft_tensor_dense(w);
 }
 
 const weft_fusion weft_convolution_fusion = {.epilogue = takes_epilogue,
