@@ -151,54 +151,22 @@ SIMD_INLINE void y_piece(winograd_size size, const weft_call *call, int64_t piec
     transform_y(size, &s, ahead_of(call) + o->x_floats + piece * o->y_block);
 }
 
-static void run_2x2(const weft_call *call, int64_t piece)
-{
-    run_piece((winograd_size){2, 3}, call, piece);
-}
+#define KERNELS(name, tile, taps)                                                                  \
+    static void x_##name(const weft_call *call, int64_t piece)                                     \
+    {                                                                                              \
+        x_piece((winograd_size){tile, taps}, call, piece);                                         \
+    }                                                                                              \
+    static void y_##name(const weft_call *call, int64_t piece)                                     \
+    {                                                                                              \
+        y_piece((winograd_size){tile, taps}, call, piece);                                         \
+    }                                                                                              \
+    static void run_##name(const weft_call *call, int64_t piece)                                   \
+    {                                                                                              \
+        run_piece((winograd_size){tile, taps}, call, piece);                                       \
+    }                                                                                              \
+    const weft_winograd_outer_kernels WEFT_FOR_ISA(weft_winograd_outer_##name) = {                 \
+        .x = x_##name, .y = y_##name, .run = run_##name};
 
-static void x_2x2(const weft_call *call, int64_t piece)
-{
-    x_piece((winograd_size){2, 3}, call, piece);
-}
-
-static void y_2x2(const weft_call *call, int64_t piece)
-{
-    y_piece((winograd_size){2, 3}, call, piece);
-}
-
-static void run_4x4(const weft_call *call, int64_t piece)
-{
-    run_piece((winograd_size){4, 3}, call, piece);
-}
-
-static void x_4x4(const weft_call *call, int64_t piece)
-{
-    x_piece((winograd_size){4, 3}, call, piece);
-}
-
-static void y_4x4(const weft_call *call, int64_t piece)
-{
-    y_piece((winograd_size){4, 3}, call, piece);
-}
-
-static void run_2x2_of_5x5(const weft_call *call, int64_t piece)
-{
-    run_piece((winograd_size){2, 5}, call, piece);
-}
-
-static void x_2x2_of_5x5(const weft_call *call, int64_t piece)
-{
-    x_piece((winograd_size){2, 5}, call, piece);
-}
-
-static void y_2x2_of_5x5(const weft_call *call, int64_t piece)
-{
-    y_piece((winograd_size){2, 5}, call, piece);
-}
-
-const weft_winograd_outer_kernels WEFT_FOR_ISA(weft_winograd_outer_2x2) = {
-    .x = x_2x2, .y = y_2x2, .run = run_2x2};
-const weft_winograd_outer_kernels WEFT_FOR_ISA(weft_winograd_outer_4x4) = {
-    .x = x_4x4, .y = y_4x4, .run = run_4x4};
-const weft_winograd_outer_kernels WEFT_FOR_ISA(weft_winograd_outer_2x2_of_5x5) = {
-    .x = x_2x2_of_5x5, .y = y_2x2_of_5x5, .run = run_2x2_of_5x5};
+KERNELS(2x2, 2, 3)
+KERNELS(4x4, 4, 3)
+KERNELS(2x2_of_5x5, 2, 5)

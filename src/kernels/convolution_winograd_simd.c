@@ -169,54 +169,22 @@ SIMD_INLINE void pixels_piece(winograd_size size, const weft_call *call, int64_t
                      (float *)call->operand[w->slots.workspace] + piece * w->pixels_block);
 }
 
-static void run_2x2(const weft_call *call, int64_t piece)
-{
-    run_piece((winograd_size){2, 3}, call, piece);
-}
+#define KERNELS(name, tile, taps)                                                                  \
+    static void filters_##name(const weft_call *call, int64_t piece)                               \
+    {                                                                                              \
+        filters_piece((winograd_size){tile, taps}, call, piece);                                   \
+    }                                                                                              \
+    static void pixels_##name(const weft_call *call, int64_t piece)                                \
+    {                                                                                              \
+        pixels_piece((winograd_size){tile, taps}, call, piece);                                    \
+    }                                                                                              \
+    static void run_##name(const weft_call *call, int64_t piece)                                   \
+    {                                                                                              \
+        run_piece((winograd_size){tile, taps}, call, piece);                                       \
+    }                                                                                              \
+    const weft_winograd_kernels WEFT_FOR_ISA(weft_winograd_##name) = {                             \
+        .filters = filters_##name, .pixels = pixels_##name, .run = run_##name};
 
-static void filters_2x2(const weft_call *call, int64_t piece)
-{
-    filters_piece((winograd_size){2, 3}, call, piece);
-}
-
-static void pixels_2x2(const weft_call *call, int64_t piece)
-{
-    pixels_piece((winograd_size){2, 3}, call, piece);
-}
-
-static void run_4x4(const weft_call *call, int64_t piece)
-{
-    run_piece((winograd_size){4, 3}, call, piece);
-}
-
-static void filters_4x4(const weft_call *call, int64_t piece)
-{
-    filters_piece((winograd_size){4, 3}, call, piece);
-}
-
-static void pixels_4x4(const weft_call *call, int64_t piece)
-{
-    pixels_piece((winograd_size){4, 3}, call, piece);
-}
-
-static void run_2x2_of_5x5(const weft_call *call, int64_t piece)
-{
-    run_piece((winograd_size){2, 5}, call, piece);
-}
-
-static void filters_2x2_of_5x5(const weft_call *call, int64_t piece)
-{
-    filters_piece((winograd_size){2, 5}, call, piece);
-}
-
-static void pixels_2x2_of_5x5(const weft_call *call, int64_t piece)
-{
-    pixels_piece((winograd_size){2, 5}, call, piece);
-}
-
-const weft_winograd_kernels WEFT_FOR_ISA(weft_winograd_2x2) = {
-    .filters = filters_2x2, .pixels = pixels_2x2, .run = run_2x2};
-const weft_winograd_kernels WEFT_FOR_ISA(weft_winograd_4x4) = {
-    .filters = filters_4x4, .pixels = pixels_4x4, .run = run_4x4};
-const weft_winograd_kernels WEFT_FOR_ISA(weft_winograd_2x2_of_5x5) = {
-    .filters = filters_2x2_of_5x5, .pixels = pixels_2x2_of_5x5, .run = run_2x2_of_5x5};
+KERNELS(2x2, 2, 3)
+KERNELS(4x4, 4, 3)
+KERNELS(2x2_of_5x5, 2, 5)
