@@ -20,34 +20,44 @@ SIMD_INLINE bool any_nan(const vfloat *sum, int vectors)
     return vany(nan);
 }
 
-/* ---- Forward ---- */
-
-/* The maximum of each lane within the box; with_nan: NaN counts as the largest. Returns whether there may be
- * NaN that was left out. */
-SIMD_INLINE bool maximum(const box *b, int64_t channel, int vectors, int64_t last, bool with_nan,
-                         vfloat *best)
+/* The maximum of each lane within the box and, unless `index` is NULL, the number, row by row, of its first
+ * one. with_nan: NaN counts as the largest. Returns whether there may be NaN that was left out. Both are
+ * constants. */
+SIMD_INLINE bool look_through(const box *b, int64_t channel, int vectors, int64_t last,
+                              bool with_nan, vfloat *best, vint *index)
 {
     vfloat sum[BLOCK];
     for (int v = 0; v < vectors; v++) {
         best[v] = vsplat(-INFINITY);
         sum[v] = vsplat(0);
+        if (index)
+            index[v] = (vint){0};
     }
+    vint number = {0};
     for (int64_t d = 0; d < b->count[0]; d++)
         for (int64_t h = 0; h < b->count[1]; h++) {
             const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
-            for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2])
+            for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2], number += 1)
                 for (int v = 0; v < vectors; v++) {
                     vfloat value = vload_lanes(x + v * LANES, lanes_of(v, vectors, last));
-                    if (with_nan) {
-                        best[v] = vselect(takes(value, best[v]), value, best[v]);
-                    } else {
-                        best[v] = vmax(value, best[v]);
-                        sum[v] += value;
-                    }
+                    vint mask = with_nan ? takes(value, best[v]) : value > best[v];
+                    best[v] = with_nan ? vselect(mask, value, best[v]) : vmax(value, best[v]);
+                    sum[v] += with_nan ? vsplat(0) : value;
+                    if (index)
+                        index[v] = (mask & number) | (~mask & index[v]);
                 }
         }
     return any_nan(sum, vectors);
 }
+
+SIMD_INLINE void maximum(const box *b, int64_t channel, int vectors, int64_t last, vfloat *best,
+                         vint *index)
+{
+    if (look_through(b, channel, vectors, last, false, best, index))
+        (void)look_through(b, channel, vectors, last, true, best, index);
+}
+
+/* ---- Forward ---- */
 
 typedef struct forward_pixel {
     const weft_pool_axis *axis;
@@ -60,8 +70,7 @@ SIMD_INLINE void forward_block(const void *context, int64_t channel, int vectors
     const forward_pixel *pixel = context;
     vfloat best[BLOCK];
     fetch_below(&pixel->x, pixel->axis, channel, vectors);
-    if (maximum(&pixel->x, channel, vectors, last, false, best))
-        (void)maximum(&pixel->x, channel, vectors, last, true, best);
+    maximum(&pixel->x, channel, vectors, last, best, NULL);
     for (int v = 0; v < vectors; v++)
         vstore_lanes(pixel->y + channel + v * LANES, best[v], lanes_of(v, vectors, last));
 }
@@ -80,40 +89,6 @@ static void forward(const weft_call *call, int64_t piece)
     each_pixel(call, piece, false, visit_forward);
 }
 
-/* ---- Argmax ---- */
-
-/* The number, row by row, of each lane's first maximum within the box, as `maximum` finds it. */
-SIMD_INLINE bool number_of_maximum(const box *b, int64_t channel, int vectors, int64_t last,
-                                   bool with_nan, vint *index)
-{
-    vfloat best[BLOCK], sum[BLOCK];
-    for (int v = 0; v < vectors; v++) {
-        best[v] = vsplat(-INFINITY);
-        sum[v] = vsplat(0);
-        index[v] = (vint){0};
-    }
-    vint number = {0};
-    for (int64_t d = 0; d < b->count[0]; d++)
-        for (int64_t h = 0; h < b->count[1]; h++) {
-            const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
-            for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2], number += 1)
-                for (int v = 0; v < vectors; v++) {
-                    vfloat value = vload_lanes(x + v * LANES, lanes_of(v, vectors, last));
-                    vint mask = with_nan ? takes(value, best[v]) : value > best[v];
-                    best[v] = with_nan ? vselect(mask, value, best[v]) : vmax(value, best[v]);
-                    sum[v] += with_nan ? vsplat(0) : value;
-                    index[v] = (mask & number) | (~mask & index[v]);
-                }
-        }
-    return any_nan(sum, vectors);
-}
-
-SIMD_INLINE void argmax(const box *b, int64_t channel, int vectors, int64_t last, vint *index)
-{
-    if (number_of_maximum(b, channel, vectors, last, false, index))
-        (void)number_of_maximum(b, channel, vectors, last, true, index);
-}
-
 /* ---- Gather: what another input has where x has its maximum ---- */
 
 typedef struct gather_pixel {
@@ -125,8 +100,9 @@ SIMD_INLINE void gather_block(const void *context, int64_t channel, int vectors,
 {
     const gather_pixel *pixel = context;
     const box *b = &pixel->values;
+    vfloat best[BLOCK];
     vint index[BLOCK];
-    argmax(&pixel->x, channel, vectors, last, index);
+    maximum(&pixel->x, channel, vectors, last, best, index);
     vfloat found[BLOCK];
     for (int v = 0; v < vectors; v++)
         found[v] = vsplat(0);
@@ -179,9 +155,10 @@ SIMD_INLINE void scatter_block(const void *context, int64_t channel, int vectors
 {
     const scatter_pixel *pixel = context;
     const int64_t *count = pixel->x.count, *skip = pixel->skip, *inside = pixel->inside;
+    vfloat best[BLOCK];
     vint index[BLOCK];
     fetch_below(&pixel->x, pixel->axis, channel, vectors);
-    argmax(&pixel->x, channel, vectors, last, index);
+    maximum(&pixel->x, channel, vectors, last, best, index);
     vfloat dy[BLOCK];
     for (int v = 0; v < vectors; v++)
         dy[v] = vload_lanes(pixel->dy + channel + v * LANES, lanes_of(v, vectors, last));

@@ -1,7 +1,6 @@
 #include "ops/pool_geometry.h"
 
 #include "kernels/integer.h"
-
 #include "ops/window.h"
 
 #include <stdio.h>
@@ -203,6 +202,7 @@ bool weft_pool_bind_pixels(weft_bind *bind, const weft_pool_args *args, bool fin
                            weft_piece_fn *run)
 {
     weft_pool_args bound = *args;
+    /* Neighbouring pieces read the same rows: where there are enough pieces, larger ones. */
     int64_t pixels = pixels_of(args, fine), least = PIECE_ELEMENTS / (args->channels * work);
     bound.piece_pixels = weft_most(weft_most(least, 1), weft_least(8 * least, pixels / 16));
     if (!bind_args(bind, &bound))
