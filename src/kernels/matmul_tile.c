@@ -113,7 +113,7 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
     for (int64_t r = 0; r < t->runs; r++) {
         const float *a0 = t->a + t->run[r].a, *a1 = a0 + t->a_half;
         const float *b = t->b + t->run[r].b * vectors * LANES;
-        const int64_t ahead = t->run[r].length > FAR ? FAR * vectors * LANES : 0;
+        const int64_t far = t->run[r].length > FAR ? FAR * vectors * LANES : 0;
         for (int64_t left = t->run[r].length; left > 0; left -= LINE) {
             for (int64_t i = t->ahead_first; i < t->ahead_end; i++)
                 __builtin_prefetch((i < half ? a0 + i * step : a1 + (i - half) * step) + t->ahead,
@@ -123,7 +123,7 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
 #pragma GCC unroll 4
                 for (int v = 0; v < vectors; v++) {
                     row[v] = vload(b + v * LANES);
-                    __builtin_prefetch(b + ahead + v * LANES, 0, 3);
+                    __builtin_prefetch(b + far + v * LANES, 0, 3);
                 }
 #pragma GCC unroll 14
                 for (int i = 0; i < rows; i++) {
