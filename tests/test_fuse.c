@@ -275,12 +275,19 @@ Test(fuse, a_residual_block_with_the_norm_first)
     expect_same(1, 1e-6);
 }
 
-Test(fuse, nothing_is_read_through_by_several_taps_or_readers)
+Test(fuse, reading_through_several_taps)
 {
     weft_value v = weft_relu(normalized(image(9, 20)));
-    weft_value fetch[] = {conv(v, 16, 1), conv(v, 16, 1), conv(weft_relu(normalized(x)), 16, 3)};
-    run_both(fetch, 3, WEFT_INFER);
-    expect_same(3, 1e-6);
+    expect_read_through(v, conv(v, 16, 3), "normalize + relu + convolution\n");
+}
+
+/* Running statistics are there before x is: nothing speaks for storing x instead. */
+Test(fuse, nothing_is_read_through_by_several_readers_in_inference)
+{
+    weft_value v = weft_relu(normalized(image(9, 20)));
+    weft_value fetch[] = {conv(v, 16, 1), conv(v, 16, 1)};
+    run_both(fetch, 2, WEFT_INFER);
+    expect_same(2, 1e-6);
     cr_expect_not(strstr(fused.labels, "relu + convolution"), "%s", fused.labels);
 }
 
@@ -304,4 +311,87 @@ Test(fuse, long_chains_are_cut)
     run_both(&y, 1, WEFT_INFER);
     expect_same(1, 0);
     cr_expect_lt(fused.steps, 20);
+}
+
+/* ---- What is computed again where it is read ---- */
+
+/* The same bits with the recompute pass and without it; the fetches and the gradients of all variables. */
+static void expect_recomputed(weft_value y, bool arena_shrinks)
+{
+    weft_value of[FETCHES], fetch[FETCHES] = {weft_mean(weft_square(y))};
+    int count = 0;
+    for (int i = 0; !weft_is_null(weft_variable_at(graph, i)) && count < FETCHES - 1; i++)
+        if (weft_is_trainable(weft_variable_at(graph, i)))
+            of[count++] = weft_variable_at(graph, i);
+    weft_gradients(fetch[0], of, count, fetch + 1, NULL);
+    run(fetch, count + 1, WEFT_TRAIN, 0, &fused);
+    run(fetch, count + 1, WEFT_TRAIN, 1u << WEFT_PASS_RECOMPUTE, &plain);
+    expect_same(count + 1, 0);
+    cr_expect_eq(fused.steps < plain.steps, arena_shrinks, "%d and %d steps:\n%s", fused.steps,
+                 plain.steps, fused.labels);
+}
+
+Test(recompute, a_norm_and_relu_between_convolutions, .init = begin, .fini = end)
+{
+    weft_value v = conv(weft_relu(weft_batch_norm(conv(image(13, 20), 36, 3))), 24, 3);
+    v = conv(weft_relu(weft_batch_norm(v)), 17, 1);
+    expect_recomputed(v, true);
+    expect_label("normalize + relu + convolution + batch_norm_coefficients\n");
+    expect_label("normalize + relu + convolution_filter_gradient\n");
+    expect_label("convolution_input_gradient + normalize + relu_gradient + "
+                 "batch_norm_gradient_coefficients\n");
+}
+
+Test(recompute, strides_and_a_depthwise_convolution, .init = begin, .fini = end)
+{
+    weft_value v = weft_relu6(weft_batch_norm(conv(image(15, 12), 21, 1)));
+    v = weft_conv2d(v, .filters = 21, .kernel = {3, 3}, .stride = {2, 2}, .groups = 21,
+                    .padding = WEFT_SAME, .no_bias = true);
+    v = weft_conv2d(weft_relu6(weft_batch_norm(v)), .filters = 9, .kernel = {3, 3},
+                    .stride = {2, 2});
+    expect_recomputed(v, true);
+    expect_label("normalize + clipped_relu + convolution + batch_norm_coefficients\n");
+    expect_label("normalize + clipped_relu + convolution_filter_gradient\n");
+}
+
+Test(recompute, a_norm_without_an_activation, .init = begin, .fini = end)
+{
+    expect_recomputed(conv(weft_batch_norm(conv(image(9, 8), 24, 3)), 12, 3), true);
+    expect_label("normalize + convolution_filter_gradient\n");
+}
+
+Test(recompute, norms_of_one_growing_concat, .init = begin, .fini = end)
+{
+    weft_value v = conv(image(9, 8), 16, 3);
+    for (int i = 0; i < 2; i++) {
+        weft_value y = conv(weft_relu(weft_batch_norm(v)), 12, 3);
+        v = weft_concat((weft_value[]){v, y}, 2, -1);
+    }
+    expect_recomputed(v, true);
+    expect_label("normalize + relu + convolution");
+}
+
+Test(recompute, what_others_read_is_kept, .init = begin, .fini = end)
+{
+    weft_value v = weft_relu(weft_batch_norm(conv(image(9, 8), 24, 3)));
+    expect_recomputed(weft_add(conv(v, 24, 3), v), false);
+    cr_expect_not(strstr(fused.labels, "relu + convolution"), "%s", fused.labels);
+}
+
+Test(recompute, what_goes_into_a_concat_is_kept, .init = begin, .fini = end)
+{
+    weft_value v = weft_relu(weft_batch_norm(conv(image(9, 8), 24, 3)));
+    expect_recomputed(weft_concat((weft_value[]){v, conv(v, 8, 3)}, 2, -1), false);
+}
+
+Test(recompute, what_is_fetched_is_kept, .init = begin, .fini = end)
+{
+    weft_value v = weft_relu(weft_batch_norm(conv(image(9, 8), 24, 3)));
+    weft_value loss = weft_mean(weft_square(conv(v, 8, 3))), of = weft_variable_at(graph, 0);
+    weft_value fetch[] = {loss, v, weft_null(graph)};
+    weft_gradients(loss, &of, 1, &fetch[2], NULL);
+    run(fetch, 3, WEFT_TRAIN, 0, &fused);
+    run(fetch, 3, WEFT_TRAIN, 1u << WEFT_PASS_RECOMPUTE, &plain);
+    expect_same(3, 0);
+    cr_expect_not(strstr(fused.labels, "relu + convolution"), "%s", fused.labels);
 }

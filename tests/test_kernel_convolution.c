@@ -3,6 +3,7 @@
  * read and a sentinel where it is written. */
 #include "kernels/convolution.h"
 #include "kernels/cpu.h"
+#include "kernels/epilogue.h"
 #include "kernels/isa.h"
 
 #include <criterion/criterion.h>
@@ -141,18 +142,59 @@ static void run_plan(const weft_kernel_plan *plan, void *const *operand)
             plan->phase[phase].run(&call, piece);
 }
 
+/* ---- Prologues: what the kernel makes of x as it reads it ---- */
+
+enum { PROLOGUE_SLOT = 6 }; /* of center, slope and shift, which follow each other */
+
+/* Any of them. */
+static void draw_prologue(weft_finish_slots *slots)
+{
+    static const float ceilings[] = {INFINITY, 0.8f, 0};
+    *slots = (weft_finish_slots){.ceiling = ceilings[between(0, 1)]};
+    if (between(0, 3) > 0)
+        *slots = (weft_finish_slots){.center = PROLOGUE_SLOT,
+                                     .slope = PROLOGUE_SLOT + 1,
+                                     .shift = PROLOGUE_SLOT + 2,
+                                     .ceiling = ceilings[between(0, 2)]};
+}
+
+static float finished(const weft_finish_slots *slots, const float *const *number, int64_t c,
+                      float x)
+{
+    if (slots->slope)
+        x = (x - number[0][c]) * number[1][c] + number[2][c];
+    return slots->ceiling > 0 ? fminf(fmaxf(x, 0), slots->ceiling) : x;
+}
+
+/* What the sums are made of: x, or a copy that the prologue has finished. */
+static float *see_through(const weft_convolution_problem *q, const image *x,
+                          const float *const *number)
+{
+    float *seen = malloc((size_t)x->size * sizeof *seen);
+    memcpy(seen, x->memory, (size_t)x->size * sizeof *seen);
+    int64_t n = 0, p[3] = {0};
+    do
+        for (int64_t c = 0; q->prologue && c < x->channels; c++) {
+            float *to = seen + GUARD + at(x, n, p) + c;
+            *to = finished(q->prologue, number, c, *to);
+        }
+    while (next_pixel(x, &n, p));
+    return seen;
+}
+
 static void describe(const weft_convolution_problem *q, int pass, const char *algorithm, char *text,
                      size_t size)
 {
     snprintf(text, size,
              "pass %d by %s: n %d g %d ci %d co %d in %dx%dx%d out %dx%dx%d k %dx%dx%d s %dx%dx%d "
-             "d %dx%dx%d p %dx%dx%d flip %d bias %d",
+             "d %dx%dx%d p %dx%dx%d flip %d bias %d prologue %g",
              pass, algorithm, (int)q->batch, (int)q->groups, (int)q->in_channels,
              (int)q->out_channels, (int)q->in[0], (int)q->in[1], (int)q->in[2], (int)q->out[0],
              (int)q->out[1], (int)q->out[2], (int)q->kernel[0], (int)q->kernel[1],
              (int)q->kernel[2], (int)q->stride[0], (int)q->stride[1], (int)q->stride[2],
              (int)q->dilation[0], (int)q->dilation[1], (int)q->dilation[2], (int)q->pad[0],
-             (int)q->pad[1], (int)q->pad[2], q->flip_filter, q->bias);
+             (int)q->pad[1], (int)q->pad[2], q->flip_filter, q->bias,
+             q->prologue ? (double)q->prologue->ceiling : -1.0);
 }
 
 /* Relative to the sum of magnitudes; the transforms of larger tiles round more. */
@@ -163,8 +205,8 @@ static double tolerance_of(const char *algorithm)
 
 /* Runs one plan of the pass and compares with the sums. */
 static void check_plan(const weft_convolution_problem *q, int pass, const weft_kernel_plan *plan,
-                       void *const *input, int inputs, image *to, const float *bias,
-                       const double *sum, const double *magnitude)
+                       void *const *input, int inputs, float *const *number, image *to,
+                       const float *bias, const double *sum, const double *magnitude)
 {
     char text[400];
     describe(q, pass, plan->algorithm, text, sizeof text);
@@ -172,7 +214,9 @@ static void check_plan(const weft_convolution_problem *q, int pass, const weft_k
     memset(workspace, 0xff, plan->workspace + 1); /* NaN, and a byte to see an overrun by */
     unsigned char *prepared = aligned_alloc(64, (plan->prepared + 127) / 64 * 64);
     memset(prepared, 0xff, plan->prepared + 1);
-    void *operand[6] = {input[0], input[1], input[2]};
+    void *operand[PROLOGUE_SLOT + 3] = {input[0], input[1], input[2]};
+    for (int i = 0; i < 3; i++)
+        operand[PROLOGUE_SLOT + i] = number[i];
     operand[inputs] = to->data;
     operand[inputs + 1] = workspace;
     operand[inputs + 2] = prepared;
@@ -211,8 +255,17 @@ static void check_pass(weft_convolution_problem *q, weft_convolution_pass pass, 
         b[c] = draw_value();
     double *sum = calloc((size_t)to->size, sizeof *sum);
     double *magnitude = calloc((size_t)to->size, sizeof *magnitude);
-    reference r = {
-        .pass = pass, .x = x->data, .y = y->data, .w = w->data, .sum = sum, .magnitude = magnitude};
+    float *numbers = malloc(3 * (size_t)x->channels * sizeof *numbers);
+    for (int64_t c = 0; c < 3 * x->channels; c++)
+        numbers[c] = draw_value();
+    float *const number[] = {numbers, numbers + x->channels, numbers + 2 * x->channels};
+    float *seen = see_through(q, x, (const float *const *)number);
+    reference r = {.pass = pass,
+                   .x = seen + GUARD,
+                   .y = y->data,
+                   .w = w->data,
+                   .sum = sum,
+                   .magnitude = magnitude};
     visit_products(q, x, y, visit_reference, &r);
 
     void *input[3] = {pass == WEFT_CONVOLUTION_INPUT_GRADIENT ? y->data : x->data,
@@ -223,11 +276,13 @@ static void check_pass(weft_convolution_problem *q, weft_convolution_pass pass, 
         weft_kernel_plan plan;
         if (!weft_convolution_plan_by(algorithm, q, pass, NULL, &plan))
             continue;
-        check_plan(q, pass, &plan, input, 2 + bias, to, bias ? b : NULL, sum, magnitude);
+        check_plan(q, pass, &plan, input, 2 + bias, number, to, bias ? b : NULL, sum, magnitude);
         tried++;
     }
     cr_assert(tried > 0);
     free(b);
+    free(numbers);
+    free(seen);
     free(sum);
     free(magnitude);
 }
@@ -277,7 +332,8 @@ static error_size measure_error(const weft_convolution_problem *q, weft_convolut
     return (error_size){sqrt(difference / square), largest / sqrt(square / (double)count)};
 }
 
-static void check_problem(weft_convolution_problem *q, bool strided)
+/* through: x is read through a prologue. */
+static void check_problem(weft_convolution_problem *q, bool strided, bool through)
 {
     int64_t in = q->in_channels / q->groups;
     image x = make_image(q->batch, q->in, q->in_channels, strided);
@@ -286,8 +342,13 @@ static void check_problem(weft_convolution_problem *q, bool strided)
                          false);
     memcpy(q->x_stride, x.stride, sizeof q->x_stride);
     memcpy(q->y_stride, y.stride, sizeof q->y_stride);
-    for (int pass = 0; pass < 3; pass++)
+    weft_finish_slots prologue;
+    draw_prologue(&prologue);
+    for (int pass = 0; pass < 3; pass++) {
+        q->prologue = through && pass != WEFT_CONVOLUTION_INPUT_GRADIENT ? &prologue : NULL;
         check_pass(q, (weft_convolution_pass)pass, &x, &y, &w);
+    }
+    q->prologue = NULL;
     free(x.memory);
     free(y.memory);
     free(w.memory);
@@ -338,7 +399,7 @@ static void check_random(uint64_t first_seed, int count)
         q.flip_filter = between(0, 1);
         q.bias = between(0, 1);
         q.steady_filter = between(0, 1);
-        check_problem(&q, between(0, 1));
+        check_problem(&q, between(0, 1), between(0, 1));
     }
 }
 
@@ -387,7 +448,8 @@ static const worked shapes[] = {
     {2, 4, 16, 24, 10, 10, 1, 1, 0, 1},  {1, 1, 8, 8, 2, 2, 1, 3, 0, 1},
     {2, 1, 19, 35, 13, 9, 5, 1, 2, 1},   {1, 1, 40, 20, 6, 7, 5, 1, 4, 1},
     {3, 1, 16, 16, 5, 5, 5, 1, 0, 1},    {1, 1, 7, 50, 30, 31, 5, 1, 1, 1},
-    {1, 1, 64, 48, 13, 12, 5, 1, 2, 1},
+    {1, 1, 64, 48, 13, 12, 5, 1, 2, 1},  {4, 1, 200, 40, 7, 7, 3, 1, 1, 1},
+    {2, 1, 400, 20, 6, 6, 3, 2, 1, 1},
 };
 
 static void check_shapes(void)
@@ -407,8 +469,8 @@ static void check_shapes(void)
                                       .bias = i % 2};
         for (int d = 0; d < 3; d++)
             set_output(&q, d, q.pad[d]);
-        check_problem(&q, false);
-        check_problem(&q, true);
+        check_problem(&q, false, i % 2);
+        check_problem(&q, true, i % 2 == 0);
     }
 }
 
@@ -442,7 +504,8 @@ Test(convolution, negative_padding_crops)
                                   .stride = {1, 2, 2},
                                   .dilation = {1, 1, 1},
                                   .pad = {0, -2, -3}};
-    check_problem(&q, true);
+    check_problem(&q, true, false);
+    check_problem(&q, true, true);
 }
 
 /* So many tiles that the filter gradient by positions goes through them in chunks. */

@@ -187,6 +187,7 @@ static const weft_variant same_bits[] = {
     {.name = "without order", .dtype = WEFT_FLOAT32, .without = WITHOUT(WEFT_PASS_ORDER)},
     {.name = "without in_place", .dtype = WEFT_FLOAT32, .without = WITHOUT(WEFT_PASS_IN_PLACE)},
     {.name = "without reuse", .dtype = WEFT_FLOAT32, .without = WITHOUT(WEFT_PASS_REUSE)},
+    {.name = "without recompute", .dtype = WEFT_FLOAT32, .without = WITHOUT(WEFT_PASS_RECOMPUTE)},
     {.name = "without hoist", .dtype = WEFT_FLOAT32, .without = WITHOUT(WEFT_PASS_HOIST)},
     {.name = "poisoned", .dtype = WEFT_FLOAT32, .poison = true},
     {.name = "odd addresses", .dtype = WEFT_FLOAT32, .odd_addresses = true},

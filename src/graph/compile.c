@@ -12,11 +12,18 @@ static const struct pass {
     weft_status (*run)(weft_ir *ir);
     int option; /* of weft_pass, where leaving it out means not calling it; -1: always called */
 } passes[] = {
-    {"prune", weft_ir_build, -1},          {"bind", weft_pass_bind, -1},
-    {"cse", weft_pass_cse, WEFT_PASS_CSE}, {"fold", weft_pass_fold, WEFT_PASS_FOLD},
-    {"view", weft_pass_view, -1},          {"fuse", weft_pass_fuse, WEFT_PASS_FUSE},
-    {"hoist", weft_pass_hoist, -1},        {"select", weft_pass_select, -1},
-    {"order", weft_pass_order, -1},        {"plan", weft_pass_plan, -1},
+    {"prune", weft_ir_build, -1},
+    {"bind", weft_pass_bind, -1},
+    {"cse", weft_pass_cse, WEFT_PASS_CSE},
+    {"fold", weft_pass_fold, WEFT_PASS_FOLD},
+    {"view", weft_pass_view, -1},
+    {"expand", weft_pass_expand, WEFT_PASS_FUSE},
+    {"recompute", weft_pass_recompute, WEFT_PASS_RECOMPUTE},
+    {"fuse", weft_pass_fuse, WEFT_PASS_FUSE},
+    {"hoist", weft_pass_hoist, -1},
+    {"select", weft_pass_select, -1},
+    {"order", weft_pass_order, -1},
+    {"plan", weft_pass_plan, -1},
 };
 
 static weft_status check_options(weft_graph *graph, weft_state *state,

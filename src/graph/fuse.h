@@ -35,10 +35,13 @@ bool weft_fuse_executes(const weft_ir_node *node);
 bool weft_fuse_is_map(const weft_ir *ir, const weft_ir_node *node, const weft_tensor *like,
                       weft_map *map);
 
+/* True where the node's kernel can finish its input 0 as it reads it. */
+bool weft_fuse_takes_prologue(const weft_ir *ir, const weft_ir_node *node);
+
 /* fuse_kernel.c: */
 /* Turns the first maps of the group, as far as they are of the form of weft_finish, into the kernel's. */
 bool weft_fuse_leave_to_kernel(const weft_fuser *f, weft_fuse_group *g);
-/* Takes in a normalization and a ReLU, or one of them, which only the kernel reads, if it takes a prologue. */
+/* Takes in a normalization and a ReLU, or one of them, which only the kernel reads: it takes a prologue. */
 weft_status weft_fuse_take_prologue(weft_fuser *f, weft_fuse_group *g);
 
 #endif

@@ -93,10 +93,6 @@ weft_status weft_fuse_take_prologue(weft_fuser *f, weft_fuse_group *g)
 {
     weft_ir *ir = f->ir;
     weft_ir_node *kernel = &g->fused.kernel;
-    weft_tensor tensors[16];
-    weft_bind bind = weft_ir_operands(ir, kernel, tensors);
-    if (!kernel->op->fusion->prologue || !kernel->op->fusion->prologue(&bind))
-        return WEFT_OK;
     int read = kernel->input[0];
     weft_map map;
     const weft_ir_node *node = take_before(f, g, read, WEFT_MAP_RELU, &map);

@@ -26,7 +26,7 @@ typedef struct weft_expansion weft_expansion;
 typedef struct weft_fusion {
     /* True where bind will hand weft_bind.epilogue on to a kernel that applies it to output 0. */
     bool (*epilogue)(const weft_bind *bind);
-    /* The same of weft_bind.prologue, to input 0; only where `epilogue` is true, too. */
+    /* The same of weft_bind.prologue, to input 0. */
     bool (*prologue)(const weft_bind *bind);
     /* Replaces the node by simpler ones, which fuse with their neighbours. */
     weft_status (*expand)(weft_expansion *expansion, const weft_bind *bind);

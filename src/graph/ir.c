@@ -49,6 +49,31 @@ int weft_ir_add_storage(weft_ir *ir, weft_storage storage)
     return ir->storages++;
 }
 
+static weft_tensor dense_like(const weft_tensor *like)
+{
+    weft_tensor tensor = *like;
+    int64_t stride = 1;
+    for (int d = tensor.rank - 1; d >= 0; d--) {
+        tensor.stride[d] = stride;
+        stride *= tensor.extent[d];
+    }
+    tensor.dtype = WEFT_FLOAT32;
+    tensor.data = NULL;
+    return tensor;
+}
+
+int weft_ir_add_value(weft_ir *ir, const weft_tensor *like)
+{
+    int value = ir->values++;
+    weft_tensor tensor = dense_like(like);
+    int64_t bytes = weft_tensor_elements(&tensor) * (int64_t)sizeof(float);
+    int storage = weft_ir_add_storage(ir, (weft_storage){.bytes = bytes});
+    ir->value[value] =
+        (weft_ir_value){.tensor = tensor, .storage = storage, .graph_node = -1, .needed = true};
+    ir->forward[value] = value;
+    return value;
+}
+
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors)
 {
     for (int i = 0; i < node->own_inputs; i++)

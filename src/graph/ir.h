@@ -113,6 +113,8 @@ weft_status weft_ir_reserve(weft_ir *ir, int nodes, int values);
 weft_status weft_ir_sort(weft_ir *ir, int *order);
 int weft_ir_add_storage(weft_ir *ir,
                         weft_storage storage); /* there is room for one a value, two a node */
+int weft_ir_add_value(weft_ir *ir,
+                      const weft_tensor *like); /* float32, dense, with these extents */
 weft_status weft_ir_out_of_memory(weft_ir *ir);
 
 /* cost.c: of the node with these operands, and of all that is fused with it. */
@@ -123,6 +125,8 @@ weft_status weft_pass_bind(weft_ir *ir);
 weft_status weft_pass_cse(weft_ir *ir);
 weft_status weft_pass_fold(weft_ir *ir);
 weft_status weft_pass_view(weft_ir *ir);
+weft_status weft_pass_expand(weft_ir *ir);
+weft_status weft_pass_recompute(weft_ir *ir);
 weft_status weft_pass_fuse(weft_ir *ir);
 weft_status weft_pass_hoist(weft_ir *ir);
 weft_status weft_pass_select(weft_ir *ir);

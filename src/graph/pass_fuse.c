@@ -1,13 +1,12 @@
 /* Puts elementwise maps, and sums of channels, into the kernel that makes what they read, or into one
- * loop over memory where there is no such kernel. First some nodes are replaced by simpler ones that fuse
- * with their neighbours (a batch normalization by its coefficients, from sums, and a map). Then every
+ * loop over memory where there is no such kernel. Some nodes were replaced by simpler ones that fuse
+ * with their neighbours (a batch normalization by its coefficients, from sums, and a map). Every
  * kernel that takes an epilogue, and after them every map, is the head of a group, which grows along what
  * reads its last result. */
 #include "graph/fuse.h"
 
 #include "base/error.h"
 #include "graph/core_ops.h"
-#include "graph/expand.h"
 #include "kernels/map.h"
 
 #include <stdio.h>
@@ -180,15 +179,28 @@ static void append_map(const weft_ir *ir, weft_fuse_group *g, int index, const w
     g->tail = node->output[0];
 }
 
-static bool takes_epilogue(const weft_ir *ir, const weft_ir_node *node)
+/* Whether a kernel takes part in fusing: `takes` is an entry of the op's weft_fusion. */
+static bool is_kernel(const weft_ir *ir, const weft_ir_node *node,
+                      bool (*takes)(const weft_bind *bind))
 {
-    if (!weft_fuse_executes(node) || !node->op->fusion || !node->op->fusion->epilogue ||
-        node->outputs != 1)
+    if (!takes || node->outputs != 1)
         return false;
     weft_tensor tensors[16];
     weft_bind bind = weft_ir_operands(ir, node, tensors);
     const weft_tensor *out = &bind.output[0];
-    return weft_fused_shape_of(out, out) == WEFT_FUSED_WHOLE && node->op->fusion->epilogue(&bind);
+    return weft_fused_shape_of(out, out) == WEFT_FUSED_WHOLE && takes(&bind);
+}
+
+static bool takes_epilogue(const weft_ir *ir, const weft_ir_node *node)
+{
+    return weft_fuse_executes(node) && node->op->fusion &&
+           is_kernel(ir, node, node->op->fusion->epilogue);
+}
+
+bool weft_fuse_takes_prologue(const weft_ir *ir, const weft_ir_node *node)
+{
+    return weft_fuse_executes(node) && node->op->fusion &&
+           is_kernel(ir, node, node->op->fusion->prologue);
 }
 
 /* True where another kernel makes an input that only this map reads, and will take the map in itself. */
@@ -371,7 +383,8 @@ static weft_status fuse_from(weft_fuser *f, int head, bool kernel)
         g.fused.kernel = *node;
         g.fused.raw = g.fused.reference = g.tail = node->output[0];
         g.member[g.members++] = head;
-        WEFT_TRY(weft_fuse_take_prologue(f, &g));
+        if (weft_fuse_takes_prologue(ir, node))
+            WEFT_TRY(weft_fuse_take_prologue(f, &g));
     } else {
         weft_reduction reduction;
         weft_map map;
@@ -388,7 +401,8 @@ static weft_status fuse_from(weft_fuser *f, int head, bool kernel)
             return WEFT_OK;
         }
     }
-    grow(f, &g);
+    if (!kernel || takes_epilogue(ir, node))
+        grow(f, &g);
     /* A map alone has a kernel of its own. */
     bool worth = g.members > 1 || g.befores > 0 || (!kernel && g.fused.sums > 0);
     return worth ? finish(f, &g) : WEFT_OK;
@@ -398,12 +412,12 @@ weft_status weft_pass_fuse(weft_ir *ir)
 {
     if (ir->real != WEFT_FLOAT32)
         return WEFT_OK;
-    WEFT_TRY(weft_expand_all(ir));
     weft_fuser f = {.ir = ir};
     WEFT_TRY(begin(&f));
     WEFT_TRY(weft_ir_sort(ir, f.order));
     for (int i = 0; i < ir->nodes; i++)
-        if (takes_epilogue(ir, &ir->node[f.order[i]]))
+        if (takes_epilogue(ir, &ir->node[f.order[i]]) ||
+            weft_fuse_takes_prologue(ir, &ir->node[f.order[i]]))
             WEFT_TRY(fuse_from(&f, f.order[i], true));
     for (int i = 0; i < ir->nodes; i++)
         if (weft_fuse_executes(&ir->node[f.order[i]]) && !ir->node[f.order[i]].fused)

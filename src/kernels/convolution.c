@@ -54,7 +54,7 @@ static bool plan_by(const weft_convolution_candidate *by, const weft_convolution
     weft_slots plain = {
         .input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1, .prepared = inputs + 2};
     weft_convolution_problem simple = collapse(problem);
-    if (!by->applicable(&simple, pass) || (problem->prologue && !by->prologue))
+    if (!by->applicable(&simple, pass))
         return false;
     memset(plan, 0, sizeof *plan);
     plan->algorithm = by->name;

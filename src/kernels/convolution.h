@@ -39,7 +39,7 @@ typedef struct weft_convolution_problem {
     bool flip_filter;
     bool bias; /* forward: + bias[out_channels]; input gradient: + bias[in_channels] */
     struct weft_epilogue *epilogue; /* of y forward, of x in the input gradient; NULL: none */
-    const struct weft_finish_slots *prologue; /* of x, forward; NULL: none */
+    const struct weft_finish_slots *prologue; /* of x, not of dx; NULL: none */
     bool exact_products; /* no algorithm that sums transformed operands (Winograd) */
     bool steady_filter;  /* the same in many runs: what is prepared of it costs nothing */
 } weft_convolution_problem;

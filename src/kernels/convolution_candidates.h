@@ -10,7 +10,6 @@ typedef struct weft_convolution_candidate {
     /* Fills in cycles (of one core, by model), workspace, phases and args. */
     void (*plan)(const weft_convolution_problem *problem, weft_convolution_pass pass,
                  const weft_slots *slots, weft_kernel_plan *plan);
-    bool prologue; /* takes one, where a problem may have one */
 } weft_convolution_candidate;
 
 extern const weft_convolution_candidate

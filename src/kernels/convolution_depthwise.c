@@ -21,6 +21,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     bool filter = pass == WEFT_CONVOLUTION_FILTER_GRADIENT;
     weft_depthwise args = {.slots = *slots,
                            .epilogue = filter ? NULL : problem->epilogue,
+                           .prologue = problem->prologue,
                            .gradient = gradient,
                            .flip = problem->flip_filter,
                            .bias = problem->bias && !filter,

@@ -12,7 +12,8 @@
 typedef struct weft_depthwise {
     weft_merge merge; /* filter gradient: of the ranges' copies of dw */
     weft_slots slots;
-    const struct weft_epilogue *epilogue; /* of c; NULL: none; a range is a part */
+    const struct weft_epilogue *epilogue;     /* of c; NULL: none; a range is a part */
+    const struct weft_finish_slots *prologue; /* of x; NULL: none */
     bool gradient, flip, bias;
     int64_t batch, channels;
     weft_dimension dimension[3];      /* filter gradient: in is of x, out of dy */

@@ -38,6 +38,7 @@ typedef struct row_state {
     const float *a, *b, *bias;
     const weft_finish *finish; /* or NULL */
     const float *addend;       /* of the row, or NULL */
+    const weft_finish *before; /* prologue, or NULL */
     interval depth, height;
 } row_state;
 
@@ -51,6 +52,9 @@ SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interv
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++)
         sum[i] = start;
+    finish_channels before = {{0}};
+    if (s->before)
+        before = finish_load(s->before, channel, lanes);
     int64_t pixel = t[W].in_step * d->a_stride[3];
     for (int64_t td = s->depth.low; td < s->depth.high; td++)
         for (int64_t th = s->height.low; th < s->height.high; th++) {
@@ -68,7 +72,7 @@ SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interv
                 const float *at = a + tw * t[W].offset_step * d->a_stride[3];
 #pragma GCC unroll 8
                 for (int i = 0; i < pixels; i++)
-                    sum[i] += w * vload_first(at + i * pixel, lanes);
+                    sum[i] += w * depthwise_read(s->before, &before, at + i * pixel, lanes);
             }
         }
     int64_t step = t[W].step * d->c_stride[3], first = channel + column * step;
@@ -144,6 +148,7 @@ static void run_row(const row_state *s, float *c, int64_t channels, depthwise_fn
                            .a_step = d->a_stride[3],
                            .b_step = t[W].filter_step * d->channels,
                            .bias = s->bias,
+                           .before = s->before,
                            .c_step = t[W].step * d->c_stride[3],
                            .channels = channels,
                            .fetch_rows = more ? t[H].in_step : 0,
@@ -240,6 +245,8 @@ static void run(const weft_call *call, int64_t piece)
     weft_taps t[3];
     row_state s = {.d = d, .call = call, .taps = t, .channel = channel, .range = range};
     s.finish = d->epilogue ? &finish : NULL;
+    weft_finish before = weft_finish_at(d->prologue, call, channel);
+    s.before = d->prologue ? &before : NULL;
     s.b = (const float *)call->operand[d->slots.input[1]] + channel;
     if (weft_epilogue_follows(d->epilogue))
         WEFT_FOR_ISA(weft_epilogue_table).begin(d->epilogue, call, range, channel, channels);
@@ -253,19 +260,21 @@ static void run(const weft_call *call, int64_t piece)
     }
 }
 
-/* The sum over a row of a * b, for up to LANES channels, in four chains. */
-SIMD_INLINE vfloat dot_row(const float *a, int64_t a_step, const float *b, int64_t b_step,
-                           int64_t pixels, int64_t lanes)
+/* The sum over a row of a * b, for up to LANES channels, in four chains; a is read through `before`. */
+SIMD_INLINE vfloat dot_row(const weft_finish *before, const finish_channels *by, const float *a,
+                           int64_t a_step, const float *b, int64_t b_step, int64_t pixels,
+                           int64_t lanes)
 {
     vfloat sum[4] = {{0}};
     int64_t i = 0;
     for (; i + 4 <= pixels; i += 4)
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++)
-            sum[j] +=
-                vload_first(a + (i + j) * a_step, lanes) * vload_first(b + (i + j) * b_step, lanes);
+            sum[j] += depthwise_read(before, by, a + (i + j) * a_step, lanes) *
+                      vload_first(b + (i + j) * b_step, lanes);
     for (; i < pixels; i++)
-        sum[0] += vload_first(a + i * a_step, lanes) * vload_first(b + i * b_step, lanes);
+        sum[0] +=
+            depthwise_read(before, by, a + i * a_step, lanes) * vload_first(b + i * b_step, lanes);
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
@@ -274,6 +283,9 @@ SIMD_INLINE void filter_channels(const row_state *s, float *copy, int64_t channe
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
+    finish_channels before = {{0}};
+    if (s->before)
+        before = finish_load(s->before, channel, lanes);
     for (int64_t td = s->depth.low; td < s->depth.high; td++)
         for (int64_t th = s->height.low; th < s->height.high; th++) {
             int64_t fd = t[D].filter + td * t[D].filter_step;
@@ -288,7 +300,7 @@ SIMD_INLINE void filter_channels(const row_state *s, float *copy, int64_t channe
                             ((fd * d->dimension[H].kernel + fh) * d->dimension[W].kernel + fw) *
                                 d->channels;
                 vfloat sum =
-                    dot_row(row + (at + w.low * t[W].in_step) * d->a_stride[3],
+                    dot_row(s->before, &before, row + (at + w.low * t[W].in_step) * d->a_stride[3],
                             t[W].in_step * d->a_stride[3], s->b + channel + w.low * d->c_stride[3],
                             d->c_stride[3], w.high - w.low, lanes);
                 vstore_first(to, vload_first(to, lanes) + sum, lanes);
@@ -337,6 +349,8 @@ static void filter(const weft_call *call, int64_t piece)
     for (int i = D; i <= W; i++)
         t[i] = weft_taps_forward(&d->dimension[i], d->flip);
     row_state s = {.d = d, .taps = t};
+    weft_finish before = weft_finish_at(d->prologue, call, channel);
+    s.before = d->prologue ? &before : NULL;
     const float *a = (const float *)call->operand[d->slots.input[0]] + channel;
     const float *b = (const float *)call->operand[d->slots.input[1]] + channel;
     int64_t taps = t[D].count * t[H].count * t[W].count;
@@ -353,6 +367,7 @@ static void filter(const weft_call *call, int64_t piece)
         .b_step = d->c_stride[3],
         .column = t[W].offset,
         .extent = d->dimension[W].in,
+        .before = s.before,
         .to = copy + (t[H].filter * d->dimension[W].kernel + t[W].filter) * d->channels,
         .to_step = {t[H].filter_step * d->dimension[W].kernel * d->channels,
                     t[W].filter_step * d->channels}};

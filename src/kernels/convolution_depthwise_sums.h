@@ -3,7 +3,7 @@
 #ifndef WEFT_KERNELS_CONVOLUTION_DEPTHWISE_SUMS_H
 #define WEFT_KERNELS_CONVOLUTION_DEPTHWISE_SUMS_H
 
-#include "kernels/simd.h"
+#include "kernels/convolution_depthwise_tile.h"
 
 #include <stdbool.h>
 
@@ -28,9 +28,10 @@ typedef struct depthwise_sums {
     int64_t strip;        /* rows that are summed at a time; the next strip is fetched meanwhile */
     int64_t rows, pixels; /* pixels of a row of dy */
     int64_t a_row, a_step, b_step; /* between rows of x, pixels of x, pixels of dy */
-    int64_t column, extent; /* pixel of x that the first tap sees first, pixels of a row of x */
-    float *to;              /* the sums are added to these */
-    int64_t to_step[2];     /* between rows of taps, and taps */
+    int64_t column, extent;    /* pixel of x that the first tap sees first, pixels of a row of x */
+    const weft_finish *before; /* prologue of the first channel, or NULL */
+    float *to;                 /* the sums are added to these */
+    int64_t to_step[2];        /* between rows of taps, and taps */
 } depthwise_sums;
 
 enum { SUMS_LINE = 16 }; /* floats of a cache line */
@@ -51,8 +52,9 @@ SIMD_INLINE void sums_fetch(const sums_row *row, int64_t done, int pixels, int s
 /* `pixels` neighbours of dy from b on; a is where the first tap sees the first. Of the pixels from a on,
  * low..high-1 are inside; whole: all. */
 SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const float *a,
-                          const float *b, int64_t low, int64_t high, int64_t lanes, int pixels,
-                          int step, bool whole, vfloat sum[SUMS_TAPS][SUMS_TAPS])
+                          const float *b, const finish_channels *before, int64_t low, int64_t high,
+                          int64_t lanes, int pixels, int step, bool whole,
+                          vfloat sum[SUMS_TAPS][SUMS_TAPS])
 {
     vfloat dy[SUMS_PIXELS];
 #pragma GCC unroll 8
@@ -66,7 +68,7 @@ SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const fl
         for (int j = 0; j < (pixels - 1) * step + SUMS_TAPS; j++) {
             if (!whole && (j < low || j >= high))
                 continue;
-            vfloat x = vload_lanes(a + h * s->a_row + j * s->a_step, lanes);
+            vfloat x = depthwise_read(s->before, before, a + h * s->a_row + j * s->a_step, lanes);
 #pragma GCC unroll 3
             for (int k = 0; k < SUMS_TAPS; k++)
                 if (j >= k && (j - k) % step == 0 && (j - k) / step < pixels)
@@ -79,6 +81,9 @@ SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const fl
 SIMD_INLINE void sums_channels(const depthwise_sums *s, int64_t channel, int64_t lanes, int step)
 {
     vfloat sum[SUMS_TAPS][SUMS_TAPS] = {{{0}}};
+    finish_channels before = {{0}};
+    if (s->before)
+        before = finish_load(s->before, channel, lanes);
     const int64_t reach = (SUMS_PIXELS - 1) * step + SUMS_TAPS;
     for (const sums_row *row = s->row; row < s->row + s->rows; row++) {
         for (int64_t i = 0; i < s->pixels;) {
@@ -88,13 +93,13 @@ SIMD_INLINE void sums_channels(const depthwise_sums *s, int64_t channel, int64_t
             if (i + SUMS_PIXELS <= s->pixels && column >= 0 && left >= reach) {
                 if (row->next_a && channel % SUMS_LINE == 0)
                     sums_fetch(row, channel / SUMS_LINE * s->pixels + i, SUMS_PIXELS, step);
-                sums_add(s, row, a, b, 0, 0, lanes, SUMS_PIXELS, step, true, sum);
+                sums_add(s, row, a, b, &before, 0, 0, lanes, SUMS_PIXELS, step, true, sum);
                 i += SUMS_PIXELS;
             } else if (i + 2 <= s->pixels) {
-                sums_add(s, row, a, b, -column, left, lanes, 2, step, false, sum);
+                sums_add(s, row, a, b, &before, -column, left, lanes, 2, step, false, sum);
                 i += 2;
             } else {
-                sums_add(s, row, a, b, -column, left, lanes, 1, step, false, sum);
+                sums_add(s, row, a, b, &before, -column, left, lanes, 1, step, false, sum);
                 i += 1;
             }
         }

@@ -268,5 +268,4 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     weft_direct_plan(&direct, result);
 }
 
-const weft_convolution_candidate weft_convolution_direct_candidate = {"direct", applicable, plan,
-                                                                      .prologue = true};
+const weft_convolution_candidate weft_convolution_direct_candidate = {"direct", applicable, plan};

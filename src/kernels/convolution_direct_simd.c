@@ -1,8 +1,6 @@
 #include "kernels/convolution_direct.h"
 
-#include "kernels/finish.h"
-#include "kernels/integer.h"
-#include "kernels/matmul_pack.h"
+#include "kernels/read_pixels.h"
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
@@ -25,7 +23,7 @@ typedef struct piece_state {
     const float *a, *b, *bias; /* of the group and the first filter */
     float *c;
     weft_finish finish; /* the same */
-    weft_finish before; /* of the prologue, of the group */
+    weft_finish before; /* of the prologue, of the group, if there is one */
     weft_taps taps[3];
     int64_t filters; /* of this piece */
     int64_t tiles;   /* of a row of pixels */
@@ -170,6 +168,20 @@ SIMD_INLINE int64_t runs_in_place(const piece_state *s, const chunk *k, const pl
     return runs;
 }
 
+/* Reads pixels of a row that begins at `row`, `channels` channels from the chunk's first on, into the copy. */
+SIMD_INLINE void read_row(const piece_state *s, const chunk *k, const float *row, int64_t column,
+                          int64_t step, int64_t count, float *to, int64_t to_step)
+{
+    const pixel_row from = {.data = row + k->channel,
+                            .extent = s->d->dimension[W].in,
+                            .stride = s->d->a_stride[3],
+                            .column = column,
+                            .step = step,
+                            .count = count};
+    const weft_finish before = weft_finish_from(&s->before, k->channel);
+    read_pixels(&from, s->d->prologue ? &before : NULL, k->channels, to, to_step);
+}
+
 /* The tile reads a copy: for each row of taps the span of pixels that the tile sees. */
 static int64_t runs_of_span(const piece_state *s, const chunk *k, const place *p, int64_t span,
                             weft_tile *tile)
@@ -183,9 +195,8 @@ static int64_t runs_of_span(const piece_state *s, const chunk *k, const place *p
         if (!input_row(s, p, k->row + row, &offset))
             continue;
         for (int64_t image = 0; image < p->images; image++)
-            copy_pixels(to + image * k->rows * span * pixel, pixel,
-                        s->a + (p->image + image) * s->d->a_stride[0] + offset + k->channel,
-                        s->d->dimension[W].in, s->d->a_stride[3], column, 1, span, k->channels);
+            read_row(s, k, s->a + (p->image + image) * s->d->a_stride[0] + offset, column, 1, span,
+                     to + image * k->rows * span * pixel, pixel);
         for (int64_t tap = 0; tap < k->taps; tap++)
             runs = add_run(s->run, runs,
                            (weft_tile_run){.a = to - s->input + tap * t->offset_step * pixel,
@@ -197,28 +208,6 @@ static int64_t runs_of_span(const piece_state *s, const chunk *k, const place *p
     tile->a_step = t->in_step * pixel;
     tile->a_half = p->images == 2 ? k->rows * span * pixel : (p->pixels + 1) / 2 * tile->a_step;
     return runs;
-}
-
-/* As copy_pixels, `channels` channels from number `channel` on, which the prologue finishes. What comes after
- * the pixels is fetched. */
-static void finish_pixels(const piece_state *s, float *to, int64_t to_step, const float *row,
-                          int64_t column, int64_t step, int64_t count, int64_t channel,
-                          int64_t channels)
-{
-    const int64_t stride = s->d->a_stride[3], extent = s->d->dimension[W].in;
-    for (int64_t c = 0; c < channels; c += LANES) {
-        int64_t lanes = weft_least(LANES, channels - c);
-        finish_channels by = finish_load(&s->before, channel + c, lanes);
-        for (int64_t i = 0; i < count; i++) {
-            int64_t at = column + i * step;
-            const float *x = row + at * stride + c;
-            __builtin_prefetch(x + count * step * stride, 0, 2);
-            vfloat y = {0};
-            if (at >= 0 && at < extent)
-                y = finish_vector(&s->before, &by, vload_lanes(x, lanes), NULL, lanes);
-            vstore_lanes(to + i * to_step + c, y, lanes);
-        }
-    }
 }
 
 /* The tile reads a copy: for each pixel what each tap sees, one after the other. */
@@ -234,16 +223,9 @@ static int64_t runs_of_patches(const piece_state *s, const chunk *k, const place
             continue;
         for (int64_t tap = 0; tap < k->taps; tap++, filled += k->channels) {
             for (int64_t image = 0; image < p->images; image++) {
-                float *to = s->input + image * p->pixels * pixel + filled;
-                const float *from =
-                    s->a + (p->image + image) * s->d->a_stride[0] + offset + k->channel;
-                int64_t first = column + tap * t->offset_step;
-                if (s->d->prologue)
-                    finish_pixels(s, to, pixel, from, first, t->in_step, p->pixels, k->channel,
-                                  k->channels);
-                else
-                    copy_pixels(to, pixel, from, s->d->dimension[W].in, s->d->a_stride[3], first,
-                                t->in_step, p->pixels, k->channels);
+                const float *from = s->a + (p->image + image) * s->d->a_stride[0] + offset;
+                read_row(s, k, from, column + tap * t->offset_step, t->in_step, p->pixels,
+                         s->input + image * p->pixels * pixel + filled, pixel);
             }
             runs = add_run(s->run, runs,
                            (weft_tile_run){.a = filled,
@@ -332,7 +314,7 @@ static void run_place(const piece_state *s, const chunk *k, const place *p,
     bool copied = d->prologue || (crowded(t->in_step * d->a_stride[3]) && p->pixels > 4);
     if (inside && !copied)
         tile.runs = runs_in_place(s, k, p, &tile);
-    else if (span <= p->pixels * k->taps && !d->prologue)
+    else if (span <= p->pixels * k->taps)
         tile.runs = runs_of_span(s, k, p, span, &tile);
     else
         tile.runs = runs_of_patches(s, k, p, &tile);

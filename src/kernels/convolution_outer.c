@@ -177,6 +177,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     int64_t out = problem->out_channels / problem->groups;
     int64_t taps = problem->kernel[0] * problem->kernel[1] * problem->kernel[2];
     weft_outer outer = {.slots = *slots,
+                        .prologue = problem->prologue,
                         .flip = problem->flip_filter,
                         .batch = problem->batch,
                         .groups = problem->groups,

@@ -25,6 +25,7 @@ typedef struct weft_outer {
     weft_merge
         merge; /* first: the last phase reads nothing else; c as rows of contiguous elements */
     weft_slots slots;
+    const struct weft_finish_slots *prologue; /* of a; NULL: none */
     bool flip, bias;
     int64_t batch, groups, channels, filters; /* channels and filters of one group */
     weft_dimension dimension[3];              /* in: extents of a, out: extents of b */
@@ -42,9 +43,9 @@ typedef struct weft_outer {
     int64_t rows;          /* most rows of a tile */
     int64_t segments;      /* of a row of pixels */
     int64_t segment_chunk; /* segments of a chunk */
-    bool in_place;         /* tiles read a itself; if not, a copy */
-    bool span;   /* the copy holds what all taps of a row see; if not, what one tap sees */
-    bool merged; /* few channels: the taps of a row and channels are one range of c's rows */
+    bool in_place; /* tiles read a itself, or what the prologue makes of it; if not, a copy */
+    bool span;     /* the copy holds what all taps of a row see; if not, what one tap sees */
+    bool merged;   /* few channels: the taps of a row and channels are one range of c's rows */
     int64_t segment_step; /* floats that a segment takes of the copy */
 } weft_outer;
 

@@ -1,7 +1,6 @@
 #include "kernels/convolution_outer.h"
 
-#include "kernels/integer.h"
-#include "kernels/matmul_pack.h"
+#include "kernels/read_pixels.h"
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 
@@ -20,6 +19,7 @@ typedef struct fetching {
 typedef struct piece_state {
     const weft_outer *o;
     const float *a, *b, *bias; /* of the group, the first channel and the first filter */
+    const weft_finish *before; /* of the group and the first channel, or NULL */
     float *c;
     weft_outer_strides to;
     weft_taps taps[3];
@@ -89,23 +89,34 @@ SIMD_INLINE bool input_row(const piece_state *s, const segment *g, int64_t tap_r
     return true;
 }
 
+/* Of a segment, tap number `tap` of a row sees pixels low..high-1 inside of a; false where it sees none. */
+SIMD_INLINE bool seen(const piece_state *s, const segment *g, int64_t tap, int64_t *low,
+                      int64_t *high)
+{
+    const weft_taps *t = &s->taps[W];
+    int64_t extent = s->o->dimension[W].in;
+    int64_t at = g->column * t->in_step + t->offset + tap * t->offset_step;
+    if (at >= extent)
+        return false;
+    *low = at < 0 ? weft_ceiling(-at, t->in_step) : 0;
+    *high = weft_least(g->pixels, (extent - 1 - at) / t->in_step + 1);
+    return *low < *high;
+}
+
 /* Runs through a itself: of each segment, the pixels that one tap sees. */
 static int64_t runs_in_place(const piece_state *s, const segment *segments, int64_t count,
                              int64_t tap_row, int64_t tap, weft_tile_run *run)
 {
     const weft_taps *t = &s->taps[W];
-    int64_t runs = 0, pixel = 0, extent = s->o->dimension[W].in;
+    int64_t runs = 0, pixel = 0;
     for (int64_t i = 0; i < count; pixel += segments[i].pixels, i++) {
         const segment *g = &segments[i];
-        int64_t offset, at = g->column * t->in_step + t->offset + tap * t->offset_step;
-        if (at >= extent || !input_row(s, g, tap_row, &offset))
+        int64_t offset, low, high;
+        if (!seen(s, g, tap, &low, &high) || !input_row(s, g, tap_row, &offset))
             continue;
-        int64_t low = at < 0 ? weft_ceiling(-at, t->in_step) : 0;
-        int64_t high = weft_least(g->pixels, (extent - 1 - at) / t->in_step + 1);
-        if (low < high)
-            run[runs++] = (weft_tile_run){.a = offset + (at + low * t->in_step) * s->o->a_stride[3],
-                                          .b = pixel + low,
-                                          .length = high - low};
+        int64_t at = (g->column + low) * t->in_step + t->offset + tap * t->offset_step;
+        run[runs++] = (weft_tile_run){
+            .a = offset + at * s->o->a_stride[3], .b = pixel + low, .length = high - low};
     }
     return runs;
 }
@@ -123,9 +134,13 @@ static int64_t runs_of_copy(const piece_state *s, const segment *segments, int64
         int64_t span = (g->pixels - 1) * t->in_step + (t->count - 1) * t->offset_step + 1;
         if (!input_row(s, g, tap_row, &offset))
             continue;
-        copy_pixels(s->input + runs * o->segment_step, s->channels, s->a + offset,
-                    o->dimension[W].in, o->a_stride[3], column, o->span ? 1 : t->in_step,
-                    o->span ? span : g->pixels, s->channels);
+        const pixel_row row = {.data = s->a + offset,
+                               .extent = o->dimension[W].in,
+                               .stride = o->a_stride[3],
+                               .column = column,
+                               .step = o->span ? 1 : t->in_step,
+                               .count = o->span ? span : g->pixels};
+        read_pixels(&row, s->before, s->channels, s->input + runs * o->segment_step, s->channels);
         run[runs] = (weft_tile_run){.a = runs * o->segment_step, .b = pixel, .length = g->pixels};
         runs++;
     }
@@ -207,6 +222,104 @@ static void run_rows(const piece_state *s, const weft_tile *shared, const float 
     }
 }
 
+/* What the prologue makes of the pixels that some taps of a row see, in the panel: for each segment their
+ * span, or every step-th pixel for one tap. */
+typedef struct finished_pixels {
+    int64_t tap, taps;
+    int64_t step, channels;
+    int64_t start
+        [WEFT_OUTER_PIXELS]; /* of each segment, in pixels of the panel; -1: its row is outside */
+} finished_pixels;
+
+static int64_t span_of(const weft_taps *t, const segment *g, int64_t taps)
+{
+    return (g->pixels - 1) * t->in_step + (taps - 1) * t->offset_step + 1;
+}
+
+/* As many taps, and as many channels, as the panel holds. */
+static void choose_finished(const piece_state *s, const segment *segments, int64_t count,
+                            int64_t pixels, finished_pixels *f)
+{
+    const weft_taps *t = &s->taps[W];
+    int64_t all = 0;
+    for (int64_t i = 0; i < count; i++)
+        all += span_of(t, &segments[i], t->count);
+    bool one = all * LANES > WEFT_OUTER_INPUT_PANEL;
+    f->taps = one ? 1 : t->count;
+    f->step = one || t->count == 1 ? t->in_step : 1;
+    f->channels = WEFT_OUTER_INPUT_PANEL / (f->taps == 1 ? pixels : all) / LANES * LANES;
+}
+
+static void finish_segments(const piece_state *s, const segment *segments, int64_t count,
+                            int64_t tap_row, int64_t channel, int64_t channels, finished_pixels *f)
+{
+    const weft_outer *o = s->o;
+    const weft_taps *t = &s->taps[W];
+    const weft_finish before = weft_finish_from(s->before, channel);
+    int64_t filled = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const segment *g = &segments[i];
+        int64_t offset;
+        f->start[i] = -1;
+        if (!input_row(s, g, tap_row, &offset))
+            continue;
+        const pixel_row row = {.data = s->a + offset + channel,
+                               .extent = o->dimension[W].in,
+                               .stride = o->a_stride[3],
+                               .column =
+                                   g->column * t->in_step + t->offset + f->tap * t->offset_step,
+                               .step = f->step,
+                               .count = (span_of(t, g, f->taps) - 1) / f->step + 1};
+        read_pixels(&row, &before, channels, s->input + filled * channels, channels);
+        f->start[i] = filled;
+        filled += row.count;
+    }
+}
+
+/* As runs_in_place, in what is finished. */
+static int64_t runs_of_finished(const piece_state *s, const segment *segments, int64_t count,
+                                int64_t tap, int64_t channels, const finished_pixels *f,
+                                weft_tile_run *run)
+{
+    const weft_taps *t = &s->taps[W];
+    int64_t runs = 0, pixel = 0;
+    for (int64_t i = 0; i < count; pixel += segments[i].pixels, i++) {
+        int64_t low, high;
+        if (f->start[i] < 0 || !seen(s, &segments[i], tap, &low, &high))
+            continue;
+        int64_t at = (low * t->in_step + (tap - f->tap) * t->offset_step) / f->step;
+        run[runs++] = (weft_tile_run){
+            .a = (f->start[i] + at) * channels, .b = pixel + low, .length = high - low};
+    }
+    return runs;
+}
+
+/* One row of taps in place, but for the prologue. */
+static void run_finished(const piece_state *s, const segment *segments, int64_t count,
+                         int64_t pixels, int64_t tap_row, const weft_tile *shared, float *c)
+{
+    const weft_taps *t = &s->taps[W];
+    weft_tile_run run[WEFT_OUTER_PIXELS];
+    weft_tile tile = *shared;
+    finished_pixels f;
+    tile.run = run;
+    choose_finished(s, segments, count, pixels, &f);
+    for (f.tap = 0; f.tap < t->count; f.tap += f.taps)
+        for (int64_t channel = 0; channel < s->channels; channel += f.channels) {
+            int64_t channels = weft_least(f.channels, s->channels - channel);
+            finish_segments(s, segments, count, tap_row, channel, channels, &f);
+            for (int64_t tap = f.tap; tap < f.tap + f.taps; tap++) {
+                tile.runs = runs_of_finished(s, segments, count, tap, channels, &f, run);
+                tile.a_step = t->in_step / f.step * channels;
+                if (tile.runs || !tile.accumulate)
+                    run_rows(s, &tile, s->input,
+                             c + (t->filter + tap * t->filter_step) * s->to.tap +
+                                 channel * s->to.channel,
+                             channels, pixels);
+            }
+        }
+}
+
 /* One row of taps, for the pixels of one chunk. */
 static void run_tap_row(const piece_state *s, const segment *segments, int64_t count,
                         int64_t pixels, int64_t tap_row, bool first)
@@ -218,6 +331,10 @@ static void run_tap_row(const piece_state *s, const segment *segments, int64_t c
     int64_t fd = t[D].filter + tap_row / t[H].count * t[D].filter_step;
     int64_t fh = t[H].filter + tap_row % t[H].count * t[H].filter_step;
     float *c = s->c + (fd * o->dimension[H].kernel + fh) * o->dimension[W].kernel * s->to.tap;
+    if (o->in_place && s->before) {
+        run_finished(s, segments, count, pixels, tap_row, &tile, c);
+        return;
+    }
     if (o->merged) {
         tile.a_step = t[W].in_step * s->channels;
         tile.runs = runs_of_copy(s, segments, count, tap_row, 0, run);
@@ -272,6 +389,8 @@ static void run(const weft_call *call, int64_t piece)
     s.a = (const float *)call->operand[o->slots.input[0]] + group * o->a_group + channel;
     s.b =
         (const float *)call->operand[o->slots.input[1]] + group * o->b_group + filter * o->b_filter;
+    const weft_finish before = weft_finish_at(o->prologue, call, group * o->a_group + channel);
+    s.before = o->prologue ? &before : NULL;
     if (o->splits == 1) {
         s.c = call->operand[o->slots.output];
         s.to = o->c;

@@ -151,6 +151,7 @@ static void plan_tile(int64_t tile, int64_t taps, const weft_winograd_kernels *k
     int64_t in = problem->in_channels, out = problem->out_channels;
     weft_winograd_image x = weft_winograd_image_of(problem->in, problem->x_stride, in);
     weft_winograd_image y = weft_winograd_image_of(problem->out, problem->y_stride, out);
+    x.prologue = problem->prologue;
     weft_winograd w = {.slots = *slots,
                        .epilogue = problem->epilogue,
                        .steady = problem->steady_filter,

@@ -5,6 +5,7 @@
 
 #include "kernels/convolution_winograd_grid.h"
 #include "kernels/convolution_winograd_lines.h"
+#include "kernels/finish.h"
 
 enum { WINOGRAD_CHANNELS = 256, WINOGRAD_VECTORS = WINOGRAD_CHANNELS / LANES }; /* of a block */
 
@@ -59,7 +60,9 @@ typedef struct winograd_window {
     bool inside;
     const float *corner;
     int64_t row, column;
-    const float *pixel[WINOGRAD_SPAN][WINOGRAD_SPAN];
+    const float *pixel[WINOGRAD_SPAN][WINOGRAD_SPAN]; /* `nothing` outside */
+    const float *nothing;
+    const weft_finish *before; /* prologue of the first channel, or NULL */
 } winograd_window;
 
 /* The window of `span` x `span` pixels of tile `index`. */
@@ -76,6 +79,7 @@ SIMD_INLINE void open_window(winograd_window *w, const weft_winograd_grid *grid,
     w->inside = h >= 0 && h + span <= image->extent[0] && w0 >= 0 && w0 + span <= image->extent[1];
     data += at * image->stride[0];
     w->corner = w->inside ? data + h * w->row + w0 * w->column : nothing;
+    w->nothing = nothing;
     if (w->inside)
         return;
     for (int64_t i = 0; i < span; i++) {
@@ -101,6 +105,10 @@ SIMD_INLINE void transform_window(winograd_size size, bool adjoint, bool inside,
     const int positions = span_of(size), span = adjoint ? size.tile : span_of(size);
     vfloat half[WINOGRAD_SPAN][WINOGRAD_SPAN];
     const float *corner = w->corner + channel;
+    const weft_finish *before = adjoint ? NULL : w->before;
+    finish_channels by = {{0}};
+    if (before)
+        by = finish_load(before, channel, lanes);
 #pragma GCC unroll 1
     for (int j = 0; j < span; j++, corner += w->column) {
         vfloat d[WINOGRAD_SPAN], v[WINOGRAD_SPAN];
@@ -108,6 +116,13 @@ SIMD_INLINE void transform_window(winograd_size size, bool adjoint, bool inside,
 #pragma GCC unroll 6
         for (int i = 0; i < span; i++, from += w->row)
             d[i] = vload_lanes(inside ? from : w->pixel[i][j] + channel, lanes);
+        if (before && inside)
+            finish_read(before, &by, d, span);
+        else if (before)
+#pragma GCC unroll 6
+            for (int i = 0; i < span; i++)
+                if (w->pixel[i][j] != w->nothing)
+                    finish_read(before, &by, d + i, 1);
         (adjoint ? output_adjoint_line : input_line)(size, d, v);
 #pragma GCC unroll 6
         for (int i = 0; i < positions; i++)
@@ -126,14 +141,15 @@ SIMD_INLINE void transform_window(winograd_size size, bool adjoint, bool inside,
 /* Channels channel..channel + channels - 1 of tiles first..end-1 to rows 0.. of a block. Lanes past the
  * channels become 0. */
 SIMD_INLINE void gather_tiles(winograd_size size, bool adjoint, const weft_winograd_grid *grid,
-                              const weft_winograd_image *image, const float *data, int64_t first,
-                              int64_t end, int64_t channel, int64_t channels,
-                              const winograd_block *block, float *to)
+                              const weft_winograd_image *image, const weft_call *call,
+                              const float *data, int64_t first, int64_t end, int64_t channel,
+                              int64_t channels, const winograd_block *block, float *to)
 {
+    const weft_finish before = weft_finish_at(image->prologue, call, channel);
     int64_t last = block->vectors - 1, lanes = last_lanes(channels, block->vectors);
     int64_t whole = lanes == LANES ? last + 1 : last, position = block->position;
     for (int64_t index = first; index < end; index++) {
-        winograd_window w;
+        winograd_window w = {.before = image->prologue ? &before : NULL};
         open_window(&w, grid, image, data + channel, index, adjoint ? size.tile : span_of(size));
         int64_t row = index - first;
         if (w.inside)

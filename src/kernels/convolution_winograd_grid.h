@@ -27,6 +27,7 @@ typedef struct weft_winograd_image {
     int64_t extent[2], pad[2]; /* H, W */
     int64_t stride[3];         /* N, H, W */
     int64_t channels;
+    const struct weft_finish_slots *prologue; /* of what is read; NULL: none */
 } weft_winograd_image;
 
 static inline weft_winograd_grid weft_winograd_grid_of(int64_t tile, int64_t taps, int64_t batch,

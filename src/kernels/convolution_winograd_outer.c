@@ -158,6 +158,7 @@ static void plan_tile(int64_t tile, int64_t taps, const weft_winograd_outer_kern
         .grid = weft_winograd_grid_of(tile, taps, problem->batch, problem->out[1], problem->out[2]),
         .x = weft_winograd_image_of(problem->in, problem->x_stride, in),
         .y = weft_winograd_image_of(problem->out, problem->y_stride, out)};
+    o.x.prologue = problem->prologue;
     o.x.pad[0] = problem->pad[1];
     o.x.pad[1] = problem->pad[2];
     choose(&o, &plan->cycles);

@@ -9,6 +9,7 @@ extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 /* What one piece works on. */
 typedef struct piece_state {
     const weft_winograd_outer *o;
+    const weft_call *call;
     const float *x, *y;
     int64_t first, end;                         /* tiles of the group at hand */
     int64_t channel, channels, channel_vectors; /* of the piece */
@@ -40,7 +41,7 @@ SIMD_INLINE void transform_x(winograd_size size, const piece_state *s, float *to
 {
     winograd_block block =
         rows_block(s->o->x_position, s->channel_vectors, s->o->channel_vectors * LANES);
-    gather_tiles(size, false, &s->o->grid, &s->o->x, s->x, s->first, s->end, s->channel,
+    gather_tiles(size, false, &s->o->grid, &s->o->x, s->call, s->x, s->first, s->end, s->channel,
                  s->channels, &block, to);
 }
 
@@ -48,8 +49,8 @@ SIMD_INLINE void transform_y(winograd_size size, const piece_state *s, float *to
 {
     winograd_block block =
         panels_block(s->o->y_position, s->filter_vectors, s->o->vectors, s->end - s->first);
-    gather_tiles(size, true, &s->o->grid, &s->o->y, s->y, s->first, s->end, s->filter, s->filters,
-                 &block, to);
+    gather_tiles(size, true, &s->o->grid, &s->o->y, s->call, s->y, s->first, s->end, s->filter,
+                 s->filters, &block, to);
 }
 
 /* Adds the products of one group to the sums, or begins them. */
@@ -97,6 +98,7 @@ SIMD_INLINE void run_piece(winograd_size size, const weft_call *call, int64_t pi
     int64_t filter_block = piece % o->filter_blocks, rest = piece / o->filter_blocks;
     int64_t channel_block = rest % o->channel_blocks, split = rest / o->channel_blocks;
     piece_state s = {.o = o,
+                     .call = call,
                      .x = call->operand[o->slots.input[0]],
                      .y = call->operand[o->slots.input[1]],
                      .sums = stack};
@@ -136,7 +138,7 @@ SIMD_INLINE void run_piece(winograd_size size, const weft_call *call, int64_t pi
 SIMD_INLINE void x_piece(winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_outer *o = call->args;
-    piece_state s = {.o = o, .x = call->operand[o->slots.input[0]]};
+    piece_state s = {.o = o, .call = call, .x = call->operand[o->slots.input[0]]};
     set_group(&s, piece / o->channel_blocks);
     set_channels(&s, piece % o->channel_blocks);
     transform_x(size, &s, ahead_of(call) + piece * o->x_block);
@@ -145,7 +147,7 @@ SIMD_INLINE void x_piece(winograd_size size, const weft_call *call, int64_t piec
 SIMD_INLINE void y_piece(winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_outer *o = call->args;
-    piece_state s = {.o = o, .y = call->operand[o->slots.input[1]]};
+    piece_state s = {.o = o, .call = call, .y = call->operand[o->slots.input[1]]};
     set_group(&s, piece / o->filter_blocks);
     set_filters(&s, piece % o->filter_blocks);
     transform_y(size, &s, ahead_of(call) + o->x_floats + piece * o->y_block);

@@ -106,6 +106,7 @@ static weft_winograd_positions resolve(int64_t tile, const weft_convolution_prob
     int64_t in = problem->in_channels, out = problem->out_channels;
     weft_winograd_image x = weft_winograd_image_of(problem->in, problem->x_stride, in);
     weft_winograd_image y = weft_winograd_image_of(problem->out, problem->y_stride, out);
+    x.prologue = problem->prologue;
     weft_winograd_positions p = {.epilogue = problem->epilogue,
                                  .flip = problem->flip_filter != gradient,
                                  .bias = problem->bias,

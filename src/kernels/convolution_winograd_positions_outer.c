@@ -78,6 +78,7 @@ static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
         .channel_vectors = weft_ceiling(in, tiles->lanes),
         .filter_vectors = weft_ceiling(out, tiles->lanes),
         .vectors = WEFT_POSITIONS_OUTER_VECTORS};
+    p.x.prologue = problem->prologue;
     p.x.pad[0] = problem->pad[1];
     p.x.pad[1] = problem->pad[2];
     choose_blocks(&p, tiles->lanes);

@@ -15,10 +15,10 @@ typedef struct side {
     float *to; /* matrices of the group */
 } side;
 
-SIMD_INLINE void transform_block(winograd_size size, bool adjoint,
-                                 const weft_winograd_positions_outer *p, const side *s,
-                                 int64_t group, int64_t block)
+SIMD_INLINE void transform_block(winograd_size size, bool adjoint, const weft_call *call,
+                                 const side *s, int64_t group, int64_t block)
 {
+    const weft_winograd_positions_outer *p = call->args;
     int64_t v0 = s->vectors * block / s->blocks, v1 = s->vectors * (block + 1) / s->blocks;
     int64_t panels = panels_of(s->vectors, s->widest), panel = 0;
     winograd_block to = {.position = s->position, .vectors = v1 - v0};
@@ -31,8 +31,8 @@ SIMD_INLINE void transform_block(winograd_size size, bool adjoint,
     }
     int64_t first = group * p->group, end = weft_least(first + p->group, p->grid.count);
     int64_t channel = v0 * LANES, channels = weft_least(v1 * LANES, s->image->channels) - channel;
-    gather_tiles(size, adjoint, &p->grid, s->image, s->data, first, end, channel, channels, &to,
-                 s->to);
+    gather_tiles(size, adjoint, &p->grid, s->image, call, s->data, first, end, channel, channels,
+                 &to, s->to);
 }
 
 SIMD_INLINE void transform(winograd_size size, const weft_call *call, int64_t chunk, int64_t piece)
@@ -56,9 +56,9 @@ SIMD_INLINE void transform(winograd_size size, const weft_call *call, int64_t ch
                     .position = p->y_position,
                     .to = workspace + p->x_floats + at * p->y_group};
     if (block < p->x_blocks)
-        transform_block(size, false, p, &x, group, block);
+        transform_block(size, false, call, &x, group, block);
     else
-        transform_block(size, true, p, &y, group, block - p->x_blocks);
+        transform_block(size, true, call, &y, group, block - p->x_blocks);
 }
 
 /* One panel of filters times a part of the channels, for one position and group. */

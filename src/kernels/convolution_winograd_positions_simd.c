@@ -47,8 +47,8 @@ SIMD_INLINE void pixels_piece(winograd_size size, const weft_call *call, int64_t
         int64_t channels = weft_least(WINOGRAD_CHANNELS, p->channels - channel);
         winograd_block block =
             rows_block(p->pixels_position, weft_ceiling(channels, LANES), p->pixels_step);
-        gather_tiles(size, false, &p->grid, &p->a, call->operand[p->slots.input[0]], first, end,
-                     channel, channels, &block, to + channel);
+        gather_tiles(size, false, &p->grid, &p->a, call, call->operand[p->slots.input[0]], first,
+                     end, channel, channels, &block, to + channel);
     }
 }
 

@@ -10,6 +10,7 @@ extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 /* What one piece works on. */
 typedef struct piece_state {
     const weft_winograd *w;
+    const weft_call *call;
     const float *a, *b;
     int64_t first, end;                /* tiles */
     int64_t filter, filters, vectors;  /* of the piece */
@@ -46,7 +47,7 @@ SIMD_INLINE void transform_pixels(winograd_size size, const piece_state *s, floa
 {
     winograd_block block =
         rows_block(s->w->pixels_position, weft_ceiling(s->channels, LANES), pixel_step(s->w));
-    gather_tiles(size, false, &s->w->grid, &s->w->a, s->a, s->first, s->end, s->channel,
+    gather_tiles(size, false, &s->w->grid, &s->w->a, s->call, s->a, s->first, s->end, s->channel,
                  s->channels, &block, to);
 }
 
@@ -107,6 +108,7 @@ SIMD_INLINE void run_piece(winograd_size size, const weft_call *call, int64_t pi
     const float *pixels = call->operand[w->slots.workspace];
     float *free = stack + w->sums_block;
     piece_state s = {.w = w,
+                     .call = call,
                      .a = call->operand[w->slots.input[0]],
                      .b = call->operand[w->slots.input[1]],
                      .sums = stack};
@@ -162,7 +164,7 @@ SIMD_INLINE void filters_piece(winograd_size size, const weft_call *call, int64_
 SIMD_INLINE void pixels_piece(winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd *w = call->args;
-    piece_state s = {.w = w, .a = call->operand[w->slots.input[0]]};
+    piece_state s = {.w = w, .call = call, .a = call->operand[w->slots.input[0]]};
     set_group(&s, piece / w->channel_blocks);
     set_channels(&s, piece % w->channel_blocks);
     transform_pixels(size, &s,

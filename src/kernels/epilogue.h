@@ -78,6 +78,20 @@ static inline weft_finish weft_finish_at(const weft_finish_slots *slots, const w
     return f;
 }
 
+/* The same from another of its channels on. */
+static inline weft_finish weft_finish_from(const weft_finish *f, int64_t channel)
+{
+    weft_finish g = *f;
+    if (f->slope) {
+        g.center += channel;
+        g.slope += channel;
+        g.shift += channel;
+    }
+    if (f->addend)
+        g.addend += channel;
+    return g;
+}
+
 typedef struct weft_epilogue {
     int operands;
     weft_epilogue_operand operand[WEFT_EPILOGUE_OPERANDS];

@@ -34,6 +34,19 @@ SIMD_INLINE vfloat finish_clamp(const weft_finish *f, vfloat y)
     return vselect(y <= 0, vsplat(0), vselect(y >= f->ceiling, vsplat(f->ceiling), y));
 }
 
+/* n vectors that are read, of the same channels, through a prologue. n is a constant. */
+SIMD_INLINE void finish_read(const weft_finish *f, const finish_channels *c, vfloat *x, int n)
+{
+    if (f->slope)
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            x[i] = finish_normalize(c, x[i]);
+    if (f->ceiling > 0)
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            x[i] = finish_clamp(f, x[i]);
+}
+
 /* One vector of results; addend: where its addend is, or NULL. */
 SIMD_INLINE vfloat finish_vector(const weft_finish *f, const finish_channels *c, vfloat y,
                                  const float *addend, int64_t lanes)

@@ -23,24 +23,6 @@ SIMD_INLINE void zero_floats(float *to, int64_t n)
         vstore_first(to + i, (vfloat){0}, n - i);
 }
 
-/* Copies `count` pixels of `channels` channels from column on, every step-th of a row of `extent` pixels;
- * zeros where the row has none. Neighbours are pixel_stride apart in the row, to_step in the copy. */
-SIMD_INLINE void copy_pixels(float *to, int64_t to_step, const float *row, int64_t extent,
-                             int64_t pixel_stride, int64_t column, int64_t step, int64_t count,
-                             int64_t channels)
-{
-    if (step == 1 && pixel_stride == channels && to_step == channels && column >= 0 &&
-        column + count <= extent) {
-        copy_floats(to, row + column * pixel_stride, count * channels);
-        return;
-    }
-    for (int64_t i = 0; i < count; i++, to += to_step, column += step)
-        if (column >= 0 && column < extent)
-            copy_floats(to, row + column * pixel_stride, channels);
-        else
-            zero_floats(to, channels);
-}
-
 /* panel[k][0..width) = from[k * step + 0..columns), then zeros. */
 SIMD_INLINE void pack_rows(float *panel, int64_t width, const float *from, int64_t step,
                            int64_t rows, int64_t columns)

@@ -66,6 +66,7 @@ const weft_op weft_convolution_filter_gradient_op = {
     .gradient = gradient,
     .run_f64 = run_f64,
     .bind = bind_f32,
+    .fusion = &weft_convolution_filter_fusion,
     .cost = cost,
     .label = weft_convolution_label,
     .sample = weft_convolution_filter_gradient_sample,

@@ -150,22 +150,20 @@ void weft_convolution_cost(const weft_bind *bind, const weft_tensor *x, const we
     cost->bytes = weft_bind_bytes(bind);
 }
 
-static bool takes_epilogue(const weft_bind *bind)
+static bool has_dense_filter(const weft_bind *bind)
 {
-    return weft_tensor_dense(&bind->input[1]); /* the filter */
+    return weft_tensor_dense(&bind->input[1]);
 }
 
-/* Of x, where each pixel is read once for each block of filters. */
-static bool takes_prologue(const weft_bind *bind)
+static bool makes_dense_filter(const weft_bind *bind)
 {
-    const weft_tensor *w = &bind->input[1];
-    int64_t channels = w->extent[w->rank - 2], filters = w->extent[w->rank - 1];
-    return weft_tensor_elements(w) == channels * filters && weft_tensor_dense(w);
+    return weft_tensor_dense(&bind->output[0]);
 }
 
-const weft_fusion weft_convolution_fusion = {.epilogue = takes_epilogue,
-                                             .prologue = takes_prologue};
-const weft_fusion weft_convolution_gradient_fusion = {.epilogue = takes_epilogue};
+const weft_fusion weft_convolution_fusion = {.epilogue = has_dense_filter,
+                                             .prologue = has_dense_filter};
+const weft_fusion weft_convolution_gradient_fusion = {.epilogue = has_dense_filter};
+const weft_fusion weft_convolution_filter_fusion = {.prologue = makes_dense_filter};
 
 bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const weft_tensor *x,
                            const weft_tensor *w, const weft_tensor *y, bool bias)

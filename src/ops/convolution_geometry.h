@@ -61,7 +61,8 @@ bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const we
 
 /* Of the forward pass, and of the input gradient: ops with the filter as their second input and an
  * activation as output. */
-extern const struct weft_fusion weft_convolution_fusion, weft_convolution_gradient_fusion;
+extern const struct weft_fusion weft_convolution_fusion, weft_convolution_gradient_fusion,
+    weft_convolution_filter_fusion;
 
 /* In convolution_label.c: "3x3 /2 d2 g4 same" */
 void weft_convolution_label(const void *attributes, char *text, size_t size);

@@ -1,6 +1,7 @@
-#include "graph/expand.h"
-
+/* Replaces nodes by simpler ones, before fusing: every node whose op has weft_fusion.expand. */
 #include "graph/core_ops.h"
+#include "graph/fusion.h"
+#include "graph/ir.h"
 
 #include <string.h>
 
@@ -11,31 +12,6 @@ struct weft_expansion {
     int node;                           /* that is replaced */
     int value[2 * MOST_VALUES], values; /* by number */
 };
-
-static weft_tensor dense_like(const weft_tensor *like)
-{
-    weft_tensor tensor = *like;
-    int64_t stride = 1;
-    for (int d = tensor.rank - 1; d >= 0; d--) {
-        tensor.stride[d] = stride;
-        stride *= tensor.extent[d];
-    }
-    tensor.dtype = WEFT_FLOAT32;
-    tensor.data = NULL;
-    return tensor;
-}
-
-static int new_value(weft_ir *ir, const weft_tensor *like)
-{
-    int value = ir->values++;
-    weft_tensor tensor = dense_like(like);
-    int64_t bytes = weft_tensor_elements(&tensor) * (int64_t)sizeof(float);
-    int storage = weft_ir_add_storage(ir, (weft_storage){.bytes = bytes});
-    ir->value[value] =
-        (weft_ir_value){.tensor = tensor, .storage = storage, .graph_node = -1, .needed = true};
-    ir->forward[value] = value;
-    return value;
-}
 
 weft_status weft_expand_node(weft_expansion *expansion, const weft_expand_call *call, int *first)
 {
@@ -66,7 +42,8 @@ weft_status weft_expand_node(weft_expansion *expansion, const weft_expand_call *
         node.input[k] = expansion->value[call->input[k]];
     *first = expansion->values;
     for (int k = 0; k < call->outputs; k++) {
-        int value = call->as[k] >= 0 ? from->output[call->as[k]] : new_value(ir, call->like[k]);
+        int value =
+            call->as[k] >= 0 ? from->output[call->as[k]] : weft_ir_add_value(ir, call->like[k]);
         ir->value[value].producer = ir->nodes;
         node.output[k] = value;
         expansion->value[expansion->values++] = value;
@@ -95,8 +72,10 @@ static bool expands(const weft_ir_node *node)
     return !node->gone && node->op->fusion && node->op->fusion->expand;
 }
 
-weft_status weft_expand_all(weft_ir *ir)
+weft_status weft_pass_expand(weft_ir *ir)
 {
+    if (ir->real != WEFT_FLOAT32)
+        return WEFT_OK;
     int count = 0, nodes = ir->nodes;
     for (int i = 0; i < nodes; i++)
         count += expands(&ir->node[i]);
