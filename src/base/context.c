@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct weft_context {
     weft_allocator allocator;
@@ -71,6 +72,21 @@ const char *weft_version(void)
 void *weft_allocate_raw(weft_context *context, size_t bytes, size_t alignment)
 {
     return context->allocator.allocate(context->allocator.user, bytes ? bytes : 1, alignment);
+}
+
+void *weft_allocate_large(weft_context *context, size_t *bytes)
+{
+    enum { HUGE_PAGE = 2 * 1024 * 1024 };
+    size_t alignment = *bytes >= HUGE_PAGE ? HUGE_PAGE : WEFT_ALIGNMENT;
+    if (*bytes > SIZE_MAX - alignment)
+        return NULL;
+    *bytes = (*bytes + alignment - 1) / alignment * alignment;
+    void *memory = weft_allocate_raw(context, *bytes, alignment);
+#ifdef MADV_HUGEPAGE
+    if (memory && alignment == HUGE_PAGE)
+        (void)madvise(memory, *bytes, MADV_HUGEPAGE);
+#endif
+    return memory;
 }
 
 void *weft_allocate(weft_context *context, size_t bytes)

@@ -12,6 +12,9 @@ void *weft_allocate(weft_context *context, size_t bytes);
 void *weft_allocate_array(weft_context *context, size_t count, size_t element);
 /* Not zeroed, with another alignment. */
 void *weft_allocate_raw(weft_context *context, size_t bytes, size_t alignment);
+/* Not zeroed, for much data: on huge pages where the system has them and a page is filled, because page faults
+ * and misses of the TLB cost a training step 10% and more. *bytes becomes what was allocated. */
+void *weft_allocate_large(weft_context *context, size_t *bytes);
 /* Gives back what was allocated with the same byte count; memory may be NULL. */
 void weft_release(weft_context *context, void *memory, size_t bytes);
 void weft_release_array(weft_context *context, void *memory, size_t count, size_t element);

@@ -2,6 +2,8 @@
 
 #include "base/memory.h"
 
+#include <string.h>
+
 struct weft_pool_chunk {
     struct weft_pool_chunk *next;
     size_t bytes, used;
@@ -17,6 +19,28 @@ enum { HEADER = WEFT_ALIGNMENT, CHUNK = 64 * 1024 };
 
 _Static_assert(sizeof(struct weft_pool_chunk) <= HEADER, "the header must keep the alignment");
 
+static void *add_chunk(weft_pool *pool, struct weft_pool_chunk *chunk, size_t bytes)
+{
+    if (!chunk)
+        return NULL;
+    *chunk = (struct weft_pool_chunk){.next = pool->chunk, .bytes = bytes, .used = HEADER};
+    pool->chunk = chunk;
+    return chunk;
+}
+
+bool weft_pool_reserve(weft_pool *pool, size_t bytes)
+{
+    size_t size = HEADER + bytes;
+    if (CHUNK == HEADER || size <= CHUNK)
+        return true;
+    if (bytes > SIZE_MAX / 2)
+        return false;
+    struct weft_pool_chunk *chunk = weft_allocate_large(pool->context, &size);
+    if (chunk)
+        memset(chunk, 0, size);
+    return add_chunk(pool, chunk, size);
+}
+
 void *weft_pool_allocate(weft_pool *pool, size_t bytes)
 {
     if (bytes > SIZE_MAX / 2)
@@ -25,11 +49,9 @@ void *weft_pool_allocate(weft_pool *pool, size_t bytes)
     struct weft_pool_chunk *chunk = pool->chunk;
     if (!chunk || chunk->bytes - chunk->used < rounded) {
         size_t size = HEADER + (rounded > CHUNK - HEADER ? rounded : CHUNK - HEADER);
-        chunk = weft_allocate(pool->context, size);
+        chunk = add_chunk(pool, weft_allocate(pool->context, size), size);
         if (!chunk)
             return NULL;
-        *chunk = (struct weft_pool_chunk){.next = pool->chunk, .bytes = size, .used = HEADER};
-        pool->chunk = chunk;
     }
     void *memory = (char *)chunk + chunk->used;
     chunk->used += rounded;

@@ -5,8 +5,6 @@
 #include "graph/node.h"
 #include "graph/program.h"
 
-#include <sys/mman.h>
-
 static const struct pass {
     const char *name;
     weft_status (*run)(weft_ir *ir);
@@ -65,25 +63,17 @@ static weft_status run_passes(weft_ir *ir)
     return WEFT_OK;
 }
 
-/* The arena lies on huge pages where the system has them: page faults and misses of the TLB cost a
- * training step 10% and more. */
 weft_status weft_allocate_arena(weft_program *program, int64_t bytes, weft_error *error)
 {
-    enum { HUGE_PAGE = 2 * 1024 * 1024 };
-    size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : WEFT_ALIGNMENT;
-    program->arena_allocated = ((size_t)bytes + alignment - 1) / alignment * alignment;
-    if (!program->arena_allocated)
+    size_t size = (size_t)bytes;
+    if (!size)
         return WEFT_OK;
-    program->arena = weft_allocate_raw(program->context, program->arena_allocated, alignment);
-    if (!program->arena)
-        return weft_error_set(error, WEFT_ERROR_MEMORY,
-                              "compile: out of memory for the arena: %zu bytes",
-                              program->arena_allocated);
-#ifdef MADV_HUGEPAGE
-    if (alignment == HUGE_PAGE)
-        (void)madvise(program->arena, program->arena_allocated, MADV_HUGEPAGE);
-#endif
-    return WEFT_OK;
+    program->arena = weft_allocate_large(program->context, &size);
+    program->arena_allocated = size;
+    if (program->arena)
+        return WEFT_OK;
+    return weft_error_set(error, WEFT_ERROR_MEMORY,
+                          "compile: out of memory for the arena: %zu bytes", size);
 }
 
 static weft_status compile(weft_ir *ir, weft_program *program)

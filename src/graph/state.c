@@ -46,6 +46,13 @@ weft_status weft_state_extend(weft_state *state, weft_error *error)
     if (!weft_grow(graph->context, (void **)&state->element, &state->capacity, (size_t)variables,
                    sizeof(void *)))
         return weft_out_of_memory(error, (size_t)variables * sizeof(void *));
+    size_t all = 0;
+    for (int i = state->variables; i < variables; i++)
+        all += ((size_t)storage_bytes(state, variable_node(state, i)) + WEFT_ALIGNMENT - 1) /
+               WEFT_ALIGNMENT * WEFT_ALIGNMENT;
+    if (!weft_pool_reserve(&state->pool, all))
+        return weft_error_set(error, WEFT_ERROR_MEMORY,
+                              "out of memory for the variables: %zu bytes", all);
     for (int i = state->variables; i < variables; i++) {
         const weft_node *node = variable_node(state, i);
         size_t bytes = (size_t)storage_bytes(state, node);

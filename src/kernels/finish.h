@@ -31,7 +31,7 @@ SIMD_INLINE vfloat finish_normalize(const finish_channels *c, vfloat y)
 /* That of "clipped_relu", and of "relu" without a ceiling. */
 SIMD_INLINE vfloat finish_clamp(const weft_finish *f, vfloat y)
 {
-    return vselect(y <= 0, vsplat(0), vselect(y >= f->ceiling, vsplat(f->ceiling), y));
+    return vmin(vsplat(f->ceiling), vmax(vsplat(0), y));
 }
 
 /* n vectors that are read, of the same channels, through a prologue. n is a constant. */

@@ -81,7 +81,7 @@ SIMD_INLINE vfloat map_log(operands in)
 
 SIMD_INLINE vfloat map_relu(operands in)
 {
-    return vselect(in.x <= 0, vsplat(0), in.x);
+    return vmax(vsplat(0), in.x);
 }
 
 SIMD_INLINE vfloat map_relu_gradient(operands in)
@@ -91,7 +91,7 @@ SIMD_INLINE vfloat map_relu_gradient(operands in)
 
 SIMD_INLINE vfloat map_clipped_relu(operands in)
 {
-    return vselect(in.x <= 0, vsplat(0), vselect(in.x >= in.a, in.a, in.x));
+    return vmin(in.a, vmax(vsplat(0), in.x));
 }
 
 SIMD_INLINE vfloat map_clipped_relu_gradient(operands in)
