@@ -3,12 +3,13 @@
  * often the network has each layer.
  *
  *     convolution [--set NAME] [--layer I] [--pass 0|1|2] [--threads N] [--seconds S] [--clock cpu]
- *                 [--algorithm NAME] [--candidates] [--json] [DESCRIPTOR...]
+ *                 [--algorithm NAME] [--candidates] [--steady] [--json] [DESCRIPTOR...]
  *
  * Without descriptors (layer.h) it takes a set of layers.txt, resnet50 by default. --clock cpu counts
  * processor time, see measure.h. --algorithm takes the passes that this algorithm can do, whether or not the
  * planner would ("direct", "outer", "depthwise", "winograd 4x4", ...). --candidates adds a line for each
- * algorithm of each pass, measured beside what the planner thinks of it. --json prints a line for each layer.
+ * algorithm of each pass, measured beside what the planner thinks of it, and the pieces of its phases. --steady
+ * leaves out what is prepared of the filter, as inference does. --json prints a line for each layer.
  * WEFT_ISA=avx2 in the environment measures a lower instruction set. */
 #include "kernels/convolution.h"
 #include "layer.h"
@@ -25,7 +26,7 @@ typedef struct bench {
     int threads, pass; /* -1: all three */
     double seconds, peak;
     const char *only; /* algorithm; NULL: the planner's choice */
-    bool json, candidates;
+    bool json, candidates, steady;
     double flops[LAYER_PASSES], time[LAYER_PASSES];
 } bench;
 
@@ -57,13 +58,16 @@ static double layer_bytes(const layer *l)
 }
 
 /* The problem of a pass of the layer, and the pass of it. */
-static weft_convolution_problem problem_of_pass(const layer *l, int of, weft_convolution_pass *pass)
+static weft_convolution_problem problem_of_pass(const bench *b, const layer *l, int of,
+                                                weft_convolution_pass *pass)
 {
     static const weft_convolution_pass transposed[LAYER_PASSES] = {
         WEFT_CONVOLUTION_INPUT_GRADIENT, WEFT_CONVOLUTION_FORWARD,
         WEFT_CONVOLUTION_FILTER_GRADIENT};
     *pass = l->transposed ? transposed[of] : (weft_convolution_pass)of;
-    return problem_of(l);
+    weft_convolution_problem p = problem_of(l);
+    p.steady_filter = b->steady;
+    return p;
 }
 
 static double measure_problem(const bench *b, const weft_convolution_problem *p,
@@ -76,7 +80,14 @@ static double measure_problem(const bench *b, const weft_convolution_problem *p,
     floats[operands++] = (int64_t)(plan->prepared / sizeof(float)) + 1;
     for (int i = 0; i < operands; i++)
         operand[i] = measure_floats(floats[i]);
-    double time = measure_plan(plan, operand, b->seconds);
+    weft_kernel_plan every_time = *plan;
+    if (b->steady) {
+        measure_run(plan, operand);
+        every_time.phases -= plan->prepare_phases;
+        memmove(every_time.phase, plan->phase + plan->prepare_phases,
+                sizeof every_time.phase - (size_t)plan->prepare_phases * sizeof *plan->phase);
+    }
+    double time = measure_plan(&every_time, operand, b->seconds);
     for (int i = 0; i < operands; i++)
         free(operand[i]);
     return time;
@@ -86,7 +97,7 @@ static double measure_problem(const bench *b, const weft_convolution_problem *p,
 static double measure_pass(const bench *b, const layer *l, int of, const char **algorithm)
 {
     weft_convolution_pass pass;
-    weft_convolution_problem p = problem_of_pass(l, of, &pass);
+    weft_convolution_problem p = problem_of_pass(b, l, of, &pass);
     weft_kernel_plan plan;
     if (!b->only)
         weft_convolution_plan(&p, pass, NULL, &plan);
@@ -99,13 +110,17 @@ static double measure_pass(const bench *b, const layer *l, int of, const char **
 static void print_candidates(const bench *b, const layer *l, int of)
 {
     weft_convolution_pass pass;
-    weft_convolution_problem p = problem_of_pass(l, of, &pass);
+    weft_convolution_problem p = problem_of_pass(b, l, of, &pass);
     weft_kernel_plan plan[WEFT_CONVOLUTION_ALGORITHMS];
     int plans = weft_convolution_plans(&p, pass, plan);
-    for (int i = 0; i < plans; i++)
-        printf("    %-16s %-20s %9.3f ms   model %10.3f million cycles\n", layer_pass_names[of],
-               plan[i].algorithm, measure_problem(b, &p, pass, &plan[i]) * 1e3,
-               plan[i].cycles * 1e-6);
+    for (int i = 0; i < plans; i++) {
+        printf("    %-16s %-28s %9.3f ms   model %10.3f million cycles, pieces",
+               layer_pass_names[of], plan[i].algorithm,
+               measure_problem(b, &p, pass, &plan[i]) * 1e3, plan[i].cycles * 1e-6);
+        for (int phase = b->steady ? plan[i].prepare_phases : 0; phase < plan[i].phases; phase++)
+            printf(" %lld", (long long)plan[i].phase[phase].pieces);
+        printf("\n");
+    }
 }
 
 static void measure_layer(bench *b, const char *text, const layer *l)
@@ -204,6 +219,10 @@ int main(int argc, char **argv)
         }
         if (strcmp(argv[i], "--candidates") == 0) {
             b.candidates = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--steady") == 0) {
+            b.steady = true;
             continue;
         }
         if (strcmp(argv[i], "--set") == 0)

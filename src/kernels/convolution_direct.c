@@ -97,10 +97,13 @@ static void choose_chunk(weft_direct *direct, int64_t lanes, int64_t tap_rows, i
         limit >= channels ? channels : even_block(channels, limit / 16 * 16, 16);
 }
 
-/* Pieces that a problem of so many multiply-adds is worth: some 10 to 60 microseconds each. */
+/* Pieces that a problem of so many multiply-adds is worth: some 5 to 60 microseconds each. A few are as many as
+ * threads can share. */
 static int64_t wanted_pieces(double multiply_adds)
 {
     double few = multiply_adds / 1e6, many = multiply_adds / 15e6;
+    if (few < 8)
+        return few < 0.5 ? 1 : few < 1 ? 2 : few < 4 ? 4 : 8;
     return (int64_t)ceil(few < 32 ? few : many < 32 ? 32 : many);
 }
 
@@ -116,10 +119,11 @@ typedef struct extent {
  * less, and then read by each range. Decides which. */
 static double filter_cycles(weft_direct *direct, const extent *e)
 {
-    const double pack = 0.3, read = 0.1;
+    const double pack = 0.3, read = 0.1,
+                 far = 0.3; /* far: more, if they were last read a run ago */
     double filters = (double)(e->all_taps * direct->channels) * (double)direct->filters;
     double ranges = (double)(direct->ranges * (direct->groups / direct->panel_groups));
-    double by_piece = pack * ranges, prepared = read * ranges + (direct->steady ? 0 : 2 * pack);
+    double by_piece = pack * ranges, prepared = read * ranges + (direct->steady ? far : 2 * pack);
     direct->packed = prepared < by_piece;
     return (direct->packed ? prepared : by_piece) * filters * (double)direct->panel_groups;
 }
@@ -160,9 +164,10 @@ static double choose_blocks(weft_direct *direct, const extent *e, int64_t block)
     direct->chunks = weft_ceiling(t[0].count * t[1].count, direct->tap_row_block) *
                      weft_ceiling(t[2].count, direct->tap_block) *
                      weft_ceiling(direct->channels, direct->channel_block);
-    return row * (double)(direct->batch * t[0].positions * t[1].positions) *
-               (double)(direct->channels * e->all_taps * direct->filter_blocks * direct->groups) +
-           copy_cycles(direct, e);
+    double products =
+        row * (double)(direct->batch * t[0].positions * t[1].positions) *
+        (double)(direct->channels * e->all_taps * direct->filter_blocks * direct->groups);
+    return weft_phase_cycles(products + copy_cycles(direct, e), others * direct->ranges);
 }
 
 static void prepare_panels(const weft_direct *direct, const extent *e, weft_kernel_plan *plan)

@@ -76,12 +76,14 @@ static int64_t pixels_floats(const weft_winograd *w)
 }
 
 /* Cycles of it all. The constants are measured: those of a transform are for one vector of one tile (of one
- * channel of the filter), those of memory for a float. */
+ * channel of the filter), those of memory for a float. Steady filters were last read a whole run ago, and each of their panels is short. */
 static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
 {
     bool large = weft_winograd_positions_of(&w->grid) == 36;
     const double pixel = large ? 170 : 70, filter = large ? 120 : 60, sum = large ? 150 : 60;
     const double near = 0.2, far = 0.4;
+    /* Of a row of pixels that comes out of another thread's cache. */
+    const double row = pixels_floats(w) < 1000000 ? 30 : 0;
     const double near_floats = 4e6; /* that stay in the last-level cache */
     double positions = (double)(weft_winograd_positions_of(&w->grid));
     double count = (double)w->grid.count, groups = (double)w->groups;
@@ -94,26 +96,36 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
                       (rest ? block_cycles(w, tiles, rest) : 0);
     products *= positions * count / (double)w->group; /* the last group may be smaller */
 
-    double transforms = w->filters_ahead ? !w->steady : groups; /* of each filter, in a run */
-    double pixel_vectors = count * (double)weft_ceiling(w->channels, tiles->lanes);
-    double cycles = products + sum * count * vectors +
-                    pixel * pixel_vectors * (w->pixels_ahead ? 1 : blocks) +
-                    filter * channels * vectors * transforms;
+    double pixels = pixel * count * (double)weft_ceiling(w->channels, tiles->lanes);
+    double filters = filter * channels * vectors;
     double floats = (double)(w->filters_floats + pixels_floats(w));
     double move = floats < near_floats ? near : far;
-    double pixel_floats = positions * count * channels;
+    double move_pixels = positions * count * (move * channels + row * (double)w->channel_blocks);
     double filter_floats = positions * channels * vectors * tiles->lanes;
-    if (w->pixels_ahead)
-        cycles += move * pixel_floats * (1 + blocks);
-    if (w->filters_ahead)
-        cycles += move * filter_floats * (1 + groups);
-    return cycles;
+    double run = products + sum * count * vectors, ahead = 0;
+    double steady = filter_floats < 1e6 ? 0.3 : 0.8;
+    if (w->pixels_ahead) {
+        run += move_pixels * blocks;
+        ahead += weft_phase_cycles(pixels + move_pixels, w->groups * w->channel_blocks);
+    } else {
+        run += pixels * blocks;
+    }
+    if (!w->filters_ahead)
+        run += filters * groups;
+    else if (w->steady)
+        run += (steady + move * (groups - 1)) * filter_floats;
+    else
+        run += move * filter_floats * groups;
+    if (w->filters_ahead && !w->steady)
+        ahead +=
+            weft_phase_cycles(filters + move * filter_floats, w->filter_blocks * w->channel_blocks);
+    return ahead + weft_phase_cycles(run, w->groups * w->filter_blocks);
 }
 
-/* Tries sizes of a group and of a block of channels for a block of filters; *best and *least hold the best
- * blocking so far. Few pieces leave a thread without work at the end. */
+/* Tries sizes of a group and of a block of channels for a block of filters; *best and *cycles hold the best
+ * blocking so far. */
 static void choose_group(weft_winograd *w, const weft_tiles *tiles, weft_winograd *best,
-                         double *least, double *cycles)
+                         double *cycles)
 {
     int64_t rows = tiles->max_rows[weft_least(w->vectors, w->filter_vectors)];
     for (int64_t high = 1; high <= 12; high++) {
@@ -130,9 +142,7 @@ static void choose_group(weft_winograd *w, const weft_tiles *tiles, weft_winogra
                 if (!lay_out(w, tiles->lanes))
                     continue;
                 double all = cycles_of(w, tiles);
-                double wait = 1 + 1.0 / (double)(w->groups * w->filter_blocks);
-                if (all * wait < *least) {
-                    *least = all * wait;
+                if (all < *cycles) {
                     *cycles = all;
                     *best = *w;
                 }
@@ -171,7 +181,7 @@ static void plan_tile(int64_t tile, int64_t taps, const weft_winograd_kernels *k
     const weft_tiles *tiles = weft_matmul_tiles();
     int64_t vectors = weft_ceiling(w.filters, tiles->lanes), last = 0;
     weft_winograd best = w;
-    double least = INFINITY;
+    plan->cycles = INFINITY;
     for (int64_t blocks = weft_ceiling(vectors, 16); blocks <= vectors; blocks++) {
         w.filter_vectors = weft_ceiling(vectors, blocks);
         if (w.filter_vectors == last)
@@ -179,7 +189,7 @@ static void plan_tile(int64_t tile, int64_t taps, const weft_winograd_kernels *k
         last = w.filter_vectors;
         for (w.vectors = 1; w.vectors <= weft_least(WEFT_TILE_VECTORS, last); w.vectors++)
             if (tiles->max_rows[w.vectors])
-                choose_group(&w, tiles, &best, &least, &plan->cycles);
+                choose_group(&w, tiles, &best, &plan->cycles);
     }
 
     plan->workspace = (size_t)pixels_floats(&best) * sizeof(float);

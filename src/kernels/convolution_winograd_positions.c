@@ -44,7 +44,7 @@ static void choose_blocks(weft_winograd_positions *p, const weft_tiles *tiles)
     const int64_t few = 16,
                   run = 512; /* tiles; channels whose rows stay in the first-level cache */
     int64_t vectors = weft_ceiling(p->filters, tiles->lanes);
-    p->groups = weft_ceiling(p->chunk, few);
+    p->groups = weft_most(weft_ceiling(p->chunk, few), weft_least(p->chunk, 4));
     p->group = weft_ceiling(p->chunk, p->groups);
     p->groups = weft_ceiling(p->chunk, p->group);
     p->vectors = weft_least(2, vectors);
@@ -55,27 +55,47 @@ static void choose_blocks(weft_winograd_positions *p, const weft_tiles *tiles)
     p->filter_blocks = weft_ceiling(p->channels, 64);
 }
 
+/* Cycles of the products of one position, in a chunk. */
+static double product_cycles(const weft_winograd_positions *p, const weft_tiles *tiles)
+{
+    const double call = 40; /* of a register tile */
+    int64_t rows = weft_ceiling(p->chunk, p->tile_parts);
+    int64_t down = weft_ceiling(rows, tiles->max_rows[p->vectors]), larger = rows % down;
+    double panels = (double)weft_ceiling(weft_ceiling(p->filters, tiles->lanes), p->vectors);
+    double blocks = (double)weft_ceiling(p->channels, p->channel_block);
+    double step = (double)(down - larger) * weft_tile_cycles(rows / down, p->vectors);
+    if (larger)
+        step += (double)larger * weft_tile_cycles(rows / down + 1, p->vectors);
+    return (double)p->tile_parts * panels *
+           ((double)p->channels * step + call * blocks * (double)down);
+}
+
 /* Cycles of it all; the constants are those of convolution_winograd.c. */
 static double cycles_of(const weft_winograd_positions *p, const weft_tiles *tiles, bool steady)
 {
     bool large = p->grid.tile == 4;
     const double pixel = large ? 170 : 70, filter = large ? 120 : 60, sum = large ? 150 : 60;
-    const double call = 40, move = 0.3; /* of a register tile; of a float through memory */
-    double positions = (double)positions_of(p), count = (double)p->grid.count;
-    int64_t vectors = weft_ceiling(p->filters, tiles->lanes);
-    int64_t rows = tiles->max_rows[p->vectors];
-    double strips = (double)weft_ceiling(p->chunk, rows) * (double)p->chunks;
-    double panels = (double)weft_ceiling(vectors, p->vectors);
-    double blocks = (double)weft_ceiling(p->channels, p->channel_block);
-    double products = strips * panels *
-                      ((double)p->channels * weft_tile_cycles(rows, p->vectors) + call * blocks);
-    double channels = (double)p->channels;
-    double cycles =
-        positions * products +
-        count * (pixel * (double)weft_ceiling(p->channels, tiles->lanes) + sum * (double)vectors);
-    double filters = positions * channels * (double)(vectors * tiles->lanes);
-    cycles += move * 2 * positions * count * (double)(p->pixels_step + p->products_step);
-    return cycles + (steady ? 0.1 * filters : filter * channels * (double)vectors + 0.4 * filters);
+    const double move = 0.3, read = steady ? 0.25 : 0.4; /* of a float, and of one of a filter */
+    /* Of a row of either that comes out of another thread's cache. */
+    const double row = chunk_floats(p) < 1000000 ? 30 : 0;
+    double positions = (double)positions_of(p), chunk = (double)p->chunk;
+    double vectors = (double)weft_ceiling(p->filters, tiles->lanes);
+    double channel_vectors = (double)weft_ceiling(p->channels, tiles->lanes);
+    double filters = positions * (double)p->channels * vectors * tiles->lanes;
+    double keep = filters < 4e6 ? 0.2 : 0.4; /* of a float of a transformed filter */
+    double move_pixels = positions * chunk * (row + move * (double)p->pixels_step);
+    double move_products = positions * chunk * (row + move * (double)p->products_step);
+    double pixels = pixel * chunk * channel_vectors + move_pixels;
+    double products = positions * product_cycles(p, tiles) + move_pixels + move_products +
+                      read * filters / (double)p->chunks;
+    double write = sum * chunk * vectors + move_products;
+    double cycles = weft_phase_cycles(pixels, p->groups) + weft_phase_cycles(write, p->groups) +
+                    weft_phase_cycles(products, positions_of(p) * p->tile_parts * p->filter_parts);
+    cycles *= (double)p->chunks;
+    if (!steady)
+        cycles += weft_phase_cycles(filter * (double)p->channels * vectors + keep * filters,
+                                    p->filter_blocks);
+    return cycles;
 }
 
 static void add_phases(const weft_winograd_positions *p,

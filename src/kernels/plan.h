@@ -39,4 +39,12 @@ typedef struct weft_kernel_plan {
     _Alignas(64) unsigned char args[WEFT_PLAN_ARGS]; /* weft_call.args points to a copy of this */
 } weft_kernel_plan;
 
+/* What a phase of so many pieces costs a plan, if its pieces take `cycles` in all: few of them leave threads
+ * without work, and it ends in a barrier. */
+static inline double weft_phase_cycles(double cycles, int64_t pieces)
+{
+    const double barrier = 12000;
+    return cycles * (1 + 1 / (double)pieces) + barrier;
+}
+
 #endif
