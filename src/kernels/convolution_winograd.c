@@ -76,7 +76,8 @@ static int64_t pixels_floats(const weft_winograd *w)
 }
 
 /* Cycles of it all. The constants are measured: those of a transform are for one vector of one tile (of one
- * channel of the filter), those of memory for a float. Steady filters were last read a whole run ago, and each of their panels is short. */
+ * channel of the filter), those of memory for a float. Steady filters were last read a whole run ago, and in
+ * short panels. */
 static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
 {
     bool large = weft_winograd_positions_of(&w->grid) == 36;
