@@ -119,8 +119,8 @@ typedef struct extent {
  * less, and then read by each range. Decides which. */
 static double filter_cycles(weft_direct *direct, const extent *e)
 {
-    const double pack = 0.3, read = 0.1,
-                 far = 0.3; /* far: more, if they were last read a run ago */
+    const double pack = 0.3, read = 0.1;
+    const double far = 0.3; /* more, if they were last read a run ago */
     double filters = (double)(e->all_taps * direct->channels) * (double)direct->filters;
     double ranges = (double)(direct->ranges * (direct->groups / direct->panel_groups));
     double by_piece = pack * ranges, prepared = read * ranges + (direct->steady ? far : 2 * pack);

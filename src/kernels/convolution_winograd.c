@@ -120,6 +120,8 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
     if (w->filters_ahead && !w->steady)
         ahead +=
             weft_phase_cycles(filters + move * filter_floats, w->filter_blocks * w->channel_blocks);
+    else if (w->filters_ahead)
+        ahead += weft_kept_cycles(filter_floats);
     return ahead + weft_phase_cycles(run, w->groups * w->filter_blocks);
 }
 

@@ -92,7 +92,9 @@ static double cycles_of(const weft_winograd_positions *p, const weft_tiles *tile
     double cycles = weft_phase_cycles(pixels, p->groups) + weft_phase_cycles(write, p->groups) +
                     weft_phase_cycles(products, positions_of(p) * p->tile_parts * p->filter_parts);
     cycles *= (double)p->chunks;
-    if (!steady)
+    if (steady)
+        cycles += weft_kept_cycles(filters);
+    else
         cycles += weft_phase_cycles(filter * (double)p->channels * vectors + keep * filters,
                                     p->filter_blocks);
     return cycles;

@@ -47,4 +47,10 @@ static inline double weft_phase_cycles(double cycles, int64_t pieces)
     return cycles * (1 + 1 / (double)pieces) + barrier;
 }
 
+/* The price of keeping what was made of a filter from run to run: what a plan must save to be worth the memory. */
+static inline double weft_kept_cycles(double floats)
+{
+    return 0.25 * floats;
+}
+
 #endif
