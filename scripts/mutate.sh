@@ -40,7 +40,10 @@ cse-ignores-attributes|src/graph/pass_cse.c|s/memcmp\(a->attributes, b->attribut
 fuse-takes-what-is-not-ready|src/graph/pass_fuse.c|s/return !depends_on_value\(f, g, value\);/return true;/
 fuse-loses-a-stored-value|src/graph/pass_fuse.c|s/f->stored\[value\] = uses_outside\(f, g, value\) > 0;/f->stored[value] = uses_outside(f, g, value) > 1;/
 fuse-reads-through-what-others-read|src/graph/fuse_kernel.c|s/f->uses\[value\] != 1 \|\| f->owner/f->owner/
-fuse-reads-padding-through|src/kernels/convolution_direct_simd.c|s/vfloat y = \{0\};/vfloat y = finish_vector(\&s->before, \&by, (vfloat){0}, NULL, lanes);/
+fuse-reads-padding-through|src/kernels/read_pixels.h|s/vfloat y = \{0\};/vfloat y = {0};\n            finish_read(before, \&by, \&y, 1);/
+winograd-reads-padding-through|src/kernels/convolution_winograd_gather.h|s/if \(w->pixel\[i\]\[j\] != w->nothing\)//
+recompute-forgets-fetches|src/graph/pass_recompute.c|s/return !ir->value\[c->value\]\.fetched && /return /
+recompute-without-statistics|src/graph/pass_recompute.c|s/waits_for_statistics\(ir, &ir->node\[c->normalize\]\) && //
 pool-forgets-nan|src/kernels/pool_max_simd.c|s/return any_nan\(sum, vectors\);/return any_nan(sum, vectors) \&\& false;/
 winograd-of-five-taps|src/kernels/convolution_winograd_lines.h|s/g\[3\] = WINOGRAD_P2 \* odd_p \+/g[3] = WINOGRAD_P2 * odd_p -/
 sums-lose-a-part|src/kernels/batch_norm_simd.c|s/for \(int64_t b = 0; b < args->blocks; b\+\+\)\n        merge_square/for (int64_t b = 1; b < args->blocks; b++)\n        merge_square/
