@@ -123,7 +123,8 @@ static double filter_cycles(weft_direct *direct, const extent *e)
     const double far = 0.3; /* more, if they were last read a run ago */
     double filters = (double)(e->all_taps * direct->channels) * (double)direct->filters;
     double ranges = (double)(direct->ranges * (direct->groups / direct->panel_groups));
-    double by_piece = pack * ranges, prepared = read * ranges + (direct->steady ? far : 2 * pack);
+    double first = direct->steady ? far : 0, once = direct->steady ? 0 : 2 * pack;
+    double by_piece = first + pack * ranges, prepared = first + read * ranges + once;
     direct->packed = prepared < by_piece;
     return (direct->packed ? prepared : by_piece) * filters * (double)direct->panel_groups;
 }
