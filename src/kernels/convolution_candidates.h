@@ -7,7 +7,7 @@
 typedef struct weft_convolution_candidate {
     const char *name;
     bool (*applicable)(const weft_convolution_problem *problem, weft_convolution_pass pass);
-    /* Fills in cycles (of one core, by model), workspace, phases and args. */
+    /* Fills in cycles (by model), workspace, phases and args. */
     void (*plan)(const weft_convolution_problem *problem, weft_convolution_pass pass,
                  const weft_slots *slots, weft_kernel_plan *plan);
 } weft_convolution_candidate;

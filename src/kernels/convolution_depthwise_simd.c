@@ -52,9 +52,7 @@ SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interv
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++)
         sum[i] = start;
-    finish_channels before = {{0}};
-    if (s->before)
-        before = finish_load(s->before, channel, lanes);
+    finish_channels before = finish_load(s->before, channel, lanes);
     int64_t pixel = t[W].in_step * d->a_stride[3];
     for (int64_t td = s->depth.low; td < s->depth.high; td++)
         for (int64_t th = s->height.low; th < s->height.high; th++) {
@@ -72,7 +70,7 @@ SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interv
                 const float *at = a + tw * t[W].offset_step * d->a_stride[3];
 #pragma GCC unroll 8
                 for (int i = 0; i < pixels; i++)
-                    sum[i] += w * depthwise_read(s->before, &before, at + i * pixel, lanes);
+                    sum[i] += w * finish_pixel(s->before, &before, at + i * pixel, lanes);
             }
         }
     int64_t step = t[W].step * d->c_stride[3], first = channel + column * step;
@@ -270,11 +268,11 @@ SIMD_INLINE vfloat dot_row(const weft_finish *before, const finish_channels *by,
     for (; i + 4 <= pixels; i += 4)
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++)
-            sum[j] += depthwise_read(before, by, a + (i + j) * a_step, lanes) *
+            sum[j] += finish_pixel(before, by, a + (i + j) * a_step, lanes) *
                       vload_first(b + (i + j) * b_step, lanes);
     for (; i < pixels; i++)
         sum[0] +=
-            depthwise_read(before, by, a + i * a_step, lanes) * vload_first(b + i * b_step, lanes);
+            finish_pixel(before, by, a + i * a_step, lanes) * vload_first(b + i * b_step, lanes);
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
@@ -283,9 +281,7 @@ SIMD_INLINE void filter_channels(const row_state *s, float *copy, int64_t channe
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
-    finish_channels before = {{0}};
-    if (s->before)
-        before = finish_load(s->before, channel, lanes);
+    finish_channels before = finish_load(s->before, channel, lanes);
     for (int64_t td = s->depth.low; td < s->depth.high; td++)
         for (int64_t th = s->height.low; th < s->height.high; th++) {
             int64_t fd = t[D].filter + td * t[D].filter_step;

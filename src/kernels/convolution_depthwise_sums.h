@@ -3,7 +3,7 @@
 #ifndef WEFT_KERNELS_CONVOLUTION_DEPTHWISE_SUMS_H
 #define WEFT_KERNELS_CONVOLUTION_DEPTHWISE_SUMS_H
 
-#include "kernels/convolution_depthwise_tile.h"
+#include "kernels/finish.h"
 
 #include <stdbool.h>
 
@@ -68,7 +68,7 @@ SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const fl
         for (int j = 0; j < (pixels - 1) * step + SUMS_TAPS; j++) {
             if (!whole && (j < low || j >= high))
                 continue;
-            vfloat x = depthwise_read(s->before, before, a + h * s->a_row + j * s->a_step, lanes);
+            vfloat x = finish_pixel(s->before, before, a + h * s->a_row + j * s->a_step, lanes);
 #pragma GCC unroll 3
             for (int k = 0; k < SUMS_TAPS; k++)
                 if (j >= k && (j - k) % step == 0 && (j - k) / step < pixels)
@@ -81,9 +81,7 @@ SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const fl
 SIMD_INLINE void sums_channels(const depthwise_sums *s, int64_t channel, int64_t lanes, int step)
 {
     vfloat sum[SUMS_TAPS][SUMS_TAPS] = {{{0}}};
-    finish_channels before = {{0}};
-    if (s->before)
-        before = finish_load(s->before, channel, lanes);
+    finish_channels before = finish_load(s->before, channel, lanes);
     const int64_t reach = (SUMS_PIXELS - 1) * step + SUMS_TAPS;
     for (const sums_row *row = s->row; row < s->row + s->rows; row++) {
         for (int64_t i = 0; i < s->pixels;) {

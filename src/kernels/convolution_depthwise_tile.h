@@ -55,16 +55,6 @@ SIMD_INLINE void depthwise_fetch(const depthwise_tile *t, int64_t channel, int p
             __builtin_prefetch(t->next + channel + i * t->c_step, 1);
 }
 
-/* What a tap sees of one pixel, through a prologue if `before` is not NULL. */
-SIMD_INLINE vfloat depthwise_read(const weft_finish *before, const finish_channels *by,
-                                  const float *pixel, int64_t lanes)
-{
-    vfloat x = vload_lanes(pixel, lanes);
-    if (before)
-        finish_read(before, by, &x, 1);
-    return x;
-}
-
 /* Up to LANES channels; whole: every pixel is inside. */
 SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, int64_t lanes,
                                     int pixels, int taps, int step, bool whole)
@@ -74,9 +64,7 @@ SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, in
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++)
         sum[i] = start;
-    finish_channels by = {{0}};
-    if (t->before)
-        by = finish_load(t->before, channel, lanes);
+    finish_channels by = finish_load(t->before, channel, lanes);
     depthwise_fetch(t, channel, pixels, step);
     for (int64_t l = 0; l < t->lines; l++) {
         const float *a = t->a + t->line[l].a + channel, *b = t->b + t->line[l].b + channel;
@@ -88,7 +76,7 @@ SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, in
         for (int j = 0; j < (pixels - 1) * step + taps; j++) {
             if (!whole && (j < t->low || j >= t->high))
                 continue;
-            vfloat x = depthwise_read(t->before, &by, a + j * t->a_step, lanes);
+            vfloat x = finish_pixel(t->before, &by, a + j * t->a_step, lanes);
 #pragma GCC unroll 3
             for (int k = 0; k < taps; k++)
                 if (j >= k && (j - k) % step == 0 && (j - k) / step < pixels)

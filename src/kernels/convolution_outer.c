@@ -63,14 +63,13 @@ static void choose_chunk(weft_outer *outer, const extent *e)
     int64_t span = (length - 1) * row->in_step + (row->count - 1) * row->offset_step + 1;
     if (span * outer->channel_block > WEFT_OUTER_INPUT_PANEL)
         outer->merged = false; /* then each tap has a copy of its own */
-    outer->span = outer->merged || (span <= length * row->count &&
-                                    span * outer->channel_block <= WEFT_OUTER_INPUT_PANEL);
-    outer->segment_step = (outer->span ? span : length) * outer->channel_block;
+    bool spans = outer->merged || (span <= length * row->count &&
+                                   span * outer->channel_block <= WEFT_OUTER_INPUT_PANEL);
+    int64_t floats = (spans ? span : length) * outer->channel_block; /* of a segment's copy */
     outer->segments = weft_ceiling(row->positions, length);
     outer->segment_chunk = pixels / length;
     if (!outer->in_place)
-        outer->segment_chunk =
-            weft_least(outer->segment_chunk, WEFT_OUTER_INPUT_PANEL / outer->segment_step);
+        outer->segment_chunk = weft_least(outer->segment_chunk, WEFT_OUTER_INPUT_PANEL / floats);
 }
 
 /* Cycles of all but the products. The constants are measured; they only weigh one blocking against

@@ -43,10 +43,8 @@ typedef struct weft_outer {
     int64_t rows;          /* most rows of a tile */
     int64_t segments;      /* of a row of pixels */
     int64_t segment_chunk; /* segments of a chunk */
-    bool in_place; /* tiles read a itself, or what the prologue makes of it; if not, a copy */
-    bool span;     /* the copy holds what all taps of a row see; if not, what one tap sees */
-    bool merged;   /* few channels: the taps of a row and channels are one range of c's rows */
-    int64_t segment_step; /* floats that a segment takes of the copy */
+    bool in_place;         /* tiles read a itself, unless there is a prologue; if not, a copy */
+    bool merged; /* few channels: the taps of a row and channels are one range of c's rows */
 } weft_outer;
 
 enum {

@@ -121,32 +121,6 @@ static int64_t runs_in_place(const piece_state *s, const segment *segments, int6
     return runs;
 }
 
-/* Copies what each segment sees, zeros outside: the span of all taps of a row, or the pixels of one. */
-static int64_t runs_of_copy(const piece_state *s, const segment *segments, int64_t count,
-                            int64_t tap_row, int64_t tap, weft_tile_run *run)
-{
-    const weft_outer *o = s->o;
-    const weft_taps *t = &s->taps[W];
-    int64_t runs = 0, pixel = 0;
-    for (int64_t i = 0; i < count; pixel += segments[i].pixels, i++) {
-        const segment *g = &segments[i];
-        int64_t offset, column = g->column * t->in_step + t->offset + tap * t->offset_step;
-        int64_t span = (g->pixels - 1) * t->in_step + (t->count - 1) * t->offset_step + 1;
-        if (!input_row(s, g, tap_row, &offset))
-            continue;
-        const pixel_row row = {.data = s->a + offset,
-                               .extent = o->dimension[W].in,
-                               .stride = o->a_stride[3],
-                               .column = column,
-                               .step = o->span ? 1 : t->in_step,
-                               .count = o->span ? span : g->pixels};
-        read_pixels(&row, s->before, s->channels, s->input + runs * o->segment_step, s->channels);
-        run[runs] = (weft_tile_run){.a = runs * o->segment_step, .b = pixel, .length = g->pixels};
-        runs++;
-    }
-    return runs;
-}
-
 enum { LINE = 16 }; /* floats of a cache line */
 
 static fetching fetch_chunk(const piece_state *s, int64_t index, int64_t pixels)
@@ -222,40 +196,40 @@ static void run_rows(const piece_state *s, const weft_tile *shared, const float 
     }
 }
 
-/* What the prologue makes of the pixels that some taps of a row see, in the panel: for each segment their
- * span, or every step-th pixel for one tap. */
-typedef struct finished_pixels {
+/* What some taps of a row see, in the panel: for each segment the span of its pixels, or every step-th of them
+ * for one tap; zeros outside of the row. */
+typedef struct copied {
     int64_t tap, taps;
     int64_t step, channels;
-    int64_t start
-        [WEFT_OUTER_PIXELS]; /* of each segment, in pixels of the panel; -1: its row is outside */
-} finished_pixels;
+    int64_t start[WEFT_OUTER_PIXELS]; /* of each segment, in pixels; -1: the whole row is outside */
+} copied;
 
-static int64_t span_of(const weft_taps *t, const segment *g, int64_t taps)
+static int64_t span_of_taps(const weft_taps *t, const segment *g, int64_t taps)
 {
     return (g->pixels - 1) * t->in_step + (taps - 1) * t->offset_step + 1;
 }
 
-/* As many taps, and as many channels, as the panel holds. */
-static void choose_finished(const piece_state *s, const segment *segments, int64_t count,
-                            int64_t pixels, finished_pixels *f)
+/* All taps, or one where their span is longer than what they see, and as many channels as the panel holds. */
+static void choose_copy(const piece_state *s, const segment *segments, int64_t count,
+                        int64_t pixels, copied *f)
 {
     const weft_taps *t = &s->taps[W];
     int64_t all = 0;
     for (int64_t i = 0; i < count; i++)
-        all += span_of(t, &segments[i], t->count);
-    bool one = all * LANES > WEFT_OUTER_INPUT_PANEL;
+        all += span_of_taps(t, &segments[i], t->count);
+    bool one = all > pixels * t->count || all * LANES > WEFT_OUTER_INPUT_PANEL;
     f->taps = one ? 1 : t->count;
-    f->step = one || t->count == 1 ? t->in_step : 1;
-    f->channels = WEFT_OUTER_INPUT_PANEL / (f->taps == 1 ? pixels : all) / LANES * LANES;
+    f->step = one ? t->in_step : 1;
+    f->channels = WEFT_OUTER_INPUT_PANEL / (one ? pixels : all) / LANES * LANES;
 }
 
-static void finish_segments(const piece_state *s, const segment *segments, int64_t count,
-                            int64_t tap_row, int64_t channel, int64_t channels, finished_pixels *f)
+/* Channels from `channel` on, through the prologue if there is one. */
+static void copy_segments(const piece_state *s, const segment *segments, int64_t count,
+                          int64_t tap_row, int64_t channel, int64_t channels, copied *f)
 {
     const weft_outer *o = s->o;
     const weft_taps *t = &s->taps[W];
-    const weft_finish before = weft_finish_from(s->before, channel);
+    const weft_finish before = s->before ? weft_finish_from(s->before, channel) : (weft_finish){0};
     int64_t filled = 0;
     for (int64_t i = 0; i < count; i++) {
         const segment *g = &segments[i];
@@ -269,17 +243,17 @@ static void finish_segments(const piece_state *s, const segment *segments, int64
                                .column =
                                    g->column * t->in_step + t->offset + f->tap * t->offset_step,
                                .step = f->step,
-                               .count = (span_of(t, g, f->taps) - 1) / f->step + 1};
-        read_pixels(&row, &before, channels, s->input + filled * channels, channels);
+                               .count = (span_of_taps(t, g, f->taps) - 1) / f->step + 1};
+        read_pixels(&row, s->before ? &before : NULL, channels, s->input + filled * channels,
+                    channels);
         f->start[i] = filled;
         filled += row.count;
     }
 }
 
-/* As runs_in_place, in what is finished. */
-static int64_t runs_of_finished(const piece_state *s, const segment *segments, int64_t count,
-                                int64_t tap, int64_t channels, const finished_pixels *f,
-                                weft_tile_run *run)
+/* As runs_in_place, in the panel. */
+static int64_t runs_of_copy(const piece_state *s, const segment *segments, int64_t count,
+                            int64_t tap, int64_t channels, const copied *f, weft_tile_run *run)
 {
     const weft_taps *t = &s->taps[W];
     int64_t runs = 0, pixel = 0;
@@ -294,73 +268,83 @@ static int64_t runs_of_finished(const piece_state *s, const segment *segments, i
     return runs;
 }
 
-/* One row of taps in place, but for the prologue. */
-static void run_finished(const piece_state *s, const segment *segments, int64_t count,
-                         int64_t pixels, int64_t tap_row, const weft_tile *shared, float *c)
+/* A row of taps, for the pixels of one chunk. */
+typedef struct tap_row {
+    const segment *segments;
+    int64_t count, pixels, index;
+    float *c;
+    bool first;
+} tap_row;
+
+/* Runs the tiles of one tap, if they have anything to do. */
+static void run_tap(const piece_state *s, const tap_row *r, weft_tile *tile, const float *a,
+                    int64_t tap, int64_t channel, int64_t channels)
 {
     const weft_taps *t = &s->taps[W];
-    weft_tile_run run[WEFT_OUTER_PIXELS];
-    weft_tile tile = *shared;
-    finished_pixels f;
-    tile.run = run;
-    choose_finished(s, segments, count, pixels, &f);
+    float *c = r->c + (t->filter + tap * t->filter_step) * s->to.tap + channel * s->to.channel;
+    if (tile->runs || r->first)
+        run_rows(s, tile, a, c, channels, r->pixels);
+}
+
+static void run_in_place(const piece_state *s, const tap_row *r, weft_tile *tile,
+                         weft_tile_run *run)
+{
+    const weft_taps *t = &s->taps[W];
+    tile->a_step = t->in_step * s->o->a_stride[3];
+    for (int64_t tap = 0; tap < t->count; tap++) {
+        tile->runs = runs_in_place(s, r->segments, r->count, r->index, tap, run);
+        run_tap(s, r, tile, s->a, tap, 0, s->channels);
+    }
+}
+
+static void run_copy(const piece_state *s, const tap_row *r, weft_tile *tile, weft_tile_run *run)
+{
+    const weft_taps *t = &s->taps[W];
+    copied f;
+    choose_copy(s, r->segments, r->count, r->pixels, &f);
     for (f.tap = 0; f.tap < t->count; f.tap += f.taps)
         for (int64_t channel = 0; channel < s->channels; channel += f.channels) {
             int64_t channels = weft_least(f.channels, s->channels - channel);
-            finish_segments(s, segments, count, tap_row, channel, channels, &f);
+            copy_segments(s, r->segments, r->count, r->index, channel, channels, &f);
+            tile->a_step = t->in_step / f.step * channels;
             for (int64_t tap = f.tap; tap < f.tap + f.taps; tap++) {
-                tile.runs = runs_of_finished(s, segments, count, tap, channels, &f, run);
-                tile.a_step = t->in_step / f.step * channels;
-                if (tile.runs || !tile.accumulate)
-                    run_rows(s, &tile, s->input,
-                             c + (t->filter + tap * t->filter_step) * s->to.tap +
-                                 channel * s->to.channel,
-                             channels, pixels);
+                tile->runs = runs_of_copy(s, r->segments, r->count, tap, channels, &f, run);
+                run_tap(s, r, tile, s->input, tap, channel, channels);
             }
         }
 }
 
-/* One row of taps, for the pixels of one chunk. */
-static void run_tap_row(const piece_state *s, const segment *segments, int64_t count,
-                        int64_t pixels, int64_t tap_row, bool first)
+/* Taps and channels as one range of rows: each run has a segment's whole span. */
+static void run_merged(const piece_state *s, const tap_row *r, weft_tile *tile, weft_tile_run *run)
+{
+    const weft_taps *t = &s->taps[W];
+    copied f = {.taps = t->count, .step = 1};
+    int64_t pixel = 0;
+    copy_segments(s, r->segments, r->count, r->index, 0, s->channels, &f);
+    tile->a_step = t->in_step * s->channels;
+    for (int64_t i = 0; i < r->count; pixel += r->segments[i++].pixels)
+        if (f.start[i] >= 0)
+            run[tile->runs++] = (weft_tile_run){
+                .a = f.start[i] * s->channels, .b = pixel, .length = r->segments[i].pixels};
+    if (tile->runs || r->first)
+        run_rows(s, tile, s->input, r->c, t->count * s->channels, r->pixels);
+}
+
+static void run_tap_row(const piece_state *s, tap_row *r)
 {
     const weft_outer *o = s->o;
     const weft_taps *t = s->taps;
     weft_tile_run run[WEFT_OUTER_PIXELS];
-    weft_tile tile = {.run = run, .accumulate = !first};
-    int64_t fd = t[D].filter + tap_row / t[H].count * t[D].filter_step;
-    int64_t fh = t[H].filter + tap_row % t[H].count * t[H].filter_step;
-    float *c = s->c + (fd * o->dimension[H].kernel + fh) * o->dimension[W].kernel * s->to.tap;
-    if (o->in_place && s->before) {
-        run_finished(s, segments, count, pixels, tap_row, &tile, c);
-        return;
-    }
-    if (o->merged) {
-        tile.a_step = t[W].in_step * s->channels;
-        tile.runs = runs_of_copy(s, segments, count, tap_row, 0, run);
-        if (tile.runs || first)
-            run_rows(s, &tile, s->input, c, t[W].count * s->channels, pixels);
-        return;
-    }
-    for (int64_t tap = 0; tap < t[W].count; tap++) {
-        const float *a = s->input;
-        if (o->in_place) {
-            a = s->a;
-            tile.a_step = t[W].in_step * o->a_stride[3];
-            tile.runs = runs_in_place(s, segments, count, tap_row, tap, run);
-        } else if (!o->span) {
-            tile.a_step = s->channels;
-            tile.runs = runs_of_copy(s, segments, count, tap_row, tap, run);
-        } else {
-            tile.a_step = t[W].in_step * s->channels;
-            a += tap * t[W].offset_step * s->channels;
-            if (tap == 0)
-                tile.runs = runs_of_copy(s, segments, count, tap_row, 0, run);
-        }
-        if (tile.runs || first)
-            run_rows(s, &tile, a, c + (t[W].filter + tap * t[W].filter_step) * s->to.tap,
-                     s->channels, pixels);
-    }
+    weft_tile tile = {.run = run, .accumulate = !r->first};
+    int64_t fd = t[D].filter + r->index / t[H].count * t[D].filter_step;
+    int64_t fh = t[H].filter + r->index % t[H].count * t[H].filter_step;
+    r->c = s->c + (fd * o->dimension[H].kernel + fh) * o->dimension[W].kernel * s->to.tap;
+    if (o->merged)
+        run_merged(s, r, &tile, run);
+    else if (o->in_place && !s->before)
+        run_in_place(s, r, &tile, run);
+    else
+        run_copy(s, r, &tile, run);
 }
 
 static void run(const weft_call *call, int64_t piece)
@@ -415,8 +399,9 @@ static void run(const weft_call *call, int64_t piece)
         if (at + count < end)
             next = fetch_chunk(&s, at + count, pixels);
         s.next = &next;
-        for (int64_t row = tap_row0; row < tap_row1; row++)
-            run_tap_row(&s, segments, count, pixels, row, at == begin);
+        tap_row r = {.segments = segments, .count = count, .pixels = pixels, .first = at == begin};
+        for (r.index = tap_row0; r.index < tap_row1; r.index++)
+            run_tap_row(&s, &r);
     }
 }
 

@@ -76,16 +76,13 @@ static int64_t pixels_floats(const weft_winograd *w)
 }
 
 /* Cycles of it all. The constants are measured: those of a transform are for one vector of one tile (of one
- * channel of the filter), those of memory for a float. Steady filters were last read a whole run ago, and in
- * short panels. */
+ * channel of the filter), those of memory for a float. */
 static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
 {
     bool large = weft_winograd_positions_of(&w->grid) == 36;
     const double pixel = large ? 170 : 70, filter = large ? 120 : 60, sum = large ? 150 : 60;
-    const double near = 0.2, far = 0.4;
-    /* Of a row of pixels that comes out of another thread's cache. */
-    const double row = pixels_floats(w) < 1000000 ? 30 : 0;
-    const double near_floats = 4e6; /* that stay in the last-level cache */
+    const double row = weft_winograd_row_cycles(pixels_floats(w));
+    const double move = weft_winograd_move_cycles((double)(w->filters_floats + pixels_floats(w)));
     double positions = (double)(weft_winograd_positions_of(&w->grid));
     double count = (double)w->grid.count, groups = (double)w->groups;
     double channels = (double)w->channels, blocks = (double)w->filter_blocks;
@@ -99,29 +96,26 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
 
     double pixels = pixel * count * (double)weft_ceiling(w->channels, tiles->lanes);
     double filters = filter * channels * vectors;
-    double floats = (double)(w->filters_floats + pixels_floats(w));
-    double move = floats < near_floats ? near : far;
     double move_pixels = positions * count * (move * channels + row * (double)w->channel_blocks);
     double filter_floats = positions * channels * vectors * tiles->lanes;
     double run = products + sum * count * vectors, ahead = 0;
-    double steady = filter_floats < 1e6 ? 0.3 : 0.8;
     if (w->pixels_ahead) {
         run += move_pixels * blocks;
         ahead += weft_phase_cycles(pixels + move_pixels, w->groups * w->channel_blocks);
     } else {
         run += pixels * blocks;
     }
-    if (!w->filters_ahead)
+    if (!w->filters_ahead) {
         run += filters * groups;
-    else if (w->steady)
-        run += (steady + move * (groups - 1)) * filter_floats;
-    else
-        run += move * filter_floats * groups;
-    if (w->filters_ahead && !w->steady)
+    } else if (w->steady) { /* last read a whole run ago, and in short panels */
+        double first = filter_floats < 1e6 ? 0.3 : 0.8;
+        run += (first + move * (groups - 1)) * filter_floats;
+        ahead += weft_kept_cycles(filter_floats);
+    } else {
+        run += move * groups * filter_floats;
         ahead +=
             weft_phase_cycles(filters + move * filter_floats, w->filter_blocks * w->channel_blocks);
-    else if (w->filters_ahead)
-        ahead += weft_kept_cycles(filter_floats);
+    }
     return ahead + weft_phase_cycles(run, w->groups * w->filter_blocks);
 }
 

@@ -106,9 +106,7 @@ SIMD_INLINE void transform_window(winograd_size size, bool adjoint, bool inside,
     vfloat half[WINOGRAD_SPAN][WINOGRAD_SPAN];
     const float *corner = w->corner + channel;
     const weft_finish *before = adjoint ? NULL : w->before;
-    finish_channels by = {{0}};
-    if (before)
-        by = finish_load(before, channel, lanes);
+    finish_channels by = finish_load(before, channel, lanes);
 #pragma GCC unroll 1
     for (int j = 0; j < span; j++, corner += w->column) {
         vfloat d[WINOGRAD_SPAN], v[WINOGRAD_SPAN];

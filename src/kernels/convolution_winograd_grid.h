@@ -65,6 +65,20 @@ static inline int64_t weft_winograd_spread(int64_t n)
     return (weft_ceiling(n, line) | 1) * line;
 }
 
+/* Cycles of writing, or reading, one of so many transformed floats that pass through memory: the last-level cache
+ * holds some of them. */
+static inline double weft_winograd_move_cycles(double floats)
+{
+    return floats < 4e6 ? 0.2 : 0.4;
+}
+
+/* What a row of few transformed pixels costs in addition, as it comes out of another thread's cache; of many, it
+ * comes from farther away, and is fetched ahead. */
+static inline double weft_winograd_row_cycles(int64_t floats)
+{
+    return floats < 1000000 ? 30 : 0;
+}
+
 /* Whether a problem is one for Winograd with filters of so many taps, each way. */
 bool weft_winograd_applicable(const weft_convolution_problem *problem, int64_t taps);
 

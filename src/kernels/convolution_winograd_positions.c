@@ -76,13 +76,11 @@ static double cycles_of(const weft_winograd_positions *p, const weft_tiles *tile
     bool large = p->grid.tile == 4;
     const double pixel = large ? 170 : 70, filter = large ? 120 : 60, sum = large ? 150 : 60;
     const double move = 0.3, read = steady ? 0.25 : 0.4; /* of a float, and of one of a filter */
-    /* Of a row of either that comes out of another thread's cache. */
-    const double row = chunk_floats(p) < 1000000 ? 30 : 0;
+    const double row = weft_winograd_row_cycles(chunk_floats(p));
     double positions = (double)positions_of(p), chunk = (double)p->chunk;
     double vectors = (double)weft_ceiling(p->filters, tiles->lanes);
     double channel_vectors = (double)weft_ceiling(p->channels, tiles->lanes);
     double filters = positions * (double)p->channels * vectors * tiles->lanes;
-    double keep = filters < 4e6 ? 0.2 : 0.4; /* of a float of a transformed filter */
     double move_pixels = positions * chunk * (row + move * (double)p->pixels_step);
     double move_products = positions * chunk * (row + move * (double)p->products_step);
     double pixels = pixel * chunk * channel_vectors + move_pixels;
@@ -95,7 +93,8 @@ static double cycles_of(const weft_winograd_positions *p, const weft_tiles *tile
     if (steady)
         cycles += weft_kept_cycles(filters);
     else
-        cycles += weft_phase_cycles(filter * (double)p->channels * vectors + keep * filters,
+        cycles += weft_phase_cycles(filter * (double)p->channels * vectors +
+                                        weft_winograd_move_cycles(filters) * filters,
                                     p->filter_blocks);
     return cycles;
 }

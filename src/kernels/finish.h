@@ -10,11 +10,11 @@ typedef struct finish_channels {
     vfloat center, slope, shift;
 } finish_channels;
 
-/* Up to LANES channels, from number `channel` of the finish on. */
+/* Up to LANES channels, from number `channel` of the finish on; f may be NULL. */
 SIMD_INLINE finish_channels finish_load(const weft_finish *f, int64_t channel, int64_t lanes)
 {
     finish_channels c = {{0}};
-    if (f->slope) {
+    if (f && f->slope) {
         c.center = vload_lanes(f->center + channel, lanes);
         c.slope = vload_lanes(f->slope + channel, lanes);
         c.shift = vload_lanes(f->shift + channel, lanes);
@@ -45,6 +45,16 @@ SIMD_INLINE void finish_read(const weft_finish *f, const finish_channels *c, vfl
 #pragma GCC unroll 8
         for (int i = 0; i < n; i++)
             x[i] = finish_clamp(f, x[i]);
+}
+
+/* Up to LANES channels of a pixel, as they are where f is NULL. */
+SIMD_INLINE vfloat finish_pixel(const weft_finish *f, const finish_channels *c, const float *pixel,
+                                int64_t lanes)
+{
+    vfloat x = vload_lanes(pixel, lanes);
+    if (f)
+        finish_read(f, c, &x, 1);
+    return x;
 }
 
 /* One vector of results; addend: where its addend is, or NULL. */

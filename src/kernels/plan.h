@@ -24,7 +24,7 @@ typedef struct weft_phase {
 
 typedef struct weft_kernel_plan {
     const char *algorithm; /* its name, static */
-    double cycles;         /* of one core, as the cost model sees it */
+    double cycles;         /* of all cores, work and waiting, as the cost model sees it */
     size_t workspace;      /* bytes, 64-byte aligned; may be 0 */
     int64_t parts;         /* that an epilogue's sums are made in */
     bool writes_early;     /* to the output, before the addend of an epilogue was read there */

@@ -41,10 +41,8 @@ SIMD_INLINE void finish_pixels(const pixel_row *row, const weft_finish *before, 
             const float *x = row->data + at * row->stride + c;
             __builtin_prefetch(x + row->count * row->step * row->stride, 0, 2);
             vfloat y = {0};
-            if (at >= 0 && at < row->extent) {
-                y = vload_lanes(x, lanes);
-                finish_read(before, &by, &y, 1);
-            }
+            if (at >= 0 && at < row->extent)
+                y = finish_pixel(before, &by, x, lanes);
             vstore_lanes(to + i * to_step + c, y, lanes);
         }
     }
