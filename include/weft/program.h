@@ -23,11 +23,11 @@ typedef struct weft_program weft_program;
     X(WEFT_PASS_FOLD, "fold")           /* constants and identities */                             \
     X(WEFT_PASS_VIEW, "view")           /* reshape, slice, split and concat without copying */     \
     X(WEFT_PASS_RECOMPUTE, "recompute") /* what is cheap where it is read instead of kept */       \
-    X(WEFT_PASS_FUSE, "fuse")         /* maps and sums in the kernels that make what they read */  \
-    X(WEFT_PASS_HOIST, "hoist")       /* what depends on variables alone is kept between runs */   \
-    X(WEFT_PASS_ORDER, "order")       /* order for memory; off: order of creation */               \
-    X(WEFT_PASS_IN_PLACE, "in_place") /* outputs over dying inputs */                              \
-    X(WEFT_PASS_REUSE, "reuse")       /* one arena slot for several values */
+    X(WEFT_PASS_FUSE, "fuse")           /* maps and sums in kernels that make what they read */    \
+    X(WEFT_PASS_HOIST, "hoist")         /* what depends on variables alone is kept between runs */ \
+    X(WEFT_PASS_ORDER, "order")         /* order for memory; off: order of creation */             \
+    X(WEFT_PASS_IN_PLACE, "in_place")   /* outputs over dying inputs */                            \
+    X(WEFT_PASS_REUSE, "reuse")         /* one arena slot for several values */
 
 typedef enum weft_pass {
 #define WEFT_PASS_ENUM(name, text) name,

@@ -28,13 +28,18 @@ static void *add_chunk(weft_pool *pool, struct weft_pool_chunk *chunk, size_t by
     return chunk;
 }
 
+size_t weft_pool_bytes(size_t bytes)
+{
+    return (bytes + WEFT_ALIGNMENT - 1) / WEFT_ALIGNMENT * WEFT_ALIGNMENT;
+}
+
 bool weft_pool_reserve(weft_pool *pool, size_t bytes)
 {
+    if (bytes > SIZE_MAX / 2)
+        return false;
     size_t size = HEADER + bytes;
     if (CHUNK == HEADER || size <= CHUNK)
         return true;
-    if (bytes > SIZE_MAX / 2)
-        return false;
     struct weft_pool_chunk *chunk = weft_allocate_large(pool->context, &size);
     if (chunk)
         memset(chunk, 0, size);
@@ -45,7 +50,7 @@ void *weft_pool_allocate(weft_pool *pool, size_t bytes)
 {
     if (bytes > SIZE_MAX / 2)
         return NULL;
-    size_t rounded = (bytes + WEFT_ALIGNMENT - 1) / WEFT_ALIGNMENT * WEFT_ALIGNMENT;
+    size_t rounded = weft_pool_bytes(bytes);
     struct weft_pool_chunk *chunk = pool->chunk;
     if (!chunk || chunk->bytes - chunk->used < rounded) {
         size_t size = HEADER + (rounded > CHUNK - HEADER ? rounded : CHUNK - HEADER);

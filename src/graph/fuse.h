@@ -3,6 +3,7 @@
 #define WEFT_GRAPH_FUSE_H
 
 #include "graph/fused.h"
+#include "kernels/map.h"
 
 /* The nodes that read values, as lists: entry e is of node[e], next in next[e]. */
 typedef struct weft_readers {
@@ -29,13 +30,15 @@ typedef struct weft_fuse_group {
     int tail;               /* value that the group makes last */
 } weft_fuse_group;
 
-/* True where the node is left, and computes something. */
-bool weft_fuse_executes(const weft_ir_node *node);
+/* fuse_rules.c: */
 /* True where the node is an elementwise map with the extents of `like` (NULL: its own); says which. */
 bool weft_fuse_is_map(const weft_ir *ir, const weft_ir_node *node, const weft_tensor *like,
                       weft_map *map);
-
-/* True where the node's kernel can finish its input 0 as it reads it. */
+/* The same of this function alone. */
+bool weft_fuse_is_function(const weft_ir *ir, const weft_ir_node *node, weft_map_function function,
+                           weft_map *map);
+/* True where the node's kernel does what follows on its output, or what comes before on its input 0. */
+bool weft_fuse_takes_epilogue(const weft_ir *ir, const weft_ir_node *node);
 bool weft_fuse_takes_prologue(const weft_ir *ir, const weft_ir_node *node);
 
 /* fuse_kernel.c: */

@@ -2,7 +2,6 @@
 #include "graph/fuse.h"
 
 #include "base/error.h"
-#include "kernels/map.h"
 
 #include <math.h>
 #include <string.h>
@@ -73,8 +72,7 @@ static const weft_ir_node *take_before(weft_fuser *f, weft_fuse_group *g, int va
     int producer = ir->value[value].producer;
     const weft_ir_node *node = &ir->node[producer];
     if (f->uses[value] != 1 || f->owner[producer] != producer ||
-        !weft_fuse_is_map(ir, node, NULL, map) ||
-        map->row != weft_map_kernel_table()->row[function])
+        !weft_fuse_is_function(ir, node, function, map))
         return NULL;
     const weft_tensor *like = &ir->value[value].tensor;
     if (weft_fused_shape_of(&ir->value[node->input[0]].tensor, like) != WEFT_FUSED_WHOLE)

@@ -100,6 +100,8 @@ int weft_ir_resolve(const weft_ir *ir, int value);
 void weft_ir_prune(weft_ir *ir); /* marks nodes that nothing needs any more as gone */
 /* The operands of a node as bind sees them; tensors must have room for inputs + outputs. */
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors);
+/* True where the node is left, and computes something. */
+bool weft_ir_executes(const weft_ir_node *node);
 bool weft_ir_reads(const weft_ir_node *node, int input); /* false where only the shape is read */
 bool weft_ir_writes(const weft_ir_node *node, int input);
 /* True where equal elements of both lie equally far from the first one. */
@@ -113,8 +115,8 @@ weft_status weft_ir_reserve(weft_ir *ir, int nodes, int values);
 weft_status weft_ir_sort(weft_ir *ir, int *order);
 int weft_ir_add_storage(weft_ir *ir,
                         weft_storage storage); /* there is room for one a value, two a node */
-int weft_ir_add_value(weft_ir *ir,
-                      const weft_tensor *like); /* float32, dense, with these extents */
+/* The same; float32, dense, with these extents. */
+int weft_ir_add_value(weft_ir *ir, const weft_tensor *like);
 weft_status weft_ir_out_of_memory(weft_ir *ir);
 
 /* cost.c: of the node with these operands, and of all that is fused with it. */

@@ -70,7 +70,7 @@ weft_status weft_pass_fold(weft_ir *ir)
         weft_ir_node *node = &ir->node[i];
         for (int k = 0; k < node->inputs; k++)
             node->input[k] = weft_ir_resolve(ir, node->input[k]);
-        if (node->gone || weft_is_leaf(node->op))
+        if (!weft_ir_executes(node))
             continue;
         weft_tensor *tensors = weft_pool_array(&ir->scratch, (size_t)(node->inputs + node->outputs),
                                                sizeof(weft_tensor));

@@ -7,15 +7,9 @@
 
 #include "base/error.h"
 #include "graph/core_ops.h"
-#include "kernels/map.h"
 
 #include <stdio.h>
 #include <string.h>
-
-bool weft_fuse_executes(const weft_ir_node *node)
-{
-    return !node->gone && !weft_is_leaf(node->op);
-}
 
 static weft_status begin(weft_fuser *f)
 {
@@ -38,7 +32,7 @@ static weft_status begin(weft_fuser *f)
     for (int i = ir->nodes - 1; i >= 0; i--) {
         const weft_ir_node *node = &ir->node[i];
         f->owner[i] = i;
-        for (int k = 0; (weft_fuse_executes(node) || node->alias) && k < node->inputs; k++) {
+        for (int k = 0; (weft_ir_executes(node) || node->alias) && k < node->inputs; k++) {
             if (!weft_ir_reads(node, k))
                 continue;
             int value = node->input[k];
@@ -76,7 +70,7 @@ static bool update_depends(weft_fuser *f, const weft_fuse_group *g, const weft_i
     const weft_ir *ir = f->ir;
     for (int k = 0; k < update->inputs; k++)
         for (int i = 0; weft_ir_writes(update, k) && i < ir->nodes; i++)
-            for (int j = 0; weft_fuse_executes(&ir->node[i]) && j < ir->node[i].inputs; j++)
+            for (int j = 0; weft_ir_executes(&ir->node[i]) && j < ir->node[i].inputs; j++)
                 if (ir->value[ir->node[i].input[j]].storage ==
                         ir->value[update->input[k]].storage &&
                     depends_on_node(f, g, f->owner[i]))
@@ -96,7 +90,7 @@ static bool depends_on_node(weft_fuser *f, const weft_fuse_group *g, int node)
     for (int k = 0; k < n->inputs; k++)
         if (weft_ir_reads(n, k) && depends_on_value(f, g, n->input[k]))
             return true;
-    return n->op->writes && weft_fuse_executes(n) && update_depends(f, g, n);
+    return n->op->writes && weft_ir_executes(n) && update_depends(f, g, n);
 }
 
 /* True where the value is there before the group runs. */
@@ -151,21 +145,6 @@ static bool fits(weft_fuser *f, const weft_fuse_group *g)
     return g->fused.maps <= WEFT_EPILOGUE_MAPS && lay_out(f, g, &node, &epilogue);
 }
 
-bool weft_fuse_is_map(const weft_ir *ir, const weft_ir_node *node, const weft_tensor *like,
-                      weft_map *map)
-{
-    if (!weft_fuse_executes(node) || node->fused || !node->op->map || node->outputs != 1 ||
-        node->op->shape_only || node->inputs > WEFT_MAP_INPUTS)
-        return false;
-    const weft_tensor *out = &ir->value[node->output[0]].tensor;
-    if (weft_fused_shape_of(out, like ? like : out) != WEFT_FUSED_WHOLE)
-        return false;
-    for (int k = 0; k < node->inputs; k++)
-        if (weft_fused_shape_of(&ir->value[node->input[k]].tensor, out) == WEFT_FUSED_NONE)
-            return false;
-    return node->op->map(node->attributes, map);
-}
-
 static void append_map(const weft_ir *ir, weft_fuse_group *g, int index, const weft_map *map)
 {
     const weft_ir_node *node = &ir->node[index];
@@ -179,30 +158,6 @@ static void append_map(const weft_ir *ir, weft_fuse_group *g, int index, const w
     g->tail = node->output[0];
 }
 
-/* Whether a kernel takes part in fusing: `takes` is an entry of the op's weft_fusion. */
-static bool is_kernel(const weft_ir *ir, const weft_ir_node *node,
-                      bool (*takes)(const weft_bind *bind))
-{
-    if (!takes || node->outputs != 1)
-        return false;
-    weft_tensor tensors[16];
-    weft_bind bind = weft_ir_operands(ir, node, tensors);
-    const weft_tensor *out = &bind.output[0];
-    return weft_fused_shape_of(out, out) == WEFT_FUSED_WHOLE && takes(&bind);
-}
-
-static bool takes_epilogue(const weft_ir *ir, const weft_ir_node *node)
-{
-    return weft_fuse_executes(node) && node->op->fusion &&
-           is_kernel(ir, node, node->op->fusion->epilogue);
-}
-
-bool weft_fuse_takes_prologue(const weft_ir *ir, const weft_ir_node *node)
-{
-    return weft_fuse_executes(node) && node->op->fusion &&
-           is_kernel(ir, node, node->op->fusion->prologue);
-}
-
 /* True where another kernel makes an input that only this map reads, and will take the map in itself. */
 static bool is_of_other_kernel(weft_fuser *f, const weft_ir_node *map)
 {
@@ -210,7 +165,7 @@ static bool is_of_other_kernel(weft_fuser *f, const weft_ir_node *map)
     for (int k = 0; k < map->inputs; k++) {
         int value = map->input[k], producer = f->owner[ir->value[value].producer];
         if (f->uses[value] != 1 || ir->node[producer].fused ||
-            !takes_epilogue(ir, &ir->node[producer]))
+            !weft_fuse_takes_epilogue(ir, &ir->node[producer]))
             continue;
         const weft_fuse_group other = {.member = {producer}, .members = 1};
         bool ready = true;
@@ -257,7 +212,7 @@ static bool take_map(weft_fuser *f, weft_fuse_group *g, int index, int depth)
 
 static bool is_reduction(const weft_ir *ir, const weft_ir_node *node, weft_reduction *reduction)
 {
-    if (!weft_fuse_executes(node) || node->fused || !node->op->fusion || !node->op->fusion->reduce)
+    if (!weft_ir_executes(node) || node->fused || !node->op->fusion || !node->op->fusion->reduce)
         return false;
     weft_tensor tensors[16];
     weft_bind bind = weft_ir_operands(ir, node, tensors);
@@ -401,7 +356,7 @@ static weft_status fuse_from(weft_fuser *f, int head, bool kernel)
             return WEFT_OK;
         }
     }
-    if (!kernel || takes_epilogue(ir, node))
+    if (!kernel || weft_fuse_takes_epilogue(ir, node))
         grow(f, &g);
     /* A map alone has a kernel of its own. */
     bool worth = g.members > 1 || g.befores > 0 || (!kernel && g.fused.sums > 0);
@@ -416,11 +371,11 @@ weft_status weft_pass_fuse(weft_ir *ir)
     WEFT_TRY(begin(&f));
     WEFT_TRY(weft_ir_sort(ir, f.order));
     for (int i = 0; i < ir->nodes; i++)
-        if (takes_epilogue(ir, &ir->node[f.order[i]]) ||
+        if (weft_fuse_takes_epilogue(ir, &ir->node[f.order[i]]) ||
             weft_fuse_takes_prologue(ir, &ir->node[f.order[i]]))
             WEFT_TRY(fuse_from(&f, f.order[i], true));
     for (int i = 0; i < ir->nodes; i++)
-        if (weft_fuse_executes(&ir->node[f.order[i]]) && !ir->node[f.order[i]].fused)
+        if (weft_ir_executes(&ir->node[f.order[i]]) && !ir->node[f.order[i]].fused)
             WEFT_TRY(fuse_from(&f, f.order[i], false));
     return WEFT_OK;
 }

@@ -10,15 +10,10 @@
  * keep. */
 enum { MOST_BYTES = 64 * 1024 };
 
-static bool executes(const weft_ir_node *node)
-{
-    return !node->gone && !weft_is_leaf(node->op);
-}
-
 static bool writes_variables(const weft_ir *ir)
 {
     for (int i = 0; i < ir->nodes; i++)
-        if (executes(&ir->node[i]) && ir->node[i].op->writes)
+        if (weft_ir_executes(&ir->node[i]) && ir->node[i].op->writes)
             return true;
     return false;
 }
@@ -63,7 +58,7 @@ static void find_steady(const weft_ir *ir, bool *steady)
         changed = false;
         for (int i = 0; i < ir->nodes; i++) {
             const weft_ir_node *node = &ir->node[i];
-            if (!executes(node) || is_steady(ir, steady, node))
+            if (!weft_ir_executes(node) || is_steady(ir, steady, node))
                 continue;
             for (int k = 0; k < node->outputs; k++) {
                 bool *output = &steady[ir->value[node->output[k]].storage];
@@ -78,11 +73,11 @@ static void hoist(weft_ir *ir, const bool *steady)
 {
     for (int i = 0; i < ir->nodes; i++) {
         weft_ir_node *node = &ir->node[i];
-        node->hoisted = executes(node) && is_steady(ir, steady, node);
+        node->hoisted = weft_ir_executes(node) && is_steady(ir, steady, node);
     }
     for (int i = 0; i < ir->nodes; i++) {
         const weft_ir_node *node = &ir->node[i];
-        for (int k = 0; executes(node) && !node->hoisted && k < node->inputs; k++) {
+        for (int k = 0; weft_ir_executes(node) && !node->hoisted && k < node->inputs; k++) {
             weft_storage *storage = &ir->storage[ir->value[node->input[k]].storage];
             if (reads_steady(ir, steady, node, k) && storage->place == WEFT_PLACE_ARENA)
                 storage->kept = true;
@@ -106,7 +101,7 @@ weft_status weft_pass_hoist(weft_ir *ir)
     find_steady(ir, steady);
     for (int i = 0; i < ir->nodes; i++) {
         weft_ir_node *node = &ir->node[i];
-        for (int k = 0; executes(node) && k < node->inputs && k < 32; k++)
+        for (int k = 0; weft_ir_executes(node) && k < node->inputs && k < 32; k++)
             if (reads_steady(ir, steady, node, k))
                 node->steady |= WEFT_INPUT(k);
     }

@@ -19,11 +19,6 @@ typedef struct dependencies {
     bool failed;
 } dependencies;
 
-static bool executes(const weft_ir_node *node)
-{
-    return !node->gone && !weft_is_leaf(node->op);
-}
-
 static void add_edge(dependencies *d, int from, int to)
 {
     if (from == to)
@@ -55,7 +50,7 @@ static void depend_on(dependencies *d, int value, int node)
     const weft_ir *ir = d->ir;
     int producer = ir->value[value].producer;
     const weft_ir_node *from = &ir->node[producer];
-    if (executes(from)) {
+    if (weft_ir_executes(from)) {
         add_edge(d, producer, node);
         return;
     }
@@ -99,7 +94,7 @@ static void order_writes(dependencies *d, int writer)
         int storage = ir->value[node->input[k]].storage;
         for (int i = 0; i < ir->nodes; i++) {
             const weft_ir_node *reader = &ir->node[i];
-            if (i == writer || !executes(reader) || !reads_storage(ir, reader, storage) ||
+            if (i == writer || !weft_ir_executes(reader) || !reads_storage(ir, reader, storage) ||
                 reads_new_value(ir, node, reader))
                 continue;
             if (!reader->op->writes || i < writer)
@@ -122,12 +117,12 @@ static weft_status find_dependencies(weft_ir *ir, dependencies *d)
     memset(d->first, -1, nodes * sizeof(int));
     for (int i = 0; i < ir->nodes; i++) {
         const weft_ir_node *node = &ir->node[i];
-        for (int k = 0; executes(node) && k < node->inputs; k++)
+        for (int k = 0; weft_ir_executes(node) && k < node->inputs; k++)
             if (weft_ir_reads(node, k)) {
                 d->stamps++;
                 depend_on(d, node->input[k], i);
             }
-        if (executes(node) && node->op->writes)
+        if (weft_ir_executes(node) && node->op->writes)
             order_writes(d, i);
     }
     return d->failed ? weft_ir_out_of_memory(ir) : WEFT_OK;
@@ -163,10 +158,10 @@ static weft_status begin_simulation(weft_ir *ir, simulation *s)
         return weft_ir_out_of_memory(ir);
     for (int i = 0; i < ir->nodes; i++) {
         const weft_ir_node *node = &ir->node[i];
-        for (int k = 0; executes(node) && k < node->inputs; k++)
+        for (int k = 0; weft_ir_executes(node) && k < node->inputs; k++)
             if (weft_ir_reads(node, k) && in_arena(ir, node->input[k]))
                 s->uses[ir->value[node->input[k]].storage]++;
-        for (int k = 0; executes(node) && k < node->outputs; k++)
+        for (int k = 0; weft_ir_executes(node) && k < node->outputs; k++)
             if (in_arena(ir, node->output[k]))
                 s->uses[ir->value[node->output[k]].storage]++;
     }
@@ -247,8 +242,8 @@ static weft_status make_order(const dependencies *d, const int *rank, key_functi
     memcpy(waiting, d->waiting, (size_t)ir->nodes * sizeof(int));
     int count = 0, total = 0;
     for (int i = 0; i < ir->nodes; i++) {
-        total += executes(&ir->node[i]);
-        if (executes(&ir->node[i]) && waiting[i] == 0)
+        total += weft_ir_executes(&ir->node[i]);
+        if (weft_ir_executes(&ir->node[i]) && waiting[i] == 0)
             ready[count++] = i;
     }
     *steps = ir->hoisted = 0;

@@ -8,97 +8,102 @@
 #include "graph/fuse.h"
 
 #include "base/error.h"
-#include "kernels/map.h"
 
+#include <math.h>
 #include <string.h>
 
 /* What is computed again. */
 typedef struct cheap {
     int value;           /* that is read */
+    int readers;         /* of it */
     int relu, normalize; /* nodes that make it; relu -1: none */
+    float ceiling;       /* of the ReLU; INFINITY: none */
 } cheap;
 
-static bool is_function(const weft_ir *ir, int node, weft_map_function function)
+/* Times that the node reads the value; *input: by which of its inputs the last time. */
+static int count_reads(const weft_ir_node *node, int value, int *input)
 {
-    weft_map map;
-    return weft_fuse_is_map(ir, &ir->node[node], NULL, &map) &&
-           map.row == weft_map_kernel_table()->row[function];
-}
-
-/* Number of the input that the node reads the value by, if it is one; -1 if not. */
-static int only_input(const weft_ir_node *node, int value)
-{
-    int input = -1;
+    int reads = 0;
     for (int k = 0; k < node->inputs; k++)
         if (node->input[k] == value && weft_ir_reads(node, k)) {
-            if (input >= 0)
-                return -1;
-            input = k;
+            *input = k;
+            reads++;
         }
-    return input;
+    return reads;
 }
 
-static bool is_mask(const weft_ir *ir, int node)
+/* True for the gradient of a ReLU that gives the same for z as for what c's ReLU makes of it. */
+static bool is_mask(const weft_ir *ir, const weft_ir_node *node, const cheap *c)
 {
-    return is_function(ir, node, WEFT_MAP_RELU_GRADIENT) ||
-           is_function(ir, node, WEFT_MAP_CLIPPED_RELU_GRADIENT);
+    weft_map map;
+    return weft_fuse_is_function(ir, node, WEFT_MAP_RELU_GRADIENT, &map) ||
+           (weft_fuse_is_function(ir, node, WEFT_MAP_CLIPPED_RELU_GRADIENT, &map) &&
+            map.a <= c->ceiling);
 }
 
-static bool takes_in(const weft_ir *ir, int node, const cheap *c)
+static bool takes_in(const weft_ir *ir, const weft_ir_node *node, int input, const cheap *c)
 {
-    int input = only_input(&ir->node[node], c->value);
-    return (input == 0 && weft_fuse_takes_prologue(ir, &ir->node[node])) ||
-           (input == 1 && c->relu >= 0 && is_mask(ir, node));
+    return (input == 0 && weft_fuse_takes_prologue(ir, node)) ||
+           (input == 1 && c->relu >= 0 && is_mask(ir, node, c));
 }
 
-static bool reads(const weft_ir_node *node, int value)
+/* Number of nodes that read the value. */
+static int count_readers(const weft_ir *ir, int value)
 {
-    for (int k = 0; k < node->inputs; k++)
-        if (node->input[k] == value && weft_ir_reads(node, k))
-            return true;
-    return false;
-}
-
-/* Number of the value's readers; -1 where one of them cannot take it in. c NULL: they only are counted. */
-static int count_readers(const weft_ir *ir, int value, const cheap *c)
-{
-    int readers = 0;
+    int readers = 0, input;
     for (int i = 0; i < ir->nodes; i++) {
         const weft_ir_node *node = &ir->node[i];
-        if (!(weft_fuse_executes(node) || node->alias) || !reads(node, value))
-            continue;
-        if (c && !takes_in(ir, i, c))
-            return -1;
-        readers++;
+        readers += (weft_ir_executes(node) || node->alias) && count_reads(node, value, &input) > 0;
     }
     return readers;
+}
+
+/* True where all readers can take it in. */
+static bool all_take_in(const weft_ir *ir, const cheap *c)
+{
+    for (int i = 0; i < ir->nodes; i++) {
+        const weft_ir_node *node = &ir->node[i];
+        int input, reads = count_reads(node, c->value, &input);
+        if ((weft_ir_executes(node) || node->alias) && reads > 0 &&
+            (reads > 1 || !takes_in(ir, node, input, c)))
+            return false;
+    }
+    return true;
 }
 
 /* True where x is complete, and so stored, before it can be normalized. */
 static bool waits_for_statistics(const weft_ir *ir, const weft_ir_node *normalize)
 {
     const weft_ir_node *coefficients = &ir->node[ir->value[normalize->input[2]].producer];
-    return weft_fuse_executes(coefficients) && coefficients->op->fusion &&
-           coefficients->op->fusion->reduce && reads(coefficients, normalize->input[0]);
+    int input;
+    return weft_ir_executes(coefficients) && coefficients->op->fusion &&
+           coefficients->op->fusion->reduce &&
+           count_reads(coefficients, normalize->input[0], &input) > 0;
 }
 
 /* Finds out whether the node makes such a value. */
-static bool find(const weft_ir *ir, int node, cheap *c)
+static bool find(const weft_ir *ir, int index, cheap *c)
 {
-    *c = (cheap){.relu = -1, .normalize = node};
-    if (!weft_fuse_executes(&ir->node[node]) || ir->node[node].outputs != 1)
+    const weft_ir_node *node = &ir->node[index];
+    weft_map map;
+    *c = (cheap){.relu = -1, .normalize = index, .ceiling = INFINITY};
+    if (!weft_ir_executes(node) || node->outputs != 1)
         return false;
-    c->value = ir->node[node].output[0];
-    if (is_function(ir, node, WEFT_MAP_RELU) || is_function(ir, node, WEFT_MAP_CLIPPED_RELU)) {
-        int before = ir->node[node].input[0];
-        c->relu = node;
+    c->value = node->output[0];
+    bool clipped = weft_fuse_is_function(ir, node, WEFT_MAP_CLIPPED_RELU, &map);
+    if (clipped)
+        c->ceiling = map.a;
+    if (clipped || weft_fuse_is_function(ir, node, WEFT_MAP_RELU, &map)) {
+        int before = node->input[0];
+        c->relu = index;
         c->normalize = ir->value[before].producer;
-        if (ir->value[before].fetched || count_readers(ir, before, NULL) != 1)
+        if (ir->value[before].fetched || count_readers(ir, before) != 1)
             return false;
     }
-    return !ir->value[c->value].fetched && !ir->value[c->value].placed &&
-           is_function(ir, c->normalize, WEFT_MAP_NORMALIZE) &&
-           waits_for_statistics(ir, &ir->node[c->normalize]) && count_readers(ir, c->value, c) > 1;
+    c->readers = count_readers(ir, c->value);
+    return c->readers > 1 && !ir->value[c->value].fetched && !ir->value[c->value].placed &&
+           weft_fuse_is_function(ir, &ir->node[c->normalize], WEFT_MAP_NORMALIZE, &map) &&
+           waits_for_statistics(ir, &ir->node[c->normalize]) && all_take_in(ir, c);
 }
 
 /* Appends a node like that one, which reads `input` first; its output is the result, -1: no memory. */
@@ -119,13 +124,12 @@ static int repeat(weft_ir *ir, int node, int input)
 }
 
 /* Gives the reader a computation of its own. */
-static weft_status take_in(weft_ir *ir, const cheap *c, int reader)
+static weft_status take_in(weft_ir *ir, const cheap *c, int reader, int input)
 {
-    int value = repeat(ir, c->normalize, ir->node[c->normalize].input[0]);
     weft_ir_node *node = &ir->node[reader];
-    int input = only_input(node, c->value);
+    int value = repeat(ir, c->normalize, ir->node[c->normalize].input[0]);
     int *inputs = weft_pool_array(&ir->scratch, (size_t)node->inputs, sizeof(int));
-    if (value >= 0 && c->relu >= 0 && !is_mask(ir, reader))
+    if (value >= 0 && c->relu >= 0 && !is_mask(ir, node, c))
         value = repeat(ir, c->relu, value);
     if (value < 0 || !inputs)
         return weft_ir_out_of_memory(ir);
@@ -137,10 +141,10 @@ static weft_status take_in(weft_ir *ir, const cheap *c, int reader)
 
 static weft_status recompute(weft_ir *ir, const cheap *c)
 {
-    int nodes = ir->nodes;
+    int input, nodes = ir->nodes;
     for (int i = 0; i < nodes; i++)
-        if (weft_fuse_executes(&ir->node[i]) && reads(&ir->node[i], c->value))
-            WEFT_TRY(take_in(ir, c, i));
+        if (weft_ir_executes(&ir->node[i]) && count_reads(&ir->node[i], c->value, &input) > 0)
+            WEFT_TRY(take_in(ir, c, i, input));
     ir->node[c->normalize].gone = true;
     if (c->relu >= 0)
         ir->node[c->relu].gone = true;
@@ -151,14 +155,15 @@ weft_status weft_pass_recompute(weft_ir *ir)
 {
     if (ir->real != WEFT_FLOAT32 || ir->options->without & 1u << WEFT_PASS_FUSE)
         return WEFT_OK;
-    int nodes = ir->nodes, copies = 0;
-    cheap c;
-    for (int i = 0; i < nodes; i++)
-        if (find(ir, i, &c))
-            copies += 2 * count_readers(ir, c.value, &c);
+    cheap *found = weft_pool_array(&ir->scratch, (size_t)ir->nodes + 1, sizeof(*found));
+    if (!found)
+        return weft_ir_out_of_memory(ir);
+    int count = 0, copies = 0;
+    for (int i = 0; i < ir->nodes; i++)
+        if (find(ir, i, &found[count]))
+            copies += 2 * found[count++].readers;
     WEFT_TRY(weft_ir_reserve(ir, copies, copies));
-    for (int i = 0; i < nodes && copies > 0; i++)
-        if (find(ir, i, &c))
-            WEFT_TRY(recompute(ir, &c));
+    for (int i = 0; i < count; i++)
+        WEFT_TRY(recompute(ir, &found[i]));
     return WEFT_OK;
 }

@@ -167,7 +167,7 @@ weft_status weft_pass_select(weft_ir *ir)
 {
     for (int i = 0; i < ir->nodes; i++) {
         weft_ir_node *node = &ir->node[i];
-        if (node->gone || weft_is_leaf(node->op))
+        if (!weft_ir_executes(node))
             continue;
         weft_tensor *tensors =
             weft_pool_array(&ir->scratch, (size_t)(node->inputs + node->outputs), sizeof(*tensors));

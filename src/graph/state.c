@@ -48,8 +48,7 @@ weft_status weft_state_extend(weft_state *state, weft_error *error)
         return weft_out_of_memory(error, (size_t)variables * sizeof(void *));
     size_t all = 0;
     for (int i = state->variables; i < variables; i++)
-        all += ((size_t)storage_bytes(state, variable_node(state, i)) + WEFT_ALIGNMENT - 1) /
-               WEFT_ALIGNMENT * WEFT_ALIGNMENT;
+        all += weft_pool_bytes((size_t)storage_bytes(state, variable_node(state, i)));
     if (!weft_pool_reserve(&state->pool, all))
         return weft_error_set(error, WEFT_ERROR_MEMORY,
                               "out of memory for the variables: %zu bytes", all);
