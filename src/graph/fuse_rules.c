@@ -1,6 +1,8 @@
 /* Which nodes may take part in fusing. */
 #include "graph/fuse.h"
 
+#include "graph/executes.h"
+
 bool weft_fuse_is_map(const weft_ir *ir, const weft_ir_node *node, const weft_tensor *like,
                       weft_map *map)
 {

@@ -49,11 +49,6 @@ int weft_ir_add_storage(weft_ir *ir, weft_storage storage)
     return ir->storages++;
 }
 
-bool weft_ir_executes(const weft_ir_node *node)
-{
-    return !node->gone && !weft_is_leaf(node->op);
-}
-
 static weft_tensor dense_like(const weft_tensor *like)
 {
     weft_tensor tensor = *like;

@@ -100,8 +100,6 @@ int weft_ir_resolve(const weft_ir *ir, int value);
 void weft_ir_prune(weft_ir *ir); /* marks nodes that nothing needs any more as gone */
 /* The operands of a node as bind sees them; tensors must have room for inputs + outputs. */
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors);
-/* True where the node is left, and computes something. */
-bool weft_ir_executes(const weft_ir_node *node);
 bool weft_ir_reads(const weft_ir_node *node, int input); /* false where only the shape is read */
 bool weft_ir_writes(const weft_ir_node *node, int input);
 /* True where equal elements of both lie equally far from the first one. */

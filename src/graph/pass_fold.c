@@ -1,6 +1,7 @@
 /* Constants are computed while compiling, and ops that change nothing are left out. */
 #include "base/error.h"
 #include "graph/core_ops.h"
+#include "graph/executes.h"
 #include "graph/ir.h"
 
 #include <string.h>

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "graph/core_ops.h"
+#include "graph/executes.h"
 
 #include <stdio.h>
 #include <string.h>

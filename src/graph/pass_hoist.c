@@ -3,7 +3,7 @@
  * variables itself nothing is. Which inputs are steady is found also where nothing is to be hoisted, since
  * kernels may choose by it: the pass does not change a bit. */
 #include "base/error.h"
-#include "graph/core_ops.h"
+#include "graph/executes.h"
 #include "graph/ir.h"
 
 /* A larger result that is larger than what it is made of (a fill, a broadcast) is cheaper to make than to

@@ -2,7 +2,7 @@
  * orders one that needs little memory. Two are tried, the order of creation and a greedy one that frees
  * memory as soon as it can; the one with the smaller peak is kept. */
 #include "base/error.h"
-#include "graph/core_ops.h"
+#include "graph/executes.h"
 #include "graph/ir.h"
 
 #include <string.h>

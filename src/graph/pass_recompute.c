@@ -8,6 +8,7 @@
 #include "graph/fuse.h"
 
 #include "base/error.h"
+#include "graph/executes.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/pool.h"
 #include "graph/choose.h"
-#include "graph/core_ops.h"
+#include "graph/executes.h"
 #include "graph/fused.h"
 
 /* What weft_bind.internal points to. */
