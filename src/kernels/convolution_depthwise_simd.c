@@ -42,17 +42,20 @@ typedef struct row_state {
     interval depth, height;
 } row_state;
 
-/* `pixels` neighbours of row c and up to LANES channels, with the taps of width in `width`. */
+/* `pixels` neighbours of row c and up to LANES channels, with the taps of width in `width`; reads: through the
+ * prologue. */
 SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interval width,
-                            int64_t channel, int64_t lanes, const int pixels)
+                            int64_t channel, int64_t lanes, const int pixels, const bool reads)
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
-    vfloat sum[8], start = s->bias ? vload_first(s->bias + channel, lanes) : (vfloat){0};
+    vfloat sum[8], start = s->bias ? vload_lanes(s->bias + channel, lanes) : (vfloat){0};
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++)
         sum[i] = start;
-    finish_channels before = finish_load(s->before, channel, lanes);
+    finish_reader by = {{{0}}};
+    if (reads)
+        by = finish_reader_of(s->before, channel, lanes);
     int64_t pixel = t[W].in_step * d->a_stride[3];
     for (int64_t td = s->depth.low; td < s->depth.high; td++)
         for (int64_t th = s->height.low; th < s->height.high; th++) {
@@ -66,25 +69,24 @@ SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interv
                              (column * t[W].in_step + t[W].offset) * d->a_stride[3];
             for (int64_t tw = width.low; tw < width.high; tw++) {
                 vfloat w =
-                    vload_first(b + (t[W].filter + tw * t[W].filter_step) * d->channels, lanes);
+                    vload_lanes(b + (t[W].filter + tw * t[W].filter_step) * d->channels, lanes);
                 const float *at = a + tw * t[W].offset_step * d->a_stride[3];
 #pragma GCC unroll 8
-                for (int i = 0; i < pixels; i++)
-                    sum[i] += w * finish_pixel(s->before, &before, at + i * pixel, lanes);
+                for (int i = 0; i < pixels; i++) {
+                    vfloat x = vload_lanes(at + i * pixel, lanes);
+                    sum[i] += w * (reads ? finish_through(&by, x) : x);
+                }
             }
         }
     int64_t step = t[W].step * d->c_stride[3], first = channel + column * step;
     if (s->finish) {
         finish_channels channels = finish_load(s->finish, channel, lanes);
         const float *addend = s->addend ? s->addend + first : NULL;
-#pragma GCC unroll 8
-        for (int i = 0; i < pixels; i++)
-            sum[i] = finish_vector(s->finish, &channels, sum[i], addend ? addend + i * step : NULL,
-                                   lanes);
+        finish_vectors(s->finish, &channels, sum, pixels, addend, step, lanes);
     }
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++)
-        vstore_first(c + first + i * step, sum[i], lanes);
+        vstore_lanes(c + first + i * step, sum[i], lanes);
 }
 
 /* All channels of the block for a few pixels; whole vectors are told apart so that they need no mask. */
@@ -93,9 +95,12 @@ SIMD_INLINE void run_channels(const row_state *s, float *c, int64_t column, inte
 {
     int64_t channel = 0;
     for (; channel + LANES <= channels; channel += LANES)
-        run_pixels(s, c, column, width, channel, LANES, pixels);
+        if (s->before)
+            run_pixels(s, c, column, width, channel, LANES, pixels, true);
+        else
+            run_pixels(s, c, column, width, channel, LANES, pixels, false);
     if (channel < channels)
-        run_pixels(s, c, column, width, channel, channels - channel, pixels);
+        run_pixels(s, c, column, width, channel, channels - channel, pixels, true);
 }
 
 /* One row of any filter: single pixels at the borders, eight or two at a time where every tap is inside. */
@@ -124,19 +129,24 @@ static void run_any_row(const row_state *s, float *c, int64_t channels)
     }
 }
 
-/* The tiles for a filter; NULL if there are none. */
-static depthwise_fn *const *tiles_of(const weft_taps *t)
+/* The tiles for a filter and rows of so many pixels; NULL if there are none. */
+static depthwise_fn *const *tiles_of(const weft_taps *t, int64_t width)
 {
     if (t[W].count < 1 || t[W].count > DEPTHWISE_TAPS || t[W].in_step > DEPTHWISE_STEPS ||
         (t[W].count > 1 && t[W].offset_step != 1) || t[D].count * t[H].count > DEPTHWISE_LINES)
+        return NULL;
+    int64_t first = t[W].offset + t[W].count -
+                    1; /* last tap of the first pixel; then the first tap of the last */
+    int64_t last = t[W].offset + (t[W].positions - 1) * t[W].in_step;
+    if (first < 0 || last >= width)
         return NULL;
     depthwise_fn *const *tiles = depthwise_tiles[t[W].in_step][t[W].count];
     return tiles[1] ? tiles : NULL;
 }
 
-/* One row by tiles. With `more`, the next row is of the same image, and what it will need is fetched. */
-static void run_row(const row_state *s, float *c, int64_t channels, depthwise_fn *const *tiles,
-                    bool more)
+/* Tiles first..end-1 of the row, of `count`. With `more`, those below are next, and what they will need is fetched. */
+static void run_tiles(const row_state *s, float *c, int64_t channels, depthwise_fn *const *tiles,
+                      int64_t first_tile, int64_t end_tile, int64_t count, bool more)
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
@@ -161,9 +171,8 @@ static void run_row(const row_state *s, float *c, int64_t channels, depthwise_fn
                                                        th * t[H].offset_step * d->a_stride[2],
                                                   .b = filter * d->channels};
         }
-    int64_t count = weft_ceiling(t[W].positions, DEPTHWISE_PIXELS);
     int64_t after = (t[H].count - 1) * t[H].offset_step + 1; /* rows from the first that is read */
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = first_tile; i < end_tile; i++) {
         int64_t first = t[W].positions * i / count, end = t[W].positions * (i + 1) / count;
         int64_t column = first * t[W].in_step + t[W].offset;
         tile.a = s->a + column * d->a_stride[3];
@@ -178,17 +187,18 @@ static void run_row(const row_state *s, float *c, int64_t channels, depthwise_fn
     }
 }
 
-/* The block of row c, number h of those at z of image n. */
+/* The block of pixels first..end-1 of row c, number h of those at z of image n. */
 static void set_block(const row_state *s, float *c, int64_t channels, int64_t n, int64_t z,
-                      int64_t h, weft_epilogue_block *block)
+                      int64_t h, int64_t first, int64_t end, weft_epilogue_block *block)
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
     *block = (weft_epilogue_block){
-        .c = c,
+        .c = c + first * t[W].step * d->c_stride[3],
         .step = t[W].step * d->c_stride[3],
-        .pixels = t[W].positions,
-        .at = {n, t[D].first + z * t[D].step, t[H].first + h * t[H].step, t[W].first},
+        .pixels = end - first,
+        .at = {n, t[D].first + z * t[D].step, t[H].first + h * t[H].step,
+               t[W].first + first * t[W].step},
         .column_step = t[W].step,
         .channel = s->channel,
         .channels = channels,
@@ -196,38 +206,68 @@ static void set_block(const row_state *s, float *c, int64_t channels, int64_t n,
     };
 }
 
+/* Strips that a row is cut into, whole tiles each, so that the rows of taps stay in the first-level cache while the
+ * next row is fetched. */
+static int64_t strips_of(const row_state *s, int64_t channels, int64_t tiles)
+{
+    const int64_t room = 6 * 1024; /* floats: three quarters of a cache of 32 KiB */
+    const weft_taps *t = s->taps;
+    int64_t rows = t[H].count + t[H].in_step + 1; /* read, fetched, written */
+    int64_t tile = rows * DEPTHWISE_PIXELS * t[W].in_step * channels;
+    return weft_ceiling(tiles, weft_most(1, room / tile));
+}
+
+/* Rows first..end-1 at z of image n, of one phase. */
+static void run_rows(row_state *s, const float *a, float *c, int64_t channels, int64_t n, int64_t z,
+                     int64_t first, int64_t end)
+{
+    const weft_depthwise *d = s->d;
+    const weft_taps *t = s->taps;
+    depthwise_fn *const *of = tiles_of(t, d->dimension[W].in);
+    int64_t tiles = weft_ceiling(t[W].positions, DEPTHWISE_PIXELS);
+    int64_t strips = of ? strips_of(s, channels, tiles) : 1;
+    bool follows = weft_epilogue_follows(d->epilogue);
+    int64_t depth = z * t[D].in_step + t[D].offset;
+    s->depth = inside(depth, t[D].offset_step, t[D].count, d->dimension[D].in);
+    a += n * d->a_stride[0] + depth * d->a_stride[1];
+    for (int64_t strip = 0; strip < strips; strip++) {
+        int64_t tile = tiles * strip / strips, last = tiles * (strip + 1) / strips;
+        int64_t pixel = t[W].positions * tile / tiles, pixels = t[W].positions * last / tiles;
+        for (int64_t h = first; h < end; h++) {
+            int64_t height = h * t[H].in_step + t[H].offset;
+            s->height = inside(height, t[H].offset_step, t[H].count, d->dimension[H].in);
+            s->a = a + height * d->a_stride[2];
+            int64_t at = n * d->c_stride[0] + (t[D].first + z * t[D].step) * d->c_stride[1] +
+                         (t[H].first + h * t[H].step) * d->c_stride[2] +
+                         t[W].first * d->c_stride[3];
+            s->addend = s->finish && s->finish->addend ? s->finish->addend + at : NULL;
+            weft_epilogue_block block;
+            if (follows) {
+                set_block(s, c + at, channels, n, z, h, pixel, pixels, &block);
+                WEFT_FOR_ISA(weft_epilogue_table).fetch(d->epilogue, s->call, &block, 0, channels);
+            }
+            if (of)
+                run_tiles(s, c + at, channels, of, tile, last, tiles, h + 1 < end);
+            else
+                run_any_row(s, c + at, channels);
+            if (follows)
+                WEFT_FOR_ISA(weft_epilogue_table).apply(d->epilogue, s->call, &block);
+        }
+    }
+}
+
 /* The rows of a piece that belong to one phase. */
 static void run_phase(row_state *s, const float *a, float *c, int64_t channels, int64_t range)
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
-    depthwise_fn *const *tiles = tiles_of(t);
     int64_t depths = d->blocks[D], heights = d->blocks[H], rows = d->batch * depths * heights;
-    int64_t end = rows * (range + 1) / d->ranges;
-    bool follows = weft_epilogue_follows(d->epilogue);
-    for (int64_t row = rows * range / d->ranges; row < end; row++) {
+    int64_t end = rows * (range + 1) / d->ranges, next;
+    for (int64_t row = rows * range / d->ranges; row < end; row = next) {
         int64_t h = row % heights, z = row / heights % depths, n = row / heights / depths;
-        if (h >= t[H].positions || z >= t[D].positions)
-            continue;
-        int64_t depth = z * t[D].in_step + t[D].offset, height = h * t[H].in_step + t[H].offset;
-        s->depth = inside(depth, t[D].offset_step, t[D].count, d->dimension[D].in);
-        s->height = inside(height, t[H].offset_step, t[H].count, d->dimension[H].in);
-        s->a = a + n * d->a_stride[0] + depth * d->a_stride[1] + height * d->a_stride[2];
-        int64_t at = n * d->c_stride[0] + (t[D].first + z * t[D].step) * d->c_stride[1] +
-                     (t[H].first + h * t[H].step) * d->c_stride[2] + t[W].first * d->c_stride[3];
-        float *to = c + at;
-        s->addend = s->finish && s->finish->addend ? s->finish->addend + at : NULL;
-        weft_epilogue_block block;
-        if (follows) {
-            set_block(s, to, channels, n, z, h, &block);
-            WEFT_FOR_ISA(weft_epilogue_table).fetch(d->epilogue, s->call, &block, 0, channels);
-        }
-        if (tiles)
-            run_row(s, to, channels, tiles, row + 1 < end && h + 1 < t[H].positions);
-        else
-            run_any_row(s, to, channels);
-        if (follows)
-            WEFT_FOR_ISA(weft_epilogue_table).apply(d->epilogue, s->call, &block);
+        next = weft_least(end, row - h + heights);
+        if (z < t[D].positions)
+            run_rows(s, a, c, channels, n, z, h, weft_least(h + next - row, t[H].positions));
     }
 }
 
@@ -258,21 +298,20 @@ static void run(const weft_call *call, int64_t piece)
     }
 }
 
-/* The sum over a row of a * b, for up to LANES channels, in four chains; a is read through `before`. */
-SIMD_INLINE vfloat dot_row(const weft_finish *before, const finish_channels *by, const float *a,
-                           int64_t a_step, const float *b, int64_t b_step, int64_t pixels,
-                           int64_t lanes)
+/* The sum over a row of a * b, for up to LANES channels, in four chains; a is read through the prologue. */
+SIMD_INLINE vfloat dot_row(const finish_reader *by, const float *a, int64_t a_step, const float *b,
+                           int64_t b_step, int64_t pixels, int64_t lanes)
 {
     vfloat sum[4] = {{0}};
     int64_t i = 0;
     for (; i + 4 <= pixels; i += 4)
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++)
-            sum[j] += finish_pixel(before, by, a + (i + j) * a_step, lanes) *
-                      vload_first(b + (i + j) * b_step, lanes);
+            sum[j] += finish_through(by, vload_lanes(a + (i + j) * a_step, lanes)) *
+                      vload_lanes(b + (i + j) * b_step, lanes);
     for (; i < pixels; i++)
-        sum[0] +=
-            finish_pixel(before, by, a + i * a_step, lanes) * vload_first(b + i * b_step, lanes);
+        sum[0] += finish_through(by, vload_lanes(a + i * a_step, lanes)) *
+                  vload_lanes(b + i * b_step, lanes);
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
@@ -281,7 +320,7 @@ SIMD_INLINE void filter_channels(const row_state *s, float *copy, int64_t channe
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
-    finish_channels before = finish_load(s->before, channel, lanes);
+    finish_reader by = finish_reader_of(s->before, channel, lanes);
     for (int64_t td = s->depth.low; td < s->depth.high; td++)
         for (int64_t th = s->height.low; th < s->height.high; th++) {
             int64_t fd = t[D].filter + td * t[D].filter_step;
@@ -296,7 +335,7 @@ SIMD_INLINE void filter_channels(const row_state *s, float *copy, int64_t channe
                             ((fd * d->dimension[H].kernel + fh) * d->dimension[W].kernel + fw) *
                                 d->channels;
                 vfloat sum =
-                    dot_row(s->before, &before, row + (at + w.low * t[W].in_step) * d->a_stride[3],
+                    dot_row(&by, row + (at + w.low * t[W].in_step) * d->a_stride[3],
                             t[W].in_step * d->a_stride[3], s->b + channel + w.low * d->c_stride[3],
                             d->c_stride[3], w.high - w.low, lanes);
                 vstore_first(to, vload_first(to, lanes) + sum, lanes);

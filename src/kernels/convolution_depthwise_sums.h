@@ -50,9 +50,9 @@ SIMD_INLINE void sums_fetch(const sums_row *row, int64_t done, int pixels, int s
 }
 
 /* `pixels` neighbours of dy from b on; a is where the first tap sees the first. Of the pixels from a on,
- * low..high-1 are inside; whole: all. */
+ * low..high-1 are inside; whole: all. by: the prologue, or NULL. What is not of the row is constant. */
 SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const float *a,
-                          const float *b, const finish_channels *before, int64_t low, int64_t high,
+                          const float *b, const finish_reader *by, int64_t low, int64_t high,
                           int64_t lanes, int pixels, int step, bool whole,
                           vfloat sum[SUMS_TAPS][SUMS_TAPS])
 {
@@ -68,7 +68,9 @@ SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const fl
         for (int j = 0; j < (pixels - 1) * step + SUMS_TAPS; j++) {
             if (!whole && (j < low || j >= high))
                 continue;
-            vfloat x = finish_pixel(s->before, before, a + h * s->a_row + j * s->a_step, lanes);
+            vfloat x = vload_lanes(a + h * s->a_row + j * s->a_step, lanes);
+            if (by)
+                x = finish_through(by, x);
 #pragma GCC unroll 3
             for (int k = 0; k < SUMS_TAPS; k++)
                 if (j >= k && (j - k) % step == 0 && (j - k) / step < pixels)
@@ -77,11 +79,15 @@ SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const fl
     }
 }
 
-/* All rows, for the channels from `channel` on. */
-SIMD_INLINE void sums_channels(const depthwise_sums *s, int64_t channel, int64_t lanes, int step)
+/* All rows, for the channels from `channel` on; reads: through the prologue. */
+SIMD_INLINE void sums_channels(const depthwise_sums *s, int64_t channel, int64_t lanes, int step,
+                               bool reads)
 {
     vfloat sum[SUMS_TAPS][SUMS_TAPS] = {{{0}}};
-    finish_channels before = finish_load(s->before, channel, lanes);
+    finish_reader reader = {{{0}}};
+    if (reads)
+        reader = finish_reader_of(s->before, channel, lanes);
+    const finish_reader *by = reads ? &reader : NULL;
     const int64_t reach = (SUMS_PIXELS - 1) * step + SUMS_TAPS;
     for (const sums_row *row = s->row; row < s->row + s->rows; row++) {
         for (int64_t i = 0; i < s->pixels;) {
@@ -91,13 +97,13 @@ SIMD_INLINE void sums_channels(const depthwise_sums *s, int64_t channel, int64_t
             if (i + SUMS_PIXELS <= s->pixels && column >= 0 && left >= reach) {
                 if (row->next_a && channel % SUMS_LINE == 0)
                     sums_fetch(row, channel / SUMS_LINE * s->pixels + i, SUMS_PIXELS, step);
-                sums_add(s, row, a, b, &before, 0, 0, lanes, SUMS_PIXELS, step, true, sum);
+                sums_add(s, row, a, b, by, 0, 0, lanes, SUMS_PIXELS, step, true, sum);
                 i += SUMS_PIXELS;
             } else if (i + 2 <= s->pixels) {
-                sums_add(s, row, a, b, &before, -column, left, lanes, 2, step, false, sum);
+                sums_add(s, row, a, b, by, -column, left, lanes, 2, step, false, sum);
                 i += 2;
             } else {
-                sums_add(s, row, a, b, &before, -column, left, lanes, 1, step, false, sum);
+                sums_add(s, row, a, b, by, -column, left, lanes, 1, step, false, sum);
                 i += 1;
             }
         }
@@ -115,9 +121,12 @@ SIMD_INLINE void sums_rows(const depthwise_sums *s, int64_t channels, int step)
 {
     int64_t channel = 0;
     for (; channel + LANES <= channels; channel += LANES)
-        sums_channels(s, channel, LANES, step);
+        if (s->before)
+            sums_channels(s, channel, LANES, step, true);
+        else
+            sums_channels(s, channel, LANES, step, false);
     if (channel < channels)
-        sums_channels(s, channel, channels - channel, step);
+        sums_channels(s, channel, channels - channel, step, true);
 }
 
 #endif

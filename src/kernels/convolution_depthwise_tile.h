@@ -25,8 +25,10 @@ typedef struct depthwise_tile {
     const depthwise_line *line;
     int64_t lines;
     const float *a, *b;
-    int64_t a_step, b_step;    /* between pixels that are read, and between taps */
-    int64_t low, high;         /* of the pixels from a on, low..high-1 are inside of the row */
+    int64_t a_step, b_step; /* between pixels that are read, and between taps */
+    /* Of the pixels from a on, low..high-1 are inside of the row: among them the one that the last tap of the first
+     * pixel sees, and the one that the first tap of the last pixel sees. */
+    int64_t low, high;
     const float *bias;         /* or NULL */
     const weft_finish *finish; /* or NULL */
     const float *addend;       /* of it, at c's place, or NULL */
@@ -55,16 +57,20 @@ SIMD_INLINE void depthwise_fetch(const depthwise_tile *t, int64_t channel, int p
             __builtin_prefetch(t->next + channel + i * t->c_step, 1);
 }
 
-/* Up to LANES channels; whole: every pixel is inside. */
+/* Up to LANES channels; whole: every pixel is inside; reads: through the prologue. Those two, the numbers before them,
+ * and `lanes` of whole vectors are constants. */
 SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, int64_t lanes,
-                                    int pixels, int taps, int step, bool whole)
+                                    int pixels, int taps, int step, bool whole, bool reads)
 {
+    const int reach = (pixels - 1) * step + taps;
     vfloat sum[DEPTHWISE_PIXELS];
     vfloat start = t->bias ? vload_lanes(t->bias + channel, lanes) : (vfloat){0};
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++)
         sum[i] = start;
-    finish_channels by = finish_load(t->before, channel, lanes);
+    finish_reader by = {{{0}}};
+    if (reads)
+        by = finish_reader_of(t->before, channel, lanes);
     depthwise_fetch(t, channel, pixels, step);
     for (int64_t l = 0; l < t->lines; l++) {
         const float *a = t->a + t->line[l].a + channel, *b = t->b + t->line[l].b + channel;
@@ -73,10 +79,12 @@ SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, in
         for (int k = 0; k < taps; k++)
             w[k] = vload_lanes(b + k * t->b_step, lanes);
 #pragma GCC unroll 17
-        for (int j = 0; j < (pixels - 1) * step + taps; j++) {
-            if (!whole && (j < t->low || j >= t->high))
+        for (int j = 0; j < reach; j++) {
+            if (!whole && ((j < taps - 1 && j < t->low) || (j > reach - taps && j >= t->high)))
                 continue;
-            vfloat x = finish_pixel(t->before, &by, a + j * t->a_step, lanes);
+            vfloat x = vload_lanes(a + j * t->a_step, lanes);
+            if (reads)
+                x = finish_through(&by, x);
 #pragma GCC unroll 3
             for (int k = 0; k < taps; k++)
                 if (j >= k && (j - k) % step == 0 && (j - k) / step < pixels)
@@ -85,11 +93,8 @@ SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, in
     }
     if (t->finish) {
         finish_channels channels = finish_load(t->finish, channel, lanes);
-        const float *addend = t->addend ? t->addend + channel : NULL;
-#pragma GCC unroll 8
-        for (int i = 0; i < pixels; i++)
-            sum[i] = finish_vector(t->finish, &channels, sum[i],
-                                   addend ? addend + i * t->c_step : NULL, lanes);
+        finish_vectors(t->finish, &channels, sum, pixels, t->addend ? t->addend + channel : NULL,
+                       t->c_step, lanes);
     }
     float *c = t->c + channel;
 #pragma GCC unroll 8
@@ -97,16 +102,27 @@ SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, in
         vstore_lanes(c + i * t->c_step, sum[i], lanes);
 }
 
-SIMD_INLINE void depthwise_pixels(const depthwise_tile *t, int pixels, int taps, int step)
+/* Returns the channels that are done: all whole vectors. */
+SIMD_INLINE int64_t depthwise_vectors(const depthwise_tile *t, int pixels, int taps, int step,
+                                      bool whole, bool reads)
 {
     int64_t channel = 0;
+    for (; channel + LANES <= t->channels; channel += LANES)
+        depthwise_channels(t, channel, LANES, pixels, taps, step, whole, reads);
+    return channel;
+}
+
+SIMD_INLINE void depthwise_pixels(const depthwise_tile *t, int pixels, int taps, int step)
+{
+    int64_t channel;
     if (t->low <= 0 && t->high >= (pixels - 1) * step + taps)
-        for (; channel + LANES <= t->channels; channel += LANES)
-            depthwise_channels(t, channel, LANES, pixels, taps, step, true);
-    for (; channel < t->channels; channel += LANES) {
-        int64_t left = t->channels - channel;
-        depthwise_channels(t, channel, left < LANES ? left : LANES, pixels, taps, step, false);
-    }
+        channel = t->before ? depthwise_vectors(t, pixels, taps, step, true, true)
+                            : depthwise_vectors(t, pixels, taps, step, true, false);
+    else
+        channel = t->before ? depthwise_vectors(t, pixels, taps, step, false, true)
+                            : depthwise_vectors(t, pixels, taps, step, false, false);
+    if (channel < t->channels)
+        depthwise_channels(t, channel, t->channels - channel, pixels, taps, step, false, true);
 }
 
 typedef void depthwise_fn(const depthwise_tile *tile);

@@ -5,6 +5,8 @@
 #include "kernels/epilogue.h"
 #include "kernels/simd.h"
 
+#include <math.h>
+
 /* The vectors of some channels. */
 typedef struct finish_channels {
     vfloat center, slope, shift;
@@ -47,25 +49,57 @@ SIMD_INLINE void finish_read(const weft_finish *f, const finish_channels *c, vfl
             x[i] = finish_clamp(f, x[i]);
 }
 
-/* Up to LANES channels of a pixel, as they are where f is NULL. */
-SIMD_INLINE vfloat finish_pixel(const weft_finish *f, const finish_channels *c, const float *pixel,
-                                int64_t lanes)
+/* A prologue without branches: what it lacks is there with numbers that change nothing. */
+typedef struct finish_reader {
+    finish_channels channels;
+    vfloat floor, ceiling;
+} finish_reader;
+
+/* f may be NULL. */
+SIMD_INLINE finish_reader finish_reader_of(const weft_finish *f, int64_t channel, int64_t lanes)
 {
-    vfloat x = vload_lanes(pixel, lanes);
-    if (f)
-        finish_read(f, c, &x, 1);
-    return x;
+    finish_reader r = {{vsplat(0), vsplat(1), vsplat(-0.0f)}, /* 0 would change the sign of -0 */
+                       vsplat(-INFINITY),
+                       vsplat(INFINITY)};
+    if (f && f->slope)
+        r.channels = finish_load(f, channel, lanes);
+    if (f && f->ceiling > 0) {
+        r.floor = vsplat(0);
+        r.ceiling = vsplat(f->ceiling);
+    }
+    return r;
 }
 
-/* One vector of results; addend: where its addend is, or NULL. */
+SIMD_INLINE vfloat finish_through(const finish_reader *r, vfloat x)
+{
+    return vmin(r->ceiling, vmax(r->floor, finish_normalize(&r->channels, x)));
+}
+
+/* n vectors of results, of the same channels; addend: where that of the first is, or NULL, and `step` floats on
+ * that of the next. n is a constant. */
+SIMD_INLINE void finish_vectors(const weft_finish *f, const finish_channels *c, vfloat *y, int n,
+                                const float *addend, int64_t step, int64_t lanes)
+{
+    if (f->slope)
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            y[i] = finish_normalize(c, y[i]);
+    if (addend)
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            y[i] += vload_lanes(addend + i * step, lanes);
+    if (f->ceiling > 0)
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            y[i] = finish_clamp(f, y[i]);
+}
+
+/* One of them. */
 SIMD_INLINE vfloat finish_vector(const weft_finish *f, const finish_channels *c, vfloat y,
                                  const float *addend, int64_t lanes)
 {
-    if (f->slope)
-        y = finish_normalize(c, y);
-    if (addend)
-        y += vload_lanes(addend, lanes);
-    return f->ceiling > 0 ? finish_clamp(f, y) : y;
+    finish_vectors(f, c, &y, 1, addend, 0, lanes);
+    return y;
 }
 
 #endif

@@ -29,23 +29,32 @@ SIMD_INLINE void copy_pixels(const pixel_row *row, int64_t channels, float *to, 
             zero_floats(to, channels);
 }
 
-/* What the prologue, which is of these channels, makes of them. What comes after the pixels is fetched. */
+/* What the prologue makes of up to LANES channels, from `channel` on. What comes after the pixels is fetched. */
+SIMD_INLINE void finish_column(const pixel_row *row, const weft_finish *before, int64_t channel,
+                               int64_t lanes, float *to, int64_t to_step)
+{
+    const finish_reader by = finish_reader_of(before, channel, lanes);
+    const int64_t step = row->step * row->stride;
+    const float *x = row->data + row->column * row->stride + channel;
+    int64_t column = row->column;
+    for (int64_t i = 0; i < row->count; i++, column += row->step, x += step, to += to_step) {
+        __builtin_prefetch(x + row->count * step, 0, 2);
+        vfloat y = {0};
+        if (column >= 0 && column < row->extent)
+            y = finish_through(&by, vload_lanes(x, lanes));
+        vstore_lanes(to, y, lanes);
+    }
+}
+
+/* The same for `channels` channels, which the prologue is of. */
 SIMD_INLINE void finish_pixels(const pixel_row *row, const weft_finish *before, int64_t channels,
                                float *to, int64_t to_step)
 {
-    for (int64_t c = 0; c < channels; c += LANES) {
-        int64_t lanes = weft_least(LANES, channels - c);
-        finish_channels by = finish_load(before, c, lanes);
-        for (int64_t i = 0; i < row->count; i++) {
-            int64_t at = row->column + i * row->step;
-            const float *x = row->data + at * row->stride + c;
-            __builtin_prefetch(x + row->count * row->step * row->stride, 0, 2);
-            vfloat y = {0};
-            if (at >= 0 && at < row->extent)
-                y = finish_pixel(before, &by, x, lanes);
-            vstore_lanes(to + i * to_step + c, y, lanes);
-        }
-    }
+    int64_t c = 0;
+    for (; c + LANES <= channels; c += LANES)
+        finish_column(row, before, c, LANES, to + c, to_step);
+    if (c < channels)
+        finish_column(row, before, c, channels - c, to + c, to_step);
 }
 
 /* `channels` channels to a panel, neighbours to_step apart. before: NULL, or the prologue of these channels. */
