@@ -24,9 +24,11 @@ second-gradient-of-softmax|src/ops/softmax.c|s/weft_multiply\(u, centred\), weft
 gradient-of-cross-entropy|src/ops/sparse_cross_entropy.c|s/g\[k\] - \(k == label\)/g[k] + (k == label)/
 lost-contribution-at-fan-out|src/graph/gradient.c|s/weft_accumulate\(\*sum, contribution\)/contribution/
 kernel-relu-float32|src/kernels/map_simd.c|s/return vmax\(vsplat\(0\), in\.x\);/return vmax(vsplat(-0.5f), in.x);/
-sgd-weight-decay|src/kernels/update.c|s/d->scale \* g \+ d->decay \* w/d->scale * g/
-sgd-momentum|src/kernels/update.c|s/momentum \* load\(v \+ i, count - i\) \+ now/now/
-adam-bias-correction|src/optim/adam.c|s/sqrt\(\*v\) \* terms->unbias/sqrt(*v)/
+sgd-weight-decay|src/kernels/update.c|s/clipped\(t, g\) \+ t->decay \* w/clipped(t, g)/
+sgd-momentum|src/kernels/update.c|s/t->momentum \* slot\[0\] \+ t->gain \* slope/t->gain * slope/
+adam-bias-correction|src/optim/adam.c|s/sqrt\(second\) \* t->unbias/sqrt(second)/
+lamb-norm-of-the-last-piece|src/optim/update.c|s/second \+= sums\[2 \* i \+ 1\]/second = sums[2 * i + 1]/
+keras-epsilon-outside|src/optim/update.c|s/a->keras \? &terms->inside : &terms->epsilon/\&terms->epsilon/
 plan-offset-shifted|src/graph/pass_plan.c|s/(\+ interval\[i\]\.offset);/$1 - (i % 3 == 2 ? 64 : 0);/
 plan-lives-end-a-step-early|src/graph/pass_plan.c|s/s->last = step;/s->last = step > s->first ? step - 1 : step;/
 plan-neighbours-in-time-share|src/graph/pack.c|s/a->first <= b->last && b->first <= a->last/a->first < b->last && b->first < a->last/

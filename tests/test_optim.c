@@ -1,4 +1,4 @@
-/* Optimizers against PyTorch's formulas, written out here in double. */
+/* Optimizers against the formulas of PyTorch, Keras and papers, written out here in double. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ typedef struct rig {
     weft_dtype dtype;
     void *feed[VARIABLES];
     /* What should come out. */
-    double *w[VARIABLES], *m[VARIABLES], *v[VARIABLES], *g[VARIABLES];
+    double *w[VARIABLES], *m[VARIABLES], *v[VARIABLES], *u[VARIABLES], *g[VARIABLES];
     double norm;
     int updates;
 } rig;
@@ -54,6 +54,7 @@ static void rig_begin(rig *r, const weft_optimizer_options *options, weft_dtype 
         r->w[i] = calloc(count, sizeof(double));
         r->m[i] = calloc(count, sizeof(double));
         r->v[i] = calloc(count, sizeof(double));
+        r->u[i] = calloc(count, sizeof(double));
         r->g[i] = calloc(count, sizeof(double));
         r->feed[i] = calloc(count, sizeof(double));
     }
@@ -85,6 +86,7 @@ static void rig_end(rig *r)
         free(r->w[i]);
         free(r->m[i]);
         free(r->v[i]);
+        free(r->u[i]);
         free(r->g[i]);
         free(r->feed[i]);
     }
@@ -123,54 +125,243 @@ static void run(rig *r, const weft_run_options *options)
 
 /* ---- The formulas ---- */
 
-/* torch/optim/sgd.py, _single_tensor_sgd, with dampening 0. */
-static void torch_sgd(const weft_optimizer_options *o, double lr, double wd, double g, double *w,
-                      double *buffer, int t)
+/* What one variable's update has. */
+typedef struct oracle {
+    const weft_optimizer_options *o;
+    double lr, wd;
+    int t;
+    int64_t count;
+    double *w, *m, *v, *u;
+    const double *g; /* clipped */
+} oracle;
+
+static double or_else(double value, double usual)
 {
-    if (o->decoupled)
-        *w *= 1 - lr * wd;
-    else
-        g += wd * *w;
-    if (o->momentum != 0) {
-        *buffer = t == 1 ? g : o->momentum * *buffer + g;
-        g = o->nesterov ? g + o->momentum * *buffer : *buffer;
-    }
-    *w -= lr * g;
+    return value != 0 ? value : usual;
 }
 
-/* torch/optim/adam.py, _single_tensor_adam. */
-static void torch_adam(const weft_optimizer_options *o, double lr, double wd, double g, double *w,
-                       double *m, double *v, int t)
+/* The gradient with coupled decay; decoupled decay is taken off the variable. */
+static double decayed(const oracle *a, int64_t k)
 {
-    double b1 = o->beta1 != 0 ? o->beta1 : 0.9, b2 = o->beta2 != 0 ? o->beta2 : 0.999;
-    double epsilon = o->epsilon != 0 ? o->epsilon : 1e-8;
-    if (o->decoupled)
-        *w *= 1 - lr * wd;
-    else
-        g += wd * *w;
-    *m += (g - *m) * (1 - b1);
-    *v = *v * b2 + g * g * (1 - b2);
-    double denominator = sqrt(*v) / sqrt(1 - pow(b2, t)) + epsilon;
-    *w -= lr / (1 - pow(b1, t)) * (*m / denominator);
+    if (!a->o->decoupled)
+        return a->g[k] + a->wd * a->w[k];
+    a->w[k] *= 1 - a->lr * a->wd;
+    return a->g[k];
+}
+
+/* torch/optim/sgd.py, _single_tensor_sgd, with dampening 0; keras/src/optimizers/sgd.py. */
+static void expect_sgd(const oracle *a)
+{
+    double mu = a->o->momentum, *b = a->m;
+    for (int64_t k = 0; k < a->count; k++) {
+        double g = decayed(a, k);
+        if (a->o->keras && mu != 0) {
+            b[k] = b[k] * mu - g * a->lr;
+            a->w[k] += a->o->nesterov ? b[k] * mu - g * a->lr : b[k];
+            continue;
+        }
+        if (mu != 0) {
+            b[k] = a->t == 1 ? g : mu * b[k] + g;
+            g = a->o->nesterov ? g + mu * b[k] : b[k];
+        }
+        a->w[k] -= a->lr * g;
+    }
+}
+
+/* torch/optim/adam.py, _single_tensor_adam; keras/src/optimizers/adam.py. */
+static void expect_adam(const oracle *a)
+{
+    double b1 = or_else(a->o->beta1, 0.9), b2 = or_else(a->o->beta2, 0.999);
+    double epsilon = or_else(a->o->epsilon, a->o->keras ? 1e-7 : 1e-8);
+    for (int64_t k = 0; k < a->count; k++) {
+        double g = decayed(a, k), *m = &a->m[k], *v = &a->v[k], second;
+        *m += (g - *m) * (1 - b1);
+        *v = *v * b2 + g * g * (1 - b2);
+        a->u[k] = fmax(a->u[k], *v);
+        second = a->o->amsgrad ? a->u[k] : *v;
+        if (a->o->keras) {
+            double alpha = a->lr * sqrt(1 - pow(b2, a->t)) / (1 - pow(b1, a->t));
+            a->w[k] -= *m * alpha / (sqrt(second) + epsilon);
+        } else {
+            double denominator = sqrt(second) / sqrt(1 - pow(b2, a->t)) + epsilon;
+            a->w[k] -= a->lr / (1 - pow(b1, a->t)) * (*m / denominator);
+        }
+    }
+}
+
+/* keras/src/optimizers/nadam.py; torch/optim/nadam.py of version 2 but for the decay of momentum. */
+static void expect_nadam(const oracle *a)
+{
+    double b1 = or_else(a->o->beta1, 0.9), b2 = or_else(a->o->beta2, 0.999);
+    double epsilon = or_else(a->o->epsilon, a->o->keras ? 1e-7 : 1e-8);
+    double psi = or_else(a->o->momentum_decay, a->o->keras ? 1 : 4e-3), product = 1;
+    for (int t = 1; t <= a->t; t++)
+        product *= b1 * (1 - 0.5 * pow(0.96, t * psi));
+    double mu = b1 * (1 - 0.5 * pow(0.96, a->t * psi));
+    double next = b1 * (1 - 0.5 * pow(0.96, (a->t + 1) * psi));
+    for (int64_t k = 0; k < a->count; k++) {
+        double g = decayed(a, k), *m = &a->m[k], *v = &a->v[k];
+        *m += (g - *m) * (1 - b1);
+        *v += (g * g - *v) * (1 - b2);
+        double m_hat = next * *m / (1 - product * next) + (1 - mu) * g / (1 - product);
+        a->w[k] -= m_hat * a->lr / (sqrt(*v / (1 - pow(b2, a->t))) + epsilon);
+    }
+}
+
+/* torch/optim/adagrad.py, without its own decay of the rate; keras/src/optimizers/adagrad.py. */
+static void expect_adagrad(const oracle *a)
+{
+    bool keras = a->o->keras;
+    double epsilon = or_else(a->o->epsilon, keras ? 1e-7 : 1e-10);
+    double first = or_else(a->o->initial_accumulator, keras ? 0.1 : 0);
+    for (int64_t k = 0; k < a->count; k++) {
+        double g = decayed(a, k), *sum = &a->m[k];
+        *sum = (a->t == 1 ? first : *sum) + g * g;
+        a->w[k] -= a->lr * g / (keras ? sqrt(*sum + epsilon) : sqrt(*sum) + epsilon);
+    }
+}
+
+/* torch/optim/adadelta.py; keras/src/optimizers/adadelta.py. */
+static void expect_adadelta(const oracle *a)
+{
+    double epsilon = or_else(a->o->epsilon, a->o->keras ? 1e-7 : 1e-6);
+    double rho = or_else(a->o->rho, a->o->keras ? 0.95 : 0.9);
+    for (int64_t k = 0; k < a->count; k++) {
+        double g = decayed(a, k);
+        a->v[k] = rho * a->v[k] + (1 - rho) * g * g;
+        double delta = g * sqrt(a->u[k] + epsilon) / sqrt(a->v[k] + epsilon);
+        a->u[k] = rho * a->u[k] + (1 - rho) * delta * delta;
+        a->w[k] -= a->lr * delta;
+    }
+}
+
+/* torch/optim/rmsprop.py; keras/src/optimizers/rmsprop.py. */
+static void expect_rmsprop(const oracle *a)
+{
+    bool keras = a->o->keras;
+    double epsilon = or_else(a->o->epsilon, keras ? 1e-7 : 1e-8);
+    double rho = or_else(a->o->rho, keras ? 0.9 : 0.99), mu = a->o->momentum;
+    for (int64_t k = 0; k < a->count; k++) {
+        double g = decayed(a, k), *buffer = &a->m[k];
+        a->v[k] = rho * a->v[k] + (1 - rho) * g * g;
+        a->u[k] = rho * a->u[k] + (1 - rho) * g;
+        double square = a->v[k] - (a->o->centered ? a->u[k] * a->u[k] : 0);
+        if (keras) {
+            *buffer = mu * *buffer + a->lr * g / sqrt(square + epsilon);
+            a->w[k] -= *buffer;
+        } else {
+            *buffer = mu * *buffer + g / (sqrt(square) + epsilon);
+            a->w[k] -= a->lr * *buffer;
+        }
+    }
+}
+
+static double norm_of(const double *x, int64_t count)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < count; k++)
+        sum += x[k] * x[k];
+    return sqrt(sum);
+}
+
+/* You et al. 2020, algorithm 2, the scaling function being the identity; with decoupled decay
+ * keras/src/optimizers/lamb.py. */
+static void expect_lamb(const oracle *a)
+{
+    double b1 = or_else(a->o->beta1, 0.9), b2 = or_else(a->o->beta2, 0.999);
+    double epsilon = or_else(a->o->epsilon, a->o->keras ? 1e-7 : 1e-6);
+    double *r = malloc((size_t)a->count * sizeof(double));
+    for (int64_t k = 0; k < a->count; k++) {
+        a->m[k] = b1 * a->m[k] + (1 - b1) * a->g[k];
+        a->v[k] = b2 * a->v[k] + (1 - b2) * a->g[k] * a->g[k];
+        r[k] = a->m[k] / (1 - pow(b1, a->t)) / (sqrt(a->v[k] / (1 - pow(b2, a->t))) + epsilon);
+        if (a->o->decoupled)
+            a->w[k] -= a->lr * a->wd * a->w[k];
+        else
+            r[k] += a->wd * a->w[k];
+    }
+    double weights = norm_of(a->w, a->count), step = norm_of(r, a->count);
+    double ratio = weights > 0 && step > 0 ? weights / step : 1;
+    if (a->o->decay_filters_only && a->wd == 0)
+        ratio = 1;
+    for (int64_t k = 0; k < a->count; k++)
+        a->w[k] -= a->lr * ratio * r[k];
+    free(r);
+}
+
+/* You, Gitman, Ginsburg 2017, algorithm 1, which has the rate in the velocity as Keras would; else as in
+ * timm/optim/lars.py. */
+static void expect_lars(const oracle *a)
+{
+    double mu = or_else(a->o->momentum, 0.9), eta = or_else(a->o->trust_coefficient, 0.001);
+    double epsilon = or_else(a->o->epsilon, 1e-8), slope = norm_of(a->g, a->count);
+    double wd = a->o->decoupled ? 0 : a->wd;
+    for (int64_t k = 0; k < a->count && a->o->decoupled; k++)
+        a->w[k] -= a->lr * a->wd * a->w[k];
+    double weights = norm_of(a->w, a->count);
+    double local = eta * weights / (slope + wd * weights + epsilon);
+    if (weights == 0 || slope == 0 || (a->o->decay_filters_only && a->wd == 0))
+        local = 1;
+    for (int64_t k = 0; k < a->count; k++) {
+        double step = local * (a->g[k] + wd * a->w[k]);
+        a->m[k] = mu * a->m[k] + (a->o->keras ? a->lr * step : step);
+        a->w[k] -= a->o->keras ? a->m[k] : a->lr * a->m[k];
+    }
+}
+
+/* Chen et al. 2023, algorithm 2; keras/src/optimizers/lion.py. */
+static void expect_lion(const oracle *a)
+{
+    double b1 = or_else(a->o->beta1, 0.9), b2 = or_else(a->o->beta2, 0.99);
+    for (int64_t k = 0; k < a->count; k++) {
+        double g = decayed(a, k), c = b1 * a->m[k] + (1 - b1) * g;
+        a->m[k] = b2 * a->m[k] + (1 - b2) * g;
+        a->w[k] -= a->lr * ((c > 0) - (c < 0));
+    }
+}
+
+static void (*const expect_kind[])(const oracle *) = {
+    [WEFT_SGD] = expect_sgd,           [WEFT_ADAM] = expect_adam,
+    [WEFT_NADAM] = expect_nadam,       [WEFT_ADAGRAD] = expect_adagrad,
+    [WEFT_ADADELTA] = expect_adadelta, [WEFT_RMSPROP] = expect_rmsprop,
+    [WEFT_LAMB] = expect_lamb,         [WEFT_LARS] = expect_lars,
+    [WEFT_LION] = expect_lion,
+};
+
+/* torch/nn/utils/clip_grad.py; Keras has no 1e-6. */
+static double clip_factor(const weft_optimizer_options *o, double limit, double norm)
+{
+    if (limit <= 0)
+        return 1;
+    return fmin(1, limit / (o->keras ? norm : norm + 1e-6));
 }
 
 static void expect_update(rig *r, const weft_optimizer_options *o, double lr)
 {
     double sum = 0;
     for (int i = 0; i < VARIABLES; i++)
-        for (int64_t k = 0; k < element_count[i]; k++)
-            sum += r->g[i][k] * r->g[i][k];
+        sum += pow(norm_of(r->g[i], element_count[i]), 2);
     r->norm = sqrt(sum);
-    double clip = o->clip_norm > 0 ? fmin(1, o->clip_norm / (r->norm + 1e-6)) : 1;
     r->updates++;
     for (int i = 0; i < VARIABLES; i++) {
-        double wd = o->decay_filters_only && i != 1 ? 0 : o->weight_decay;
-        for (int64_t k = 0; k < element_count[i]; k++)
-            if (o->kind == WEFT_ADAM)
-                torch_adam(o, lr, wd, clip * r->g[i][k], &r->w[i][k], &r->m[i][k], &r->v[i][k],
-                           r->updates);
-            else
-                torch_sgd(o, lr, wd, clip * r->g[i][k], &r->w[i][k], &r->m[i][k], r->updates);
+        double clip = clip_factor(o, o->clip_norm, r->norm) *
+                      clip_factor(o, o->clip_each_norm, norm_of(r->g[i], element_count[i]));
+        for (int64_t k = 0; k < element_count[i]; k++) {
+            r->g[i][k] *= clip;
+            if (o->clip_value > 0)
+                r->g[i][k] = fmax(fmin(r->g[i][k], o->clip_value), -o->clip_value);
+        }
+        oracle a = {.o = o,
+                    .lr = lr,
+                    .wd = o->decay_filters_only && i != 1 ? 0 : o->weight_decay,
+                    .t = r->updates,
+                    .count = element_count[i],
+                    .w = r->w[i],
+                    .m = r->m[i],
+                    .v = r->v[i],
+                    .u = r->u[i],
+                    .g = r->g[i]};
+        expect_kind[o->kind](&a);
     }
 }
 
@@ -208,6 +399,83 @@ static const weft_optimizer_options cases[] = {
     {.kind = WEFT_ADAM, .learning_rate = 0.1, .beta1 = 0.5, .beta2 = 0.75, .epsilon = 0.125},
     {.kind = WEFT_ADAM, .learning_rate = 0.1, .clip_norm = 3, .weight_decay = 0.1},
     {.kind = WEFT_ADAM, .beta1 = 1e-30},
+    {.learning_rate = 0.5, .clip_value = 0.25, .weight_decay = 0.1},
+    {.learning_rate = 0.5, .clip_each_norm = 2},
+    {.learning_rate = 0.5, .clip_each_norm = 2, .keras = true},
+    {.learning_rate = 0.5, .clip_norm = 3, .keras = true},
+    {.learning_rate = 0.1, .momentum = 0.9, .keras = true, .weight_decay = 0.2},
+    {.learning_rate = 0.1, .momentum = 0.75, .nesterov = true, .keras = true, .clip_value = 0.5},
+    {.kind = WEFT_ADAM, .learning_rate = 0.1, .epsilon = 0.125, .keras = true},
+    {.kind = WEFT_ADAM, .learning_rate = 0.1, .amsgrad = true, .beta2 = 0.5},
+    {.kind = WEFT_ADAM,
+     .learning_rate = 0.1,
+     .amsgrad = true,
+     .beta2 = 0.5,
+     .epsilon = 0.125,
+     .keras = true,
+     .weight_decay = 0.1,
+     .decoupled = true},
+    {.kind = WEFT_NADAM, .learning_rate = 0.1},
+    {.kind = WEFT_NADAM, .learning_rate = 0.1, .keras = true, .weight_decay = 0.1},
+    {.kind = WEFT_NADAM,
+     .learning_rate = 0.1,
+     .momentum_decay = 0.25,
+     .beta1 = 0.75,
+     .beta2 = 0.5,
+     .weight_decay = 0.1,
+     .decoupled = true,
+     .clip_norm = 3},
+    {.kind = WEFT_ADAGRAD, .learning_rate = 0.1, .weight_decay = 0.1},
+    {.kind = WEFT_ADAGRAD, .learning_rate = 0.1, .keras = true, .clip_each_norm = 1},
+    {.kind = WEFT_ADAGRAD,
+     .learning_rate = 0.1,
+     .initial_accumulator = 0.5,
+     .epsilon = 0.125,
+     .weight_decay = 0.1,
+     .decoupled = true},
+    {.kind = WEFT_ADADELTA},
+    {.kind = WEFT_ADADELTA, .learning_rate = 0.5, .keras = true, .weight_decay = 0.1},
+    {.kind = WEFT_ADADELTA,
+     .rho = 0.5,
+     .epsilon = 0.125,
+     .weight_decay = 0.1,
+     .decoupled = true,
+     .clip_norm = 3},
+    {.kind = WEFT_RMSPROP},
+    {.kind = WEFT_RMSPROP, .keras = true, .epsilon = 0.125, .weight_decay = 0.1},
+    {.kind = WEFT_RMSPROP, .momentum = 0.75, .weight_decay = 0.1, .decoupled = true},
+    {.kind = WEFT_RMSPROP, .momentum = 0.75, .keras = true, .clip_value = 0.5},
+    {.kind = WEFT_RMSPROP, .centered = true, .rho = 0.75, .weight_decay = 0.1},
+    {.kind = WEFT_RMSPROP, .centered = true, .keras = true, .epsilon = 0.125},
+    {.kind = WEFT_RMSPROP, .centered = true, .momentum = 0.5, .clip_norm = 3},
+    {.kind = WEFT_RMSPROP, .centered = true, .momentum = 0.5, .keras = true},
+    {.kind = WEFT_LAMB, .learning_rate = 0.1},
+    {.kind = WEFT_LAMB, .learning_rate = 0.1, .weight_decay = 0.2, .clip_norm = 3},
+    {.kind = WEFT_LAMB, .learning_rate = 0.1, .weight_decay = 0.2, .decay_filters_only = true},
+    {.kind = WEFT_LAMB,
+     .learning_rate = 0.1,
+     .weight_decay = 0.2,
+     .decoupled = true,
+     .keras = true,
+     .epsilon = 0.125},
+    {.kind = WEFT_LARS},
+    {.kind = WEFT_LARS, .learning_rate = 2, .trust_coefficient = 0.125, .weight_decay = 0.1},
+    {.kind = WEFT_LARS,
+     .learning_rate = 0.5,
+     .momentum = 0.5,
+     .weight_decay = 0.1,
+     .decay_filters_only = true},
+    {.kind = WEFT_LARS,
+     .learning_rate = 0.5,
+     .keras = true,
+     .weight_decay = 0.1,
+     .decoupled = true,
+     .epsilon = 0.125,
+     .trust_coefficient = 0.5,
+     .clip_each_norm = 1},
+    {.kind = WEFT_LION, .learning_rate = 0.125},
+    {.kind = WEFT_LION, .learning_rate = 0.125, .beta1 = 0.5, .beta2 = 0.75, .weight_decay = 0.1},
+    {.kind = WEFT_LION, .keras = true, .weight_decay = 0.1, .decoupled = true, .clip_value = 0.5},
 };
 enum { CASES = sizeof(cases) / sizeof(cases[0]) };
 
@@ -218,7 +486,8 @@ static void five_steps(int number, weft_dtype dtype, double tolerance)
     char where[80];
     rig_begin(&r, o, dtype, 1);
     double lr = weft_optimizer_learning_rate(&r.optimizer, r.state);
-    cr_expect_float_eq(lr, o->learning_rate != 0 ? o->learning_rate : 0.001, 1e-8);
+    if (o->learning_rate != 0)
+        cr_expect_float_eq(lr, o->learning_rate, 1e-8);
     for (int step = 1; step <= STEPS; step++) {
         if (step == 4) {
             lr *= 0.125;
@@ -238,7 +507,7 @@ static void five_steps(int number, weft_dtype dtype, double tolerance)
             cr_expect_float_eq(weft_fetch_scalar(r.program, r.optimizer.gradient_norm) / r.norm, 1,
                                dtype == WEFT_FLOAT32 ? 1e-6 : 1e-13, "%s", where);
     }
-    if (o->kind == WEFT_ADAM) {
+    if (o->kind == WEFT_ADAM || o->kind == WEFT_NADAM || o->kind == WEFT_LAMB) {
         double counted = 0;
         cr_assert_eq(weft_state_read(r.state, r.optimizer.step, &counted, 1, NULL), WEFT_OK);
         cr_expect_eq(counted, STEPS);
@@ -284,7 +553,7 @@ static void micro_batches(weft_optimizer_options options, weft_dtype dtype, doub
         compare(&r, tolerance, "after the last micro-batch");
         cr_expect_eq(weft_state_step(r.state), update + 1);
     }
-    if (options.kind == WEFT_ADAM) {
+    if (options.kind != WEFT_SGD) {
         double counted = 0;
         cr_assert_eq(weft_state_read(r.state, r.optimizer.step, &counted, 1, NULL), WEFT_OK);
         cr_expect_eq(counted, 3);
@@ -298,8 +567,9 @@ Test(optim, micro_batches_make_one_update)
         {.learning_rate = 0.5, .weight_decay = 0.1},
         {.learning_rate = 0.1, .momentum = 0.9, .clip_norm = 1},
         {.kind = WEFT_ADAM, .learning_rate = 0.1},
+        {.kind = WEFT_LAMB, .learning_rate = 0.1, .clip_each_norm = 2},
     };
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         micro_batches(kinds[i], WEFT_FLOAT64, 1e-13);
         micro_batches(kinds[i], WEFT_FLOAT32, 4e-6);
     }
@@ -322,11 +592,10 @@ static uint64_t hash_after(const weft_optimizer_options *options, int threads)
 
 Test(optim, bits_do_not_depend_on_threads)
 {
-    static const int chosen[] = {0, 9, 15};
-    for (int i = 0; i < 3; i++) {
-        uint64_t one = hash_after(&cases[chosen[i]], 1);
-        cr_expect_eq(hash_after(&cases[chosen[i]], 2), one, "case %d", i);
-        cr_expect_eq(hash_after(&cases[chosen[i]], 3), one);
+    for (int i = 0; i < CASES; i++) {
+        uint64_t one = hash_after(&cases[i], 1);
+        cr_expect_eq(hash_after(&cases[i], 2), one, "case %d", i);
+        cr_expect_eq(hash_after(&cases[i], 3), one, "case %d", i);
     }
 }
 
@@ -526,6 +795,43 @@ Test(optim, worked_numbers)
         {{.learning_rate = 0.1, .clip_norm = 1}, 1 - 0.1 * 2 * (1 / (2 + 1e-6))},
         {{.kind = WEFT_ADAM, .learning_rate = 0.1, .epsilon = 1e-30}, 1 - 0.1},
         {{.kind = WEFT_ADAM, .learning_rate = 0.1, .epsilon = 2}, 1 - 0.1 * 2 / (2 + 2)},
+        {{.learning_rate = 0.1, .clip_value = 0.5}, 1 - 0.1 * 0.5},
+        {{.learning_rate = 0.1, .clip_each_norm = 1, .keras = true}, 1 - 0.1 * 1},
+        {{.kind = WEFT_ADAGRAD, .learning_rate = 0.1, .epsilon = 2}, 1 - 0.1 * 2 / (2 + 2)},
+        {{.kind = WEFT_ADAGRAD,
+          .learning_rate = 0.1,
+          .keras = true,
+          .initial_accumulator = 3,
+          .epsilon = 9},
+         1 - 0.1 * 2 / 4},
+        /* a = 2, u = 0; s = sqrt(2) / sqrt(4) 2 */
+        {{.kind = WEFT_ADADELTA, .rho = 0.5, .epsilon = 2}, 1 - 1.4142135623730951},
+        {{.kind = WEFT_RMSPROP, .learning_rate = 0.1, .rho = 0.75, .epsilon = 3},
+         1 - 0.1 * 2 / (1 + 3)},
+        {{.kind = WEFT_RMSPROP, .learning_rate = 0.1, .rho = 0.75, .epsilon = 3, .keras = true},
+         1 - 0.1 * 2 / 2},
+        /* a = 2, c = 1 */
+        {{.kind = WEFT_RMSPROP, .learning_rate = 0.1, .rho = 0.5, .epsilon = 3, .centered = true},
+         1 - 0.1 * 2 / (1 + 3)},
+        /* mu_1 = 0.48, mu_2 = 0.5 (1 - 0.4608); m = 1 */
+        {{.kind = WEFT_NADAM, .learning_rate = 0.1, .keras = true, .beta1 = 0.5, .epsilon = 2},
+         1 - 0.1 * (0.2696 * 1 / (1 - 0.26 * 0.2696) + (1 - 0.26) * 2 / (1 - 0.26)) / 4},
+        /* r = 1 + 0.5, as large as needed to be of the variable's norm */
+        {{.kind = WEFT_LAMB, .learning_rate = 0.1, .weight_decay = 0.5, .epsilon = 1e-30}, 1 - 0.1},
+        {{.kind = WEFT_LAMB,
+          .learning_rate = 0.1,
+          .weight_decay = 0.5,
+          .decoupled = true,
+          .epsilon = 1e-30},
+         0.95 - 0.1 * 0.95},
+        {{.kind = WEFT_LARS,
+          .learning_rate = 0.1,
+          .trust_coefficient = 0.5,
+          .weight_decay = 0.5,
+          .epsilon = 1e-30},
+         1 - 0.1 * 0.5 / 2.5 * 2.5},
+        {{.kind = WEFT_LION, .learning_rate = 0.1, .weight_decay = 0.5, .decoupled = true},
+         1 - 0.1 * (1 + 0.5)},
     };
     for (size_t i = 0; i < sizeof(worked) / sizeof(worked[0]); i++) {
         weft_context *context = weft_context_create(NULL);
@@ -550,6 +856,34 @@ Test(optim, worked_numbers)
         weft_state_destroy(state);
         weft_graph_destroy(graph);
         weft_context_destroy(context);
+    }
+}
+
+/* After many updates with one gradient, NAdam's product of momenta is 0 and its moments are the gradient
+ * and its square, so that a step is lr (mu + 1 - mu); with psi 0 all momenta are b1 / 2. */
+Test(optim, nadam_after_many_updates)
+{
+    static const weft_optimizer_options options[] = {
+        {.kind = WEFT_NADAM, .learning_rate = 0.125, .epsilon = 1e-30},
+        {.kind = WEFT_NADAM, .learning_rate = 0.125, .epsilon = 1e-30, .keras = true},
+    };
+    for (int i = 0; i < 2; i++) {
+        rig r;
+        rig_begin(&r, &options[i], WEFT_FLOAT64, 1);
+        for (int64_t k = 0; k < LARGE; k++)
+            ((double *)r.feed[2])[k] = k % 2 ? -3 : 3;
+        double before, after, step = 30000, gradient = 3, square = 9;
+        ((double *)r.feed[0])[0] = gradient;
+        weft_value m = weft_find(r.graph, "nadam.w.m"), v = weft_find(r.graph, "nadam.w.v");
+        cr_assert_eq(weft_state_write(r.state, m, &gradient, 1, NULL), WEFT_OK);
+        cr_assert_eq(weft_state_write(r.state, v, &square, 1, NULL), WEFT_OK);
+        cr_assert_eq(weft_state_write(r.state, r.optimizer.step, &step, 1, NULL), WEFT_OK);
+        cr_assert_eq(weft_state_read(r.state, r.variable[0], &before, 1, NULL), WEFT_OK);
+        run(&r, NULL);
+        cr_assert_eq(weft_state_read(r.state, r.variable[0], &after, 1, NULL), WEFT_OK);
+        /* mu changes from step to step by what 0.96^psi does */
+        cr_expect_float_eq(before - after, 0.125, 1e-6, "%.17g", before - after);
+        rig_end(&r);
     }
 }
 
@@ -588,14 +922,14 @@ Test(optim, names_of_variables)
 /* ---- Memory ---- */
 
 /* The whole of a small training with the n-th allocation failing. */
-static weft_status train_once(weft_context *context, weft_error *error)
+static weft_status train_once(weft_context *context, weft_optimizer_kind kind, weft_error *error)
 {
     weft_graph *graph = weft_graph_create(context);
     if (!graph)
         return WEFT_ERROR_MEMORY;
     weft_value x = weft_input(graph, .shape = weft_shape_of(1, 3));
     weft_value w = weft_variable(graph, .name = "w", .shape = weft_shape_of(3, 1));
-    weft_optimizer_options options = {.kind = WEFT_ADAM, .clip_norm = 1, .micro_batches = 2};
+    weft_optimizer_options options = {.kind = kind, .clip_norm = 1, .micro_batches = 2};
     weft_optimizer optimizer;
     weft_state *state = NULL;
     weft_program *program = NULL;
@@ -616,7 +950,7 @@ static weft_status train_once(weft_context *context, weft_error *error)
     return status;
 }
 
-Test(optim, every_allocation_fails_once)
+static void fail_each_allocation(weft_optimizer_kind kind)
 {
     test_allocator allocator = {0};
     weft_context_options options = test_allocator_options(&allocator);
@@ -626,7 +960,7 @@ Test(optim, every_allocation_fails_once)
         weft_error error = {.message = "none"};
         allocator.requests = allocator.failed = 0;
         allocator.fail_at = n;
-        weft_status status = train_once(context, &error);
+        weft_status status = train_once(context, kind, &error);
         cr_expect_eq(allocator.live_bytes, live, "request %lld", (long long)n);
         cr_expect_eq(allocator.wrong_releases, 0);
         if (!allocator.failed) {
@@ -641,6 +975,12 @@ Test(optim, every_allocation_fails_once)
     cr_expect_eq(allocator.live_blocks, 0);
 }
 
+Test(optim, every_allocation_fails_once)
+{
+    fail_each_allocation(WEFT_ADAM);
+    fail_each_allocation(WEFT_LAMB);
+}
+
 /* ---- Mistakes ---- */
 
 Test(optim, mistakes_are_named)
@@ -649,12 +989,23 @@ Test(optim, mistakes_are_named)
         weft_optimizer_options options;
         const char *says;
     } wrong[] = {
-        {{.kind = (weft_optimizer_kind)7}, "kind"},
+        {{.kind = (weft_optimizer_kind)77}, "kind 77"},
         {{.learning_rate = -1}, "learning_rate"},
         {{.learning_rate = NAN}, "learning_rate"},
         {{.momentum = 1}, "momentum"},
         {{.nesterov = true}, "nesterov needs a momentum"},
-        {{.kind = WEFT_ADAM, .momentum = 0.9}, "options of SGD"},
+        {{.kind = WEFT_ADAM, .momentum = 0.9}, "momentum is an option of SGD"},
+        {{.kind = WEFT_RMSPROP, .momentum = 0.9, .nesterov = true}, "nesterov is an option"},
+        {{.amsgrad = true}, "amsgrad is an option of Adam"},
+        {{.kind = WEFT_ADAM, .centered = true}, "centered is an option of RMSProp"},
+        {{.beta1 = 0.5}, "options of Adam"},
+        {{.kind = WEFT_RMSPROP, .rho = 1}, "rho must be in (0, 1)"},
+        {{.kind = WEFT_NADAM, .momentum_decay = -1}, "momentum_decay"},
+        {{.kind = WEFT_ADAGRAD, .initial_accumulator = -1}, "initial_accumulator"},
+        {{.kind = WEFT_LAMB, .trust_coefficient = 1}, "trust_coefficient"},
+        {{.clip_value = -1}, "clip_value"},
+        {{.clip_each_norm = NAN}, "clip_each_norm"},
+        {{.clip_value = 1, .clip_norm = 1}, "exclude each other"},
         {{.kind = WEFT_ADAM, .beta2 = 1}, "beta2"},
         {{.kind = WEFT_ADAM, .epsilon = -1}, "epsilon"},
         {{.weight_decay = -1}, "weight_decay"},

@@ -2,7 +2,7 @@
  * backward and update in one; each update runs as soon as its gradient is complete.
  *
  * With g the gradient (after clipping), w the variable, lr the learning rate, mu the momentum, wd the
- * weight decay, and all slots zero at first:
+ * weight decay, e epsilon, t = 1, 2, ... the number of the update, and all slots zero at first:
  *
  *     coupled decay         g = g + wd w                       decoupled       w = w - lr wd w
  *
@@ -10,14 +10,40 @@
  *     with momentum         v = mu v + g;  w = w - lr v        (Polyak 1964; Sutskever et al. 2013, eq. 1-2)
  *     with Nesterov's       v = mu v + g;  w = w - lr (g + mu v)                  (Sutskever et al., eq. 3-4)
  *     Adam                  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
- *     (Kingma, Ba 2015,     w = w - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps),  t = 1, 2, ...
+ *     (Kingma, Ba 2015,     w = w - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + e)
  *      algorithm 1)
  *     AdamW                 Adam with decoupled decay (Loshchilov, Hutter 2019, algorithm 2)
+ *     AMSGrad               Adam with the largest v so far in place of v (Reddi et al. 2018, algorithm 2)
+ *     NAdam                 mu_t = b1 (1 - 0.96^(t psi) / 2);  m, v as Adam's
+ *     (Dozat 2016,          w = w - lr (mu_{t+1} m / (1 - mu_1 ... mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 ... mu_t))
+ *      algorithm 2)                 / (sqrt(v / (1 - b2^t)) + e)
+ *     AdaGrad               a = a + g^2;  w = w - lr g / (sqrt(a) + e)            (Duchi et al. 2011)
+ *     AdaDelta              a = rho a + (1 - rho) g^2;  s = sqrt(u + e) / sqrt(a + e) g
+ *     (Zeiler 2012, alg. 1) u = rho u + (1 - rho) s^2;  w = w - lr s
+ *     RMSProp               a = rho a + (1 - rho) g^2;  s = g / (sqrt(a) + e);  w = w - lr s
+ *     (Tieleman, Hinton     centered: c = rho c + (1 - rho) g, and a - c^2 in the root (Graves 2013, eq. 38-45)
+ *      2012)                with momentum: v = mu v + s;  w = w - lr v
+ *     LAMB                  r = m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + e) + wd w;  m, v as Adam's, of g without decay
+ *     (You et al. 2020,     w = w - lr |w| / |r| r; the ratio of norms is 1 where one of them is 0
+ *      algorithm 2)
+ *     LARS                  v = mu v + eta |w| / (|g| + wd |w| + e) (g + wd w);  w = w - lr v
+ *     (You et al. 2017)     ratio as above; |g| is that of the gradient without decay
+ *     Lion                  c = b1 m + (1 - b1) g;  m = b2 m + (1 - b2) g;  w = w - lr sign(c)
+ *     (Chen et al. 2023, algorithm 2)
  *
- * These are PyTorch's forms (torch/optim/sgd.py with dampening 0, adam.py, adamw.py). Keras differs:
- * its velocity is -lr v, so that a change of the learning rate leaves the past of the velocity at the old
- * rate (equal while lr is constant); its Adam adds epsilon to sqrt(v) before the bias correction
- * ("epsilon hat" of the paper, section 2; default 1e-7), and its weight_decay is always decoupled. */
+ * These are PyTorch's forms (torch/optim; its SGD with dampening 0; its NAdam from version 2 on, which
+ * multiplies by mu_t once) and those of the papers. The option `keras` chooses Keras 3's form where it
+ * differs in more than the order of its operations, and its defaults:
+ *
+ *     momentum              v = mu v + lr s;  w = w - v (also Nesterov, RMSProp, LARS): when the learning
+ *                           rate changes, the past of the velocity stays at the old rate
+ *     Adam, AMSGrad         w = w - lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + e): "epsilon hat" of
+ *                           Kingma and Ba, section 2
+ *     AdaGrad, RMSProp      sqrt(a + e), epsilon inside the root; a starts at 0.1 for AdaGrad
+ *     clipping by a norm    scale is 1 or clip / norm, without 1e-6
+ *
+ * Keras's weight_decay is always decoupled; its LAMB with it decays outside of the ratio, as here with
+ * `decoupled`. */
 #ifndef WEFT_OPTIM_H
 #define WEFT_OPTIM_H
 
@@ -28,23 +54,51 @@
 extern "C" {
 #endif
 
-typedef enum weft_optimizer_kind { WEFT_SGD = 0, WEFT_ADAM } weft_optimizer_kind;
+typedef enum weft_optimizer_kind {
+    WEFT_SGD = 0,
+    WEFT_ADAM,
+    WEFT_NADAM,
+    WEFT_ADAGRAD,
+    WEFT_ADADELTA,
+    WEFT_RMSPROP,
+    WEFT_LAMB,
+    WEFT_LARS,
+    WEFT_LION
+} weft_optimizer_kind;
 
+/* Numbers of 0 stand for defaults; where two are named, the second is that with `keras`. Of those that
+ * must be positive, as good as none is 1e-30. */
 typedef struct weft_optimizer_options {
-    const char *name; /* scope of its nodes and variables; NULL: "sgd" or "adam" */
+    const char *name; /* scope of its nodes and variables; NULL: "sgd", "adam", "nadam", ... */
     weft_optimizer_kind kind;
-    double learning_rate; /* at first; 0: 0.01 for SGD, 0.001 for Adam (Keras's) */
-    double momentum;      /* SGD: in [0, 1); 0 keeps no velocity */
-    bool nesterov;        /* SGD: needs a momentum */
-    double beta1, beta2;  /* Adam: in (0, 1); 0: 0.9 and 0.999. As good as none is 1e-30 */
-    double epsilon;       /* Adam: 0: 1e-8 */
-    double weight_decay;  /* 0: none. Coupled adds 0.5 wd |w|^2 to the loss, in effect */
-    bool decoupled;       /* the decay does not pass through momentum and moments: SGDW, AdamW */
-    /* spares biases and the scales of norms: variables of rank 1 and less */
+    bool keras; /* Keras's form and defaults */
+    /* At first; 0: SGD 0.01; Adam 0.001; NAdam 0.002, 0.001; AdaGrad 0.01, 0.001; AdaDelta 1, 0.001;
+     * RMSProp 0.01, 0.001; LAMB 0.001; LARS 1; Lion 0.0001, 0.001 */
+    double learning_rate;
+    double momentum; /* SGD, RMSProp: in [0, 1), 0 keeps no velocity; LARS: 0: 0.9 */
+    bool nesterov;   /* SGD: needs a momentum */
+    bool amsgrad;    /* Adam */
+    bool centered;   /* RMSProp */
+    /* Adam, NAdam, LAMB, Lion: in (0, 1); 0: 0.9 and 0.999, Lion 0.9 and 0.99 */
+    double beta1, beta2;
+    double rho;                 /* in (0, 1); RMSProp 0: 0.99, 0.9; AdaDelta 0: 0.9, 0.95 */
+    double momentum_decay;      /* NAdam's psi; 0: 0.004, 1 */
+    double initial_accumulator; /* AdaGrad: a at first; 0: 0, 0.1 */
+    double trust_coefficient;   /* LARS's eta; 0: 0.001 */
+    /* 0: 1e-8, 1e-7; AdaGrad 1e-10, 1e-7; AdaDelta 1e-6, 1e-7; LAMB 1e-6, 1e-7; LARS 1e-8 */
+    double epsilon;
+    double weight_decay; /* 0: none. Coupled adds 0.5 wd |w|^2 to the loss, in effect */
+    bool decoupled;      /* the decay does not pass through momentum and moments: SGDW, AdamW */
+    /* spares biases and the scales of norms: variables of rank 1 and less; LAMB and LARS then take 1 for
+     * their ratio of norms, too */
     bool decay_filters_only;
+    /* Clipping, before weight decay, in one of three ways. Elements are clamped to +-clip_value. 0: not. */
+    double clip_value;
+    /* Each gradient is scaled by min(1, clip_each_norm / (norm + 1e-6)), norm being its own. 0: not. */
+    double clip_each_norm;
     /* Gradients are scaled by min(1, clip_norm / (norm + 1e-6)), norm being that of all gradients as one
-     * vector, before weight decay (torch/nn/utils/clip_grad.py; Pascanu et al. 2013). 0: no clipping.
-     * Every gradient is then alive until the last is there, which takes memory. */
+     * vector (torch/nn/utils/clip_grad.py; Pascanu et al. 2013). 0: not. Every gradient is then alive
+     * until the last is there, which takes memory. */
     double clip_norm;
     /* k runs on k micro-batches of n make one update, that of a batch of k n for a loss that is a mean
      * over samples. Run i of them, from 0, is told weft_run_options.micro_batch = i and micro_batches = k;
@@ -56,7 +110,7 @@ typedef struct weft_optimizer_options {
 /* What an optimizer has in its graph; copied freely. Null values where it has none. */
 typedef struct weft_optimizer {
     weft_value learning_rate; /* variable of rank 0, "sgd.learning_rate" */
-    weft_value step;          /* Adam: int32 variable of rank 0, updates done, "adam.step" */
+    weft_value step; /* those that count: int32 variable of rank 0, updates done, "adam.step" */
     weft_value gradient_norm; /* with clip_norm: the norm before clipping, to fetch */
     int micro_batches;
 } weft_optimizer;

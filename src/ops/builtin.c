@@ -21,10 +21,10 @@ static const weft_op *const ops[] = {
     &weft_add_product_op,
     &weft_local_response_norm_op,
     &weft_local_response_norm_gradient_op,
-    &weft_sgd_update_op,
-    &weft_momentum_update_op,
-    &weft_adam_update_op,
-    &weft_accumulate_gradient_op,
+#define WEFT_UPDATE_ROW(NAME, name, slots, flops) &weft_##name##_update_op,
+    WEFT_UPDATE_TABLE(WEFT_UPDATE_ROW)
+#undef WEFT_UPDATE_ROW
+        & weft_accumulate_gradient_op,
     &weft_count_updates_op,
     &weft_global_norm_op,
     &weft_add_op,

@@ -2,12 +2,16 @@
 #ifndef WEFT_OPS_OPS_H
 #define WEFT_OPS_OPS_H
 
+#include "kernels/update.h"
 #include "weft/op.h"
 
 extern const weft_op weft_convolution_op, weft_transposed_convolution_op,
     weft_convolution_input_gradient_op, weft_convolution_filter_gradient_op;
 extern const weft_op weft_matmul_op, weft_outer_sum_op;
-extern const weft_op weft_sgd_update_op, weft_momentum_update_op, weft_adam_update_op;
+/* Updates. */
+#define WEFT_UPDATE_DECLARE(NAME, name, slots, flops) extern const weft_op weft_##name##_update_op;
+WEFT_UPDATE_TABLE(WEFT_UPDATE_DECLARE)
+#undef WEFT_UPDATE_DECLARE
 extern const weft_op weft_accumulate_gradient_op, weft_count_updates_op, weft_global_norm_op;
 /* Pooling. */
 extern const weft_op weft_max_pool_op, weft_max_pool_gradient_op, weft_max_pool_gather_op;

@@ -1,69 +1,83 @@
-/* Adam and AdamW: see include/weft/optim.h. Inputs: variable, first moment, second moment, gradient,
- * learning rate, number of this update. */
+/* Adam and what differs from it in one term: see include/weft/optim.h. */
 #include "ops/ops.h"
 #include "optim/update.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
-static void adam_element(const weft_update_terms *terms, double *w, double *const *slot, double g)
+/* What the first moment is divided by. */
+static double spread(const weft_update_terms *t, double second)
 {
-    double *m = slot[0], *v = slot[1], slope = weft_update_slope(terms, *w, g);
-    *m = terms->beta1 * *m + (1 - terms->beta1) * slope;
-    *v = terms->beta2 * *v + (1 - terms->beta2) * slope * slope;
-    *w = terms->keep * *w - terms->rate * *m / (sqrt(*v) * terms->unbias + terms->epsilon);
+    return sqrt(second) * t->unbias + t->epsilon;
 }
 
-static void adam_f64(const weft_operands *operands)
+static void adam(const weft_update_terms *t, double *w, double *const *slot, double g)
 {
-    weft_update_f64(&weft_adam_update_op, operands, adam_element);
+    weft_update_moments(t, slot, weft_update_slope(t, *w, g));
+    *w = t->keep * *w - t->rate * *slot[0] / spread(t, *slot[1]);
 }
 
-static void adam_piece(const weft_call *call, int64_t piece)
+static void amsgrad(const weft_update_terms *t, double *w, double *const *slot, double g)
 {
-    weft_update_piece p;
-    if (weft_update_begin(call, piece, &p))
-        p.kernels->adam(p.variable, p.slot[0], p.slot[1], p.gradient, p.count, &p.terms);
+    weft_update_moments(t, slot, weft_update_slope(t, *w, g));
+    *slot[2] = *slot[2] > *slot[1] ? *slot[2] : *slot[1];
+    *w = t->keep * *w - t->rate * *slot[0] / spread(t, *slot[2]);
 }
 
-static bool adam_bind(weft_bind *bind)
+static void nadam(const weft_update_terms *t, double *w, double *const *slot, double g)
 {
-    return weft_update_bind(bind, adam_piece);
+    double now = weft_update_slope(t, *w, g);
+    weft_update_moments(t, slot, now);
+    *w = t->keep * *w - (t->rate * *slot[0] + t->gain * now) / spread(t, *slot[1]);
 }
 
-static void adam_cost(const weft_bind *bind, weft_cost *cost)
+/* NAdam's momentum at a step: b1 (1 - 0.96^(t psi) / 2). */
+static double momentum_at(const weft_update_attributes *a, int32_t step)
 {
-    weft_update_cost(bind, 13, cost);
+    return a->beta1 * (1 - 0.5 * pow(0.96, step * a->momentum_decay));
 }
 
-static void adam_label(const void *attributes, char *text, size_t size)
+/* The product of the momenta of steps 1 to step. Ends where a factor is b1, or the product 0, but for
+ * rounding: after some hundred steps at most. */
+static double momentum_product(const weft_update_attributes *a, int32_t step)
 {
-    const weft_update_attributes *a = attributes;
-    snprintf(text, size, "%g %g", a->beta1, a->beta2);
+    double product = 1, share = 1, factor = pow(0.96, a->momentum_decay);
+    for (int32_t i = 1; i <= step; i++) {
+        share *= factor;
+        if (share < 1e-17)
+            return product * pow(a->beta1, step - i + 1);
+        product *= a->beta1 * (1 - 0.5 * share);
+        if (product < 1e-20)
+            return 0;
+    }
+    return product;
 }
 
-static bool adam_sample(weft_sampler *sampler, int index)
+static void nadam_prepare(const weft_update_attributes *a, int32_t step, weft_update_terms *t)
 {
-    weft_update_attributes attributes;
-    memset(&attributes, 0, sizeof(attributes));
-    attributes.beta1 = 0.75;
-    attributes.beta2 = 0.875;
-    attributes.epsilon = 1e-3;
-    return index < 6 && weft_update_sample(sampler, &weft_adam_update_op, attributes);
+    double rate = t->rate, next = momentum_at(a, step + 1), product = momentum_product(a, step);
+    t->rate = rate * next / (1 - product * next);
+    t->gain = rate * (1 - momentum_at(a, step)) / (1 - product);
+    t->unbias = 1 / sqrt(1 - pow(a->beta2, step));
+    t->epsilon = a->epsilon;
 }
 
-const weft_op weft_adam_update_op = {
-    .name = "adam_update",
-    .family = WEFT_FAMILY_UPDATE,
-    .min_inputs = 6,
-    .max_inputs = 7,
-    .outputs = 1,
-    .writes = WEFT_INPUT(0) | WEFT_INPUT(1) | WEFT_INPUT(2),
-    .infer = weft_update_infer,
-    .run_f64 = adam_f64,
-    .bind = adam_bind,
-    .cost = adam_cost,
-    .label = adam_label,
-    .sample = adam_sample,
-};
+WEFT_UPDATE_OP(ADAM, adam, 2);
+const weft_update_rule weft_adam_rule = {.op = &weft_adam_update_op,
+                                         .slot = {"m", "v"},
+                                         .element = adam,
+                                         .counts = true,
+                                         .prepare = weft_update_unbias};
+
+WEFT_UPDATE_OP(AMSGRAD, amsgrad, 3);
+const weft_update_rule weft_amsgrad_rule = {.op = &weft_amsgrad_update_op,
+                                            .slot = {"m", "v", "v_max"},
+                                            .element = amsgrad,
+                                            .counts = true,
+                                            .prepare = weft_update_unbias};
+
+WEFT_UPDATE_OP(NADAM, nadam, 2);
+const weft_update_rule weft_nadam_rule = {.op = &weft_nadam_update_op,
+                                          .slot = {"m", "v"},
+                                          .element = nadam,
+                                          .counts = true,
+                                          .prepare = nadam_prepare};

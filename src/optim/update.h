@@ -1,22 +1,30 @@
 /* What the update ops share. Their inputs are, in this order: the variable, its slots, the gradient, the
- * learning rate, the number of this update (only for ops that count), the norm of all gradients (only
- * when clipping). They write the variable and the slots, and do nothing but in the last micro-batch. */
+ * learning rate, and those scalars that the attributes say there are. They write the variable and the
+ * slots, and do nothing but in the last micro-batch. */
 #ifndef WEFT_OPTIM_UPDATE_H
 #define WEFT_OPTIM_UPDATE_H
 
 #include "kernels/update.h"
 #include "weft/op.h"
 
-enum { WEFT_UPDATE_SLOTS = 2 }; /* at most */
+/* Scalar inputs beside the learning rate, in the order of their bits. */
+enum {
+    WEFT_UPDATE_STEP = 1 << 0, /* the number of this update, int32, from 1 */
+    WEFT_UPDATE_NORM = 1 << 1, /* of what is clipped by norm */
+    WEFT_UPDATE_SCALARS = 2
+};
 
 /* Of every update op; zero where an op does not need one. */
 typedef struct weft_update_attributes {
-    double momentum;
-    double beta1, beta2, epsilon;
+    double momentum, momentum_decay;
+    double beta1, beta2, epsilon, trust;
     double weight_decay;
-    double clip_norm;
+    double clip_norm, clip_value;
+    int32_t kind;    /* weft_update_kind */
+    int32_t scalars; /* mask */
     int32_t micro_batches;
-    int32_t nesterov, decoupled; /* as truth values */
+    int32_t decoupled, keras,
+        adapts; /* as truth values; adapts: scales steps by a ratio of norms */
 } weft_update_attributes;
 
 /* True in the run that completes an update. */
@@ -25,43 +33,102 @@ static inline bool weft_update_due(const weft_run_info *info, int32_t micro_batc
     return info->micro_batch == micro_batches - 1;
 }
 
-/* The shape rule. */
-bool weft_update_infer(weft_infer *infer);
+/* ---- A rule ---- */
 
-/* One element of an update in double. */
+/* One element in double; slots are changed in place. */
 typedef void weft_update_element(const weft_update_terms *terms, double *variable,
                                  double *const *slot, double gradient);
-/* The plain form: calls element for each element. */
-void weft_update_f64(const weft_op *op, const weft_operands *operands,
-                     weft_update_element *element);
 
-/* The gradient after clipping and coupled weight decay. */
+typedef struct weft_update_rule {
+    const weft_op *op;
+    const char *slot[WEFT_UPDATE_SLOTS]; /* names of what is kept for each variable */
+    weft_update_element *element;
+    bool counts; /* needs the number of the update */
+    /* Optional: what terms are but for rate, gain 1 and beta1, beta2, momentum of the attributes. step is
+     * 0 unless the rule counts. */
+    void (*prepare)(const weft_update_attributes *attributes, int32_t step,
+                    weft_update_terms *terms);
+    /* Of rules that need norms: adds the squares of two things to sum, before any element is updated; and
+     * the ratio that follows from their norms. */
+    void (*measure)(const weft_update_terms *terms, double *variable, double *const *slot,
+                    double gradient, double sum[2]);
+    double (*trust)(const weft_update_attributes *attributes, const weft_update_terms *terms,
+                    double norm0, double norm1);
+} weft_update_rule;
+
+#define WEFT_UPDATE_DECLARE(NAME, name, slots, flops)                                              \
+    extern const weft_update_rule weft_##name##_rule;
+WEFT_UPDATE_TABLE(WEFT_UPDATE_DECLARE)
+#undef WEFT_UPDATE_DECLARE
+
+const weft_update_rule *weft_update_rule_of(weft_update_kind kind);
+
+/* The gradient after clipping; NaN stays NaN. */
+static inline double weft_update_clipped(const weft_update_terms *terms, double gradient)
+{
+    double g = terms->scale * gradient;
+    return g > terms->limit ? terms->limit : g < -terms->limit ? -terms->limit : g;
+}
+
+/* The same with coupled weight decay. */
 static inline double weft_update_slope(const weft_update_terms *terms, double variable,
                                        double gradient)
 {
-    return terms->scale * gradient + terms->decay * variable;
+    return weft_update_clipped(terms, gradient) + terms->decay * variable;
 }
 
-/* Binds the float32 form: run is called for pieces of the arrays. */
-bool weft_update_bind(weft_bind *bind, weft_piece_fn *run);
-/* What such a piece works on. */
-typedef struct weft_update_piece {
-    const weft_update_kernels *kernels;
-    weft_update_terms terms;
-    float *variable, *slot[WEFT_UPDATE_SLOTS];
-    const float *gradient;
-    int64_t count;
-    bool nesterov;
-} weft_update_piece;
-/* Fills it in; false where no update is due. */
-bool weft_update_begin(const weft_call *call, int64_t piece, weft_update_piece *result);
+/* Adds the gradient to the moments in slots 0 and 1. */
+static inline void weft_update_moments(const weft_update_terms *terms, double *const *slot,
+                                       double slope)
+{
+    *slot[0] = terms->beta1 * *slot[0] + (1 - terms->beta1) * slope;
+    *slot[1] = terms->beta2 * *slot[1] + (1 - terms->beta2) * slope * slope;
+}
 
-/* flops is that of one element without decay and clipping. */
-void weft_update_cost(const weft_bind *bind, double flops, weft_cost *cost);
+/* For rules that count: prepare for Adam's bias corrections; with Keras's epsilon the second is in the
+ * rate. */
+void weft_update_unbias(const weft_update_attributes *attributes, int32_t step,
+                        weft_update_terms *terms);
+/* For rules with momentum: Keras takes the learning rate into the velocity. */
+void weft_update_velocity(const weft_update_attributes *attributes, int32_t step,
+                          weft_update_terms *terms);
+/* Keras's epsilon is inside the root. */
+void weft_update_epsilon(const weft_update_attributes *attributes, weft_update_terms *terms);
 
-/* For samples: an update node on a small variable, with random choices of what all updates have. */
-bool weft_update_sample(weft_sampler *sampler, const weft_op *op,
-                        weft_update_attributes attributes);
+/* ---- The op of a rule ---- */
+
+bool weft_update_infer(weft_infer *infer);
+void weft_update_f64(const weft_operands *operands);
+bool weft_update_bind(weft_bind *bind);
+void weft_update_cost(const weft_bind *bind, weft_cost *cost);
+void weft_update_label(const void *attributes, char *text, size_t size);
+
+/* A case of a rule for samples: an update node on a small variable, with random choices of what all
+ * updates have. */
+bool weft_update_sample(weft_sampler *sampler, int index, weft_update_kind kind);
+
+/* Defines weft_<name>_update_op. */
+#define WEFT_UPDATE_OP(NAME, lower, slot_count)                                                    \
+    static bool lower##_sample(weft_sampler *sampler, int index)                                   \
+    {                                                                                              \
+        return weft_update_sample(sampler, index, WEFT_UPDATE_##NAME);                             \
+    }                                                                                              \
+    const weft_op weft_##lower##_update_op = {                                                     \
+        .name = #lower "_update",                                                                  \
+        .family = WEFT_FAMILY_UPDATE,                                                              \
+        .min_inputs = (slot_count) + 3,                                                            \
+        .max_inputs = (slot_count) + 3 + WEFT_UPDATE_SCALARS,                                      \
+        .outputs = 1,                                                                              \
+        .writes = (2u << (slot_count)) - 1,                                                        \
+        .infer = weft_update_infer,                                                                \
+        .run_f64 = weft_update_f64,                                                                \
+        .bind = weft_update_bind,                                                                  \
+        .cost = weft_update_cost,                                                                  \
+        .label = weft_update_label,                                                                \
+        .sample = lower##_sample,                                                                  \
+    }
+
+/* ---- Micro-batches ---- */
 
 /* An int32 variable of rank 0 that counts updates; its value is the number of this update, from 1. */
 weft_value weft_count_updates(weft_value step, int32_t micro_batches);
