@@ -93,9 +93,24 @@ def prepare(tensors, dtype):
     return leaves
 
 
-def compare_update(comparison, precision, tensors, leaves):
+def take_steps(metadata, leaves, loss):
+    """The optimizer's steps; the first one's gradients are there already."""
     trainable = [leaf for leaf in leaves.values() if leaf.requires_grad]
-    torch.optim.SGD(trainable, lr=0.1, momentum=0.9, weight_decay=0.01).step()
+    scope = dict(torch=torch, p=trainable)
+    optimizer = eval(metadata["optimizer"], scope)
+    steps = int(metadata["steps"])
+    for step in range(steps):
+        if step > 0:
+            optimizer.zero_grad()
+            loss().backward()
+        if step == (steps + 1) // 2:
+            optimizer.param_groups[0]["lr"] /= 4
+        if metadata["clip"]:
+            eval(metadata["clip"], scope)
+        optimizer.step()
+
+
+def compare_variables(comparison, precision, tensors, leaves):
     prefix = f"{precision}.after."
     least = 1e-4 * max(leaf.norm().item() for leaf in leaves.values() if leaf.is_floating_point())
     for name, tensor in tensors.items():
@@ -114,9 +129,13 @@ def compare_case(path):
         seed = leaves.pop("seed")
         names = {identifier(name): leaf for name, leaf in leaves.items()}
         scope = dict(torch=torch, F=F, cf=cf, cl=cl, f=f, networks=networks, named=leaves, **names)
-        result = eval(metadata["torch"], scope)  # our own expression, from cases in C
+
+        def evaluate():
+            return eval(metadata["torch"], scope)  # our own expression, from cases in C
+
+        result = evaluate()
         comparison.check(precision, "result", tensors[f"{precision}.result"], result)
-        update = metadata["update"] == "1"
+        update = metadata["optimizer"] != ""
         if update:
             seed = torch.ones_like(seed)
         (result * seed.detach()).sum().backward()
@@ -132,7 +151,9 @@ def compare_case(path):
             gradient = leaf.grad if leaf.grad is not None else torch.zeros_like(leaf)
             comparison.check(precision, f"gradient of {name}", scaled, gradient, least)
         if update:
-            compare_update(comparison, precision, tensors, leaves)
+            variables = {name: leaf for name, leaf in leaves.items() if f"var.{name}" in tensors}
+            take_steps(metadata, variables, evaluate)
+            compare_variables(comparison, precision, tensors, variables)
         elif any(name.startswith(f"{precision}.after.") for name in tensors):
             for name, leaf in leaves.items():
                 if not leaf.requires_grad and leaf.is_floating_point():

@@ -1,5 +1,6 @@
 /* Computes every case, in float64 and in float32, and writes one safetensors file for each: inputs and
- * variables, the result, gradients of sum(result * seed), and for networks the variables after one update.
+ * variables, the result, gradients of sum(result * seed), and of cases with an optimizer the variables after
+ * its steps.
  *
  * usage: parity_dump DIRECTORY */
 #include "parity.h"
@@ -202,6 +203,7 @@ typedef struct built_case {
     weft_value result, seed;
     weft_value wanted[512], gradient[512];
     int count, variables;
+    weft_optimizer optimizer;
     uint64_t seed_of_inputs;
 } built_case;
 
@@ -218,11 +220,25 @@ static void build(built_case *c)
         if (weft_is_trainable(variable))
             c->wanted[c->count++] = variable;
     weft_vector_jacobian(&c->result, &c->seed, 1, c->wanted, c->count, c->gradient);
-    weft_optimizer_options sgd = {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01};
-    if (c->from->update)
-        weft_minimize(c->result, &sgd, NULL);
+    if (c->from->optimizer)
+        weft_minimize(c->result, &c->from->optimizer->options, &c->optimizer);
     if (weft_graph_error(graph)->status != WEFT_OK)
         fail("%s: %s", c->from->name, weft_graph_error(graph)->message);
+}
+
+/* The steps after the first. */
+static void run_more(const built_case *c, weft_program *program, weft_state *state,
+                     const weft_feed *feed, weft_error *error)
+{
+    const parity_optimizer *o = c->from->optimizer;
+    for (int step = 1; o && step < o->steps; step++) {
+        double rate = weft_optimizer_learning_rate(&c->optimizer, state);
+        if (step == (o->steps + 1) / 2 &&
+            weft_optimizer_set_learning_rate(&c->optimizer, state, rate / 4, error) != WEFT_OK)
+            fail("%s: %s", c->from->name, error->message);
+        if (weft_run(program, feed, c->builder.inputs + 1, NULL, error) != WEFT_OK)
+            fail("%s: %s", c->from->name, error->message);
+    }
 }
 
 /* Adds result, gradients and variables to the file; and, as the first run, what it starts from. */
@@ -271,6 +287,7 @@ static void run(built_case *c, weft_dtype real, bool first, const char *prefix, 
             weft_tensor gradient = weft_fetch(program, c->gradient[i]);
             add_tensor(file, name, weft_name_get(c->wanted[i]), &gradient);
         }
+    run_more(c, program, state, feed, &error);
     snprintf(name, sizeof(name), "%s.after.", prefix);
     if (c->from->mode == WEFT_TRAIN)
         add_variables(file, name, graph, state, c->variables);
@@ -292,8 +309,11 @@ static void dump(weft_context *context, const parity_case *from, uint64_t seed,
         fail("out of memory");
     build(&c);
     tensor_file file = {0};
-    append_header(&file, "{\"__metadata__\":{\"name\":\"%s\",\"torch\":\"%s\",\"update\":\"%d\"}",
-                  from->name, from->torch, from->update);
+    const parity_optimizer none = {.torch = ""}, *o = from->optimizer ? from->optimizer : &none;
+    append_header(&file,
+                  "{\"__metadata__\":{\"name\":\"%s\",\"torch\":\"%s\",\"optimizer\":\"%s\","
+                  "\"clip\":\"%s\",\"steps\":\"%d\"}",
+                  from->name, from->torch, o->torch, o->clip ? o->clip : "", o->steps);
     c.seed_of_inputs = seed;
     bool in_double = seed == 1;
     if (in_double)
@@ -316,6 +336,8 @@ int main(int argc, char **argv)
     weft_context *context = weft_context_create(NULL);
     int number = 0;
     for (const parity_case *c = parity_op_cases; c->name; c++)
+        dump(context, c, 1, argv[1], number++);
+    for (const parity_case *c = parity_optimizer_cases; c->name; c++)
         dump(context, c, 1, argv[1], number++);
     for (const parity_case *c = parity_network_cases; c->name; c++)
         for (uint64_t seed = 1; seed <= (c->double_only ? 1 : NETWORK_SEEDS); seed++)

@@ -68,7 +68,11 @@ static weft_value vgg11(parity_builder *b)
                     10);
 }
 
-#define UPDATED .update = true, .mode = WEFT_TRAIN
+static const parity_optimizer sgd = {{.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01},
+                                     "torch.optim.SGD(p, 0.1, 0.9, weight_decay=0.01)",
+                                     .steps = 1};
+
+#define UPDATED .optimizer = &sgd, .mode = WEFT_TRAIN
 #define VISION(network) "F.cross_entropy(networks.vision(named, x, '" network "'), t.long())"
 
 const parity_case parity_network_cases[] = {

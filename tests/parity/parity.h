@@ -19,17 +19,24 @@ weft_value parity_labels(parity_builder *builder, const char *name, weft_shape s
 /* A trainable variable, normal with a standard deviation of 0.5. */
 weft_value parity_variable(parity_builder *builder, const char *name, weft_shape shape);
 
+/* Steps of an optimizer on a loss; after half of them, rounded up, the learning rate becomes a quarter. */
+typedef struct parity_optimizer {
+    weft_optimizer_options options;
+    const char *torch; /* the same as a Python expression, of a list of parameters p */
+    const char *clip;  /* and what comes before each step; NULL: nothing */
+    int steps;
+} parity_optimizer;
+
 typedef struct parity_case {
     const char *name;
-    /* Returns the result; for networks a loss, which is then minimized by one step of SGD with momentum
-     * 0.9, learning rate 0.1 and weight decay 0.01. */
-    weft_value (*build)(parity_builder *builder);
+    weft_value (*build)(parity_builder *builder); /* returns the result */
     const char *torch; /* the same as a Python expression; compare.py says what its names are */
-    bool update;
+    const parity_optimizer *optimizer; /* NULL: none; else the result is a loss */
     weft_mode mode;
     bool double_only; /* leave out float32: a large network, whose structure is what is compared */
 } parity_case;
 
-extern const parity_case parity_op_cases[], parity_network_cases[]; /* end with a NULL name */
+/* Each ends with a NULL name. */
+extern const parity_case parity_op_cases[], parity_optimizer_cases[], parity_network_cases[];
 
 #endif
