@@ -58,7 +58,8 @@ typedef struct weft_compile_options {
     /* Needs wisdom: what it does not know is measured now, and remembered. Takes about 10 ms for each algorithm
      * of a problem, a few runs of large ones, and meanwhile as much memory as that step. */
     bool measure;
-    bool poison; /* debug: fill the arena with NaN before a run and every slot when it is freed */
+    bool no_arena; /* allocates none: it comes from weft_program_set_arena, before the first run */
+    bool poison;   /* debug: fill the arena with NaN before a run and every slot when it is freed */
     bool check_finite; /* stop at the first NaN or infinity and name its node */
     bool profile;      /* measure the time of each step */
     FILE *trace;       /* print the program after each pass; NULL: no */
@@ -70,6 +71,16 @@ WEFT_API weft_status weft_compile(weft_graph *graph, weft_state *state,
                                   const weft_compile_options *options, weft_program **program,
                                   weft_error *error);
 WEFT_API void weft_program_destroy(weft_program *program);
+
+/* Has the program work in the caller's memory from the next run on, and releases the arena that it had of its
+ * own. memory is aligned to 64 bytes, and bytes at least arena_bytes of the report; it stays the caller's, and is
+ * the program's to write until another one is set or the program is destroyed. What it holds may be lost between
+ * runs, fetched values with it, as when several programs that never run at once take turns in one arena: with
+ * prepared_bytes in the report, the arena is then to be set again before each such run, so that they are
+ * prepared anew. Allocates nothing. WEFT_ERROR_ARGUMENT where memory is too small or not aligned; the program is
+ * then as before. */
+WEFT_API weft_status weft_program_set_arena(weft_program *program, void *memory, size_t bytes,
+                                            weft_error *error);
 
 /* Data for one input, dense, row-major, of the input's dtype (WEFT_REAL: the state's). It is read
  * in place while weft_run runs and stays the caller's; any alignment of its element type will do.
@@ -108,8 +119,9 @@ typedef struct weft_report {
     int64_t
         prepared_bytes;  /* part of the arena: what lasts from run to run, see weft_state_changed */
     int64_t state_bytes; /* of the variables that the program uses */
-    int64_t constant_bytes; /* constants and arguments of kernels */
-    double flops, bytes;    /* of one run that finds everything prepared */
+    int64_t constant_bytes;  /* constants and arguments of kernels */
+    double flops, bytes;     /* of one run that finds everything prepared */
+    double recomputed_flops; /* of these: on what is computed again instead of kept */
     int64_t runs;
     double seconds; /* of the last run */
 } weft_report;

@@ -14,10 +14,19 @@ typedef struct weft_state weft_state;
 typedef struct weft_state_options {
     weft_dtype dtype; /* WEFT_FLOAT32 (also when zero) or WEFT_FLOAT64 */
     uint64_t seed;    /* of initializers and random ops */
+    /* Where the elements shall lie; NULL: the context's allocator is asked. Aligned to 64 bytes, of
+     * weft_state_memory_bytes(graph, dtype) at least; it stays the caller's and must outlive the state. A state
+     * in it grows as long as there is room. */
+    void *memory;
+    size_t memory_bytes;
 } weft_state_options;
 
+/* Bytes of memory that a state of all variables which the graph has now needs. dtype WEFT_REAL: float32. */
+WEFT_API int64_t weft_state_memory_bytes(const weft_graph *graph, weft_dtype dtype);
+
 /* Makes the storage of all variables that the graph has now, initialized. Programs compiled on the
- * state add those made later. options may be NULL. The graph must outlive the state. */
+ * state add those made later. options may be NULL. The graph must outlive the state. WEFT_ERROR_ARGUMENT: memory
+ * is not aligned; WEFT_ERROR_MEMORY: there is too little of it. */
 WEFT_API weft_status weft_state_create(weft_graph *graph, const weft_state_options *options,
                                        weft_state **state, weft_error *error);
 /* Programs compiled on it must be gone. NULL is allowed. */

@@ -18,6 +18,7 @@
 #include "weft/op.h"
 #include "weft/optim.h"
 #include "weft/padding.h"
+#include "weft/plan.h"
 #include "weft/pooling.h"
 #include "weft/program.h"
 #include "weft/random.h"

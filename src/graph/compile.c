@@ -76,6 +76,14 @@ weft_status weft_allocate_arena(weft_program *program, int64_t bytes, weft_error
                           "compile: out of memory for the arena: %zu bytes", size);
 }
 
+void weft_release_arena(weft_program *program)
+{
+    if (program->arena_allocated)
+        weft_release(program->context, program->arena, program->arena_allocated);
+    program->arena = NULL;
+    program->arena_allocated = 0;
+}
+
 static weft_status compile(weft_ir *ir, weft_program *program)
 {
     WEFT_TRY(weft_state_extend(ir->state, ir->error));
@@ -84,8 +92,11 @@ static weft_status compile(weft_ir *ir, weft_program *program)
         return weft_error_set(ir->error, WEFT_ERROR_ARGUMENT,
                               "compile: nothing to run: no fetches%s",
                               ir->options->mode == WEFT_TRAIN ? " and no updates" : "");
-    WEFT_TRY(weft_allocate_arena(program, ir->arena_bytes, ir->error));
     WEFT_TRY(weft_emit(ir, program));
+    if (!ir->options->no_arena) {
+        WEFT_TRY(weft_allocate_arena(program, ir->arena_bytes, ir->error));
+        weft_address(program);
+    }
     for (int i = 0; i < program->steps; i++) {
         program->updates |= program->step[i].op->family == WEFT_FAMILY_UPDATE;
         program->writes |= program->step[i].op->writes != 0;
@@ -107,6 +118,7 @@ weft_status weft_compile(weft_graph *graph, weft_state *state, const weft_compil
     program->pool = weft_pool_begin(graph->context);
     program->real = state->dtype;
     program->mode = options->mode;
+    program->batch = options->batch ? options->batch : 1;
     program->poison = options->poison;
     program->check_finite = options->check_finite;
     program->profile = options->profile;
@@ -132,7 +144,7 @@ void weft_program_destroy(weft_program *program)
 {
     if (!program)
         return;
-    weft_release(program->context, program->arena, program->arena_allocated);
+    weft_release_arena(program);
     weft_pool_release(&program->pool);
     weft_release(program->context, program, sizeof(*program));
 }

@@ -1,4 +1,4 @@
-/* Turns the compiled form into a program: steps with operand addresses, tasks with barriers. */
+/* Turns the compiled form into a program: steps with operands, tasks with barriers. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "graph/core_ops.h"
@@ -55,6 +55,7 @@ static weft_status emit_step(const weft_ir *ir, weft_program *program, int index
                         .inputs = node->inputs,
                         .outputs = node->outputs,
                         .own_inputs = node->own_inputs,
+                        .workspace_slot = node->own_inputs + node->own_outputs,
                         .in_place = node->in_place,
                         .cost = node->cost,
                         .workspace_bytes = node->workspace_bytes,
@@ -67,21 +68,12 @@ static weft_status emit_step(const weft_ir *ir, weft_program *program, int index
         return weft_out_of_memory(ir->error, operands * sizeof(void *));
     memcpy(step->value, node->input, (size_t)node->inputs * sizeof(int));
     memcpy(step->value + node->inputs, node->output, (size_t)node->outputs * sizeof(int));
-    for (int k = 0; k < (int)operands; k++) {
+    for (int k = 0; k < (int)operands; k++)
         step->slot[k] = weft_ir_slot(node, k);
-        if (k >= node->inputs || weft_ir_reads(node, k))
-            step->operand[step->slot[k]] =
-                weft_plan_address(program, &program->value[step->value[k]]);
-    }
-    if (node->workspace >= 0) {
+    if (node->workspace >= 0)
         step->workspace_offset = ir->storage[node->workspace].offset;
-        step->operand[node->own_inputs + node->own_outputs] =
-            program->arena + step->workspace_offset;
-    }
     if (node->prepared >= 0) {
         step->prepared_offset = ir->storage[node->prepared].offset;
-        step->operand[node->own_inputs + node->own_outputs + 1] =
-            program->arena + step->prepared_offset;
         step->hoisted_phases = ir->storage[node->prepared].kept ? node->prepare_phases : 0;
     }
     for (int p = 0; p < node->phases; p++)
@@ -97,38 +89,41 @@ static weft_status emit_step(const weft_ir *ir, weft_program *program, int index
 
 /* ---- Barriers ---- */
 
-/* Bytes that a step touches, as addresses; feeds are only read and need no entry. */
+/* Bytes that a step touches: offsets in the arena, or addresses elsewhere; feeds are only read and need no
+ * entry. */
 typedef struct range {
-    const char *from, *to;
-    bool written;
+    int64_t from, to;
+    bool arena, written;
 } range;
 
 static range range_of(const weft_program *program, const weft_step *step, int operand)
 {
     const weft_plan_value *value = &program->value[step->value[operand]];
-    const char *from = weft_plan_address(program, value);
     const weft_tensor *tensor = &value->tensor;
     int64_t last = 0;
     for (int d = 0; d < tensor->rank; d++)
         last += (tensor->extent[d] - 1) * tensor->stride[d];
     bool written = operand >= step->inputs || weft_step_has(step, step->op->writes, operand);
     bool read = operand < step->inputs && !weft_step_has(step, step->op->shape_only, operand);
-    if (!from || !(written || read))
+    bool arena = value->place == WEFT_PLACE_ARENA;
+    if (!(arena || tensor->data) || !(written || read))
         return (range){0};
-    return (range){from, from + (last + 1) * (int64_t)weft_dtype_bytes(tensor->dtype), written};
+    int64_t from = arena ? value->offset : (int64_t)(intptr_t)tensor->data + value->offset;
+    return (range){from, from + (last + 1) * (int64_t)weft_dtype_bytes(tensor->dtype), arena,
+                   written};
 }
 
-static range workspace_range(const weft_program *program, const weft_step *step)
+static range workspace_range(const weft_step *step)
 {
-    const char *from = program->arena + step->workspace_offset;
-    return (range){from, from + step->workspace_bytes, true};
+    int64_t from = step->workspace_offset;
+    return (range){from, from + step->workspace_bytes, true, true};
 }
 
 /* What is kept is only read by the phases that are not hoisted. */
-static range prepared_range(const weft_program *program, const weft_step *step)
+static range prepared_range(const weft_step *step)
 {
-    const char *from = program->arena + step->prepared_offset;
-    return (range){from, from + step->prepared_bytes, !step->hoisted_phases};
+    int64_t from = step->prepared_offset;
+    return (range){from, from + step->prepared_bytes, true, !step->hoisted_phases};
 }
 
 /* Of operand k: an input, an output, the workspace or what is prepared. */
@@ -137,12 +132,12 @@ static range operand_range(const weft_program *program, const weft_step *step, i
     int operands = step->inputs + step->outputs;
     if (k < operands)
         return range_of(program, step, k);
-    return k == operands ? workspace_range(program, step) : prepared_range(program, step);
+    return k == operands ? workspace_range(step) : prepared_range(step);
 }
 
 static bool conflict(range a, range b)
 {
-    return (a.written || b.written) && a.from < b.to && b.from < a.to;
+    return (a.written || b.written) && a.arena == b.arena && a.from < b.to && b.from < a.to;
 }
 
 /* True where the two steps may not run at the same time. */
@@ -267,7 +262,7 @@ static weft_status emit_tasks(const weft_ir *ir, weft_program *program)
     return WEFT_OK;
 }
 
-/* ---- Feeds, fetches, freed slots ---- */
+/* ---- Feeds, fetches, slots ---- */
 
 static weft_status emit_feed(const weft_ir *ir, weft_program *program, int storage)
 {
@@ -309,24 +304,24 @@ static bool is_used_feed(const weft_ir *ir, int storage)
 
 static weft_status emit_edges(const weft_ir *ir, weft_program *program)
 {
-    size_t feeds = 0, freeds = 0;
+    size_t feeds = 0, slots = 0;
     for (int s = 0; s < ir->storages; s++) {
         feeds += is_used_feed(ir, s);
-        freeds += ir->storage[s].used && ir->storage[s].place == WEFT_PLACE_ARENA;
+        slots += ir->storage[s].used && ir->storage[s].place == WEFT_PLACE_ARENA;
     }
     program->feed = weft_pool_array(&program->pool, feeds, sizeof(weft_feed_slot));
-    program->freed = weft_pool_array(&program->pool, freeds, sizeof(weft_freed));
+    program->slot = weft_pool_array(&program->pool, slots, sizeof(weft_slot));
     program->fetch =
         weft_pool_array(&program->pool, (size_t)ir->options->fetches, sizeof(weft_fetch_slot));
-    if (!program->feed || !program->freed || !program->fetch)
+    if (!program->feed || !program->slot || !program->fetch)
         return weft_ir_out_of_memory((weft_ir *)ir);
     for (int s = 0; s < ir->storages; s++) {
         const weft_storage *storage = &ir->storage[s];
         if (is_used_feed(ir, s))
             WEFT_TRY(emit_feed(ir, program, s));
         else if (storage->used && storage->place == WEFT_PLACE_ARENA)
-            program->freed[program->freeds++] =
-                (weft_freed){storage->last, storage->offset, storage->bytes};
+            program->slot[program->slots++] = (weft_slot){
+                s, storage->first, storage->last, storage->offset, storage->bytes, storage->kept};
     }
     for (int i = 0; i < ir->options->fetches; i++) {
         weft_value wanted = ir->options->fetch[i];
@@ -348,6 +343,7 @@ static void emit_report(const weft_ir *ir, weft_program *program)
     report->arena_bytes = ir->arena_bytes;
     report->bound_bytes = ir->bound_bytes;
     report->prepared_bytes = ir->kept_bytes;
+    report->recomputed_flops = ir->recomputed_flops;
     report->constant_bytes = (int64_t)program->pool.bytes;
     for (int i = program->hoisted_steps; i < program->steps; i++) {
         report->flops += program->step[i].cost.flops;

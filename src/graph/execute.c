@@ -80,10 +80,9 @@ static bool outputs_finite(const weft_program *program, const weft_step *step)
 
 static void poison_freed(const weft_program *program, int step)
 {
-    for (int i = 0; i < program->freeds; i++)
-        if (program->freed[i].step == step)
-            memset(program->arena + program->freed[i].offset, 0xFF,
-                   (size_t)program->freed[i].bytes);
+    for (int i = 0; i < program->slots; i++)
+        if (program->slot[i].last == step)
+            memset(program->arena + program->slot[i].offset, 0xFF, (size_t)program->slot[i].bytes);
 }
 
 /* What is kept is poisoned only before it is made anew. */
@@ -91,7 +90,7 @@ static void poison_arena(const weft_program *program, bool prepare)
 {
     size_t kept = prepare ? 0 : (size_t)program->report.prepared_bytes;
     if (program->arena)
-        memset(program->arena + kept, 0xFF, program->arena_allocated - kept);
+        memset(program->arena + kept, 0xFF, (size_t)program->report.arena_bytes - kept);
 }
 
 /* What thread 0 does after the last task of a step, while the others wait. */

@@ -90,6 +90,7 @@ typedef struct weft_ir {
     int steps;
     int hoisted; /* steps that come first, and run only after the state has changed */
     int64_t arena_bytes, bound_bytes, kept_bytes;
+    double recomputed_flops; /* of what is computed more often than once, but for the first time */
 } weft_ir;
 
 /* ir.c */

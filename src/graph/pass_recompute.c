@@ -140,9 +140,29 @@ static weft_status take_in(weft_ir *ir, const cheap *c, int reader, int input)
     return WEFT_OK;
 }
 
+static double flops_of(const weft_ir *ir, int node)
+{
+    weft_tensor tensors[WEFT_MAP_INPUTS + 1];
+    weft_bind bind = weft_ir_operands(ir, &ir->node[node], tensors);
+    return weft_ir_cost(ir, &ir->node[node], &bind).flops;
+}
+
+/* The first of the readers would have computed it in any case. */
+static void count_flops(weft_ir *ir, const cheap *c, int nodes)
+{
+    int input, masks = 0;
+    for (int i = 0; i < nodes; i++)
+        masks += c->relu >= 0 && weft_ir_executes(&ir->node[i]) &&
+                 count_reads(&ir->node[i], c->value, &input) > 0 && is_mask(ir, &ir->node[i], c);
+    ir->recomputed_flops += (c->readers - 1) * flops_of(ir, c->normalize);
+    if (c->relu >= 0)
+        ir->recomputed_flops += (c->readers - masks - 1) * flops_of(ir, c->relu);
+}
+
 static weft_status recompute(weft_ir *ir, const cheap *c)
 {
     int input, nodes = ir->nodes;
+    count_flops(ir, c, nodes);
     for (int i = 0; i < nodes; i++)
         if (weft_ir_executes(&ir->node[i]) && count_reads(&ir->node[i], c->value, &input) > 0)
             WEFT_TRY(take_in(ir, c, i, input));

@@ -67,6 +67,9 @@ weft_status weft_run(weft_program *program, const weft_feed *feeds, int count,
                      const weft_run_options *options, weft_error *error)
 {
     weft_run_options chosen = options ? *options : (weft_run_options){0};
+    if (program->report.arena_bytes && !program->arena)
+        return weft_error_set(error, WEFT_ERROR_ARGUMENT,
+                              "run: the program has no arena: weft_program_set_arena comes first");
     WEFT_TRY(take_feeds(program, feeds, count, error));
     weft_run_info info = {
         .seed = program->state->seed,

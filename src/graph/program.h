@@ -26,9 +26,10 @@ typedef struct weft_step {
     int inputs, outputs;
     int own_inputs; /* of the op; the others belong to what is fused with it */
     uint32_t in_place;
-    int *value;     /* indices of inputs, then of outputs */
-    int *slot;      /* where each of them is in operand */
-    void **operand; /* as kernels see them */
+    int *value;         /* indices of inputs, then of outputs */
+    int *slot;          /* where each of them is in operand */
+    void **operand;     /* as kernels see them */
+    int workspace_slot; /* in operand; what is prepared follows */
     weft_cost cost;
     int64_t workspace_offset, workspace_bytes;
     int64_t prepared_offset, prepared_bytes;
@@ -64,11 +65,14 @@ typedef struct weft_feed_slot {
     } * patch;
 } weft_feed_slot;
 
-/* Arena bytes that nothing uses after a step. */
-typedef struct weft_freed {
-    int step;
+/* Bytes of the arena that one storage has, from its first step to its last, both inclusive; what is kept or
+ * fetched lasts to `steps`. */
+typedef struct weft_slot {
+    int storage;
+    int first, last;
     int64_t offset, bytes;
-} weft_freed;
+    bool kept;
+} weft_slot;
 
 typedef struct weft_fetch_slot {
     int32_t graph_node, graph_output;
@@ -82,6 +86,7 @@ struct weft_program {
     weft_pool pool;
     weft_dtype real;
     weft_mode mode;
+    int64_t batch;
     bool updates;              /* a run counts as a step of the state */
     bool writes;               /* a run changes variables */
     uint64_t prepared_version; /* of the state that what is kept was made from; 0: none */
@@ -98,20 +103,25 @@ struct weft_program {
     int feeds;
     weft_fetch_slot *fetch;
     int fetches;
-    weft_freed *freed;
-    int freeds;
+    weft_slot *slot;
+    int slots;
 
-    char *arena;
-    size_t arena_allocated;
+    char *arena;              /* NULL: none, or none yet */
+    size_t arena_allocated;   /* 0: the caller's */
     _Atomic int64_t *counter; /* of pieces handed out, for each task */
     weft_report report;
 };
 
 /* compile.c: weft_program_destroy releases the arena. */
 weft_status weft_allocate_arena(weft_program *program, int64_t bytes, weft_error *error);
+/* Unless it is the caller's. */
+void weft_release_arena(weft_program *program);
 
-/* emit.c: fills the program from the compiled form. */
+/* emit.c: fills the program from the compiled form, but for addresses. */
 weft_status weft_emit(const weft_ir *ir, weft_program *program);
+
+/* address.c: gives the operands of all steps their addresses in arena, state and program; once the arena is there. */
+void weft_address(weft_program *program);
 
 /* execute.c: runs all tasks, those that are hoisted only where the state has changed. On WEFT_ERROR_NUMERIC, *bad_step is the step that made a NaN or infinity. */
 weft_status weft_execute(weft_program *program, const weft_run_info *info, int *bad_step);
@@ -131,11 +141,11 @@ static inline bool weft_task_prepares(const weft_program *program, int task)
     return task < program->hoisted_tasks && program->task[task].step >= program->hoisted_steps;
 }
 
-/* The address of a value's first element; NULL for feeds. */
+/* The address of a value's first element; NULL for feeds, and in an arena that is not there yet. */
 static inline void *weft_plan_address(const weft_program *program, const weft_plan_value *value)
 {
     if (value->place == WEFT_PLACE_ARENA)
-        return program->arena + value->offset;
+        return program->arena ? program->arena + value->offset : NULL;
     return value->tensor.data ? (char *)value->tensor.data + value->offset : NULL;
 }
 

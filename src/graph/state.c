@@ -26,6 +26,15 @@ static const weft_node *variable_node(const weft_state *state, int index)
     return weft_node_get(state->graph, state->graph->variable[index]);
 }
 
+/* Of the variables from `first` to `end` - 1, each rounded up to whole lines. */
+static int64_t elements_bytes(const weft_state *state, int first, int end)
+{
+    int64_t bytes = 0;
+    for (int i = first; i < end; i++)
+        bytes += (int64_t)weft_pool_bytes((size_t)storage_bytes(state, variable_node(state, i)));
+    return bytes;
+}
+
 static weft_status initialize(weft_state *state, const weft_node *node, void *elements,
                               weft_error *error)
 {
@@ -39,6 +48,28 @@ static weft_status initialize(weft_state *state, const weft_node *node, void *el
                : weft_error_set(error, status, "variable \"%s\": %s", node->name, inner.message);
 }
 
+/* Makes room for so many more bytes of elements. */
+static weft_status reserve(weft_state *state, size_t bytes, weft_error *error)
+{
+    if (state->memory && bytes > state->memory_bytes - state->memory_used)
+        return weft_error_set(error, WEFT_ERROR_MEMORY,
+                              "the variables need %zu bytes, the state's memory has %zu",
+                              state->memory_used + bytes, state->memory_bytes);
+    if (!state->memory && !weft_pool_reserve(&state->pool, bytes))
+        return weft_error_set(error, WEFT_ERROR_MEMORY,
+                              "out of memory for the variables: %zu bytes", bytes);
+    return WEFT_OK;
+}
+
+static void *place(weft_state *state, size_t bytes)
+{
+    if (!state->memory)
+        return weft_pool_allocate(&state->pool, bytes);
+    void *elements = state->memory + state->memory_used;
+    state->memory_used += weft_pool_bytes(bytes);
+    return elements;
+}
+
 weft_status weft_state_extend(weft_state *state, weft_error *error)
 {
     weft_graph *graph = state->graph;
@@ -46,16 +77,15 @@ weft_status weft_state_extend(weft_state *state, weft_error *error)
     if (!weft_grow(graph->context, (void **)&state->element, &state->capacity, (size_t)variables,
                    sizeof(void *)))
         return weft_out_of_memory(error, (size_t)variables * sizeof(void *));
-    size_t all = 0;
-    for (int i = state->variables; i < variables; i++)
-        all += weft_pool_bytes((size_t)storage_bytes(state, variable_node(state, i)));
-    if (!weft_pool_reserve(&state->pool, all))
-        return weft_error_set(error, WEFT_ERROR_MEMORY,
-                              "out of memory for the variables: %zu bytes", all);
+    if (state->hollow) {
+        state->variables = variables;
+        return WEFT_OK;
+    }
+    WEFT_TRY(reserve(state, (size_t)elements_bytes(state, state->variables, variables), error));
     for (int i = state->variables; i < variables; i++) {
         const weft_node *node = variable_node(state, i);
         size_t bytes = (size_t)storage_bytes(state, node);
-        void *elements = weft_pool_allocate(&state->pool, bytes);
+        void *elements = place(state, bytes);
         if (!elements)
             return weft_error_set(error, WEFT_ERROR_MEMORY,
                                   "out of memory for variable \"%s\": %zu bytes", node->name,
@@ -67,18 +97,29 @@ weft_status weft_state_extend(weft_state *state, weft_error *error)
     return WEFT_OK;
 }
 
-weft_status weft_state_create(weft_graph *graph, const weft_state_options *options,
-                              weft_state **result, weft_error *error)
+static weft_status check_options(const weft_graph *graph, const weft_state_options *options,
+                                 weft_error *error)
+{
+    if (graph->error.status != WEFT_OK)
+        return weft_error_set(error, graph->error.status, "%s", graph->error.message);
+    if (options->dtype != WEFT_FLOAT32 && options->dtype != WEFT_FLOAT64)
+        return weft_error_set(error, WEFT_ERROR_DTYPE, "a state is float32 or float64, not %s",
+                              weft_dtype_name(options->dtype));
+    if ((uintptr_t)options->memory % WEFT_ALIGNMENT)
+        return weft_error_set(error, WEFT_ERROR_ARGUMENT,
+                              "the state's memory is at %p, which is not a multiple of %d",
+                              options->memory, WEFT_ALIGNMENT);
+    return WEFT_OK;
+}
+
+static weft_status create(weft_graph *graph, const weft_state_options *options, bool hollow,
+                          weft_state **result, weft_error *error)
 {
     weft_state_options chosen = options ? *options : (weft_state_options){0};
     *result = NULL;
-    if (graph->error.status != WEFT_OK)
-        return weft_error_set(error, graph->error.status, "%s", graph->error.message);
     if (chosen.dtype == WEFT_REAL)
         chosen.dtype = WEFT_FLOAT32;
-    if (chosen.dtype != WEFT_FLOAT32 && chosen.dtype != WEFT_FLOAT64)
-        return weft_error_set(error, WEFT_ERROR_DTYPE, "a state is float32 or float64, not %s",
-                              weft_dtype_name(chosen.dtype));
+    WEFT_TRY(check_options(graph, &chosen, error));
     weft_state *state = weft_allocate(graph->context, sizeof(*state));
     if (!state)
         return weft_out_of_memory(error, sizeof(*state));
@@ -87,12 +128,34 @@ weft_status weft_state_create(weft_graph *graph, const weft_state_options *optio
     state->seed = chosen.seed;
     state->version = 1;
     state->pool = weft_pool_begin(graph->context);
+    state->memory = chosen.memory;
+    state->memory_bytes = chosen.memory_bytes;
+    state->hollow = hollow;
     weft_status status = weft_state_extend(state, error);
     if (status != WEFT_OK)
         weft_state_destroy(state);
     else
         *result = state;
     return status;
+}
+
+weft_status weft_state_create(weft_graph *graph, const weft_state_options *options,
+                              weft_state **result, weft_error *error)
+{
+    return create(graph, options, false, result, error);
+}
+
+weft_status weft_state_create_hollow(weft_graph *graph, weft_dtype dtype, weft_state **state,
+                                     weft_error *error)
+{
+    return create(graph, &(weft_state_options){.dtype = dtype}, true, state, error);
+}
+
+int64_t weft_state_memory_bytes(const weft_graph *graph, weft_dtype dtype)
+{
+    weft_state state = {.graph = (weft_graph *)graph,
+                        .dtype = dtype == WEFT_REAL ? WEFT_FLOAT32 : dtype};
+    return elements_bytes(&state, 0, graph->variables);
 }
 
 void weft_state_destroy(weft_state *state)

@@ -11,9 +11,10 @@ typedef struct slot {
     int stretch, chain;
 } slot;
 
+/* Offsets in the arena, or addresses elsewhere. */
 typedef struct bytes {
     uintptr_t from, to;
-    bool written;
+    bool arena, written;
 } bytes;
 
 /* What operand k of the task's step covers, then its workspace, then what it prepares; nothing for feeds,
@@ -21,29 +22,29 @@ typedef struct bytes {
 static bytes covered(const weft_program *program, int task, int k)
 {
     const weft_step *step = &program->step[program->task[task].step];
-    uintptr_t arena = (uintptr_t)program->arena;
     bool input = k < step->inputs, prepares = weft_task_prepares(program, task);
     int operands = step->inputs + step->outputs;
     if (k == operands + 1) {
-        uintptr_t from = arena + (uintptr_t)step->prepared_offset;
+        uintptr_t from = (uintptr_t)step->prepared_offset;
         bool kept = step->hoisted_phases > 0;
-        return (bytes){from, from + (uintptr_t)step->prepared_bytes, prepares || !kept};
+        return (bytes){from, from + (uintptr_t)step->prepared_bytes, true, prepares || !kept};
     }
     if (prepares && !(input && weft_step_has(step, step->prepare_inputs, k)))
         return (bytes){0};
     if (k == operands) {
-        uintptr_t from = arena + (uintptr_t)step->workspace_offset;
-        return (bytes){from, from + (uintptr_t)step->workspace_bytes, true};
+        uintptr_t from = (uintptr_t)step->workspace_offset;
+        return (bytes){from, from + (uintptr_t)step->workspace_bytes, true, true};
     }
     const weft_plan_value *value = &program->value[step->value[k]];
-    uintptr_t base = value->place == WEFT_PLACE_ARENA ? arena : (uintptr_t)value->tensor.data;
-    if (!base || (input && weft_step_has(step, step->op->shape_only, k)))
+    bool arena = value->place == WEFT_PLACE_ARENA;
+    uintptr_t base = arena ? 0 : (uintptr_t)value->tensor.data;
+    if (!(arena || base) || (input && weft_step_has(step, step->op->shape_only, k)))
         return (bytes){0};
     int64_t elements = 1;
     for (int d = 0; d < value->tensor.rank; d++)
         elements += (value->tensor.extent[d] - 1) * value->tensor.stride[d];
     uintptr_t from = base + (uintptr_t)value->offset;
-    return (bytes){from, from + (uintptr_t)elements * weft_dtype_bytes(value->tensor.dtype),
+    return (bytes){from, from + (uintptr_t)elements * weft_dtype_bytes(value->tensor.dtype), arena,
                    !input || weft_step_has(step, step->op->writes, k)};
 }
 
@@ -58,7 +59,7 @@ static bool collide(const weft_program *program, int a, int b)
     for (int i = 0; i < operands_of(program, a); i++)
         for (int k = 0; k < operands_of(program, b); k++) {
             bytes x = covered(program, a, i), y = covered(program, b, k);
-            if ((x.written || y.written) && x.from < y.to && y.from < x.to)
+            if ((x.written || y.written) && x.arena == y.arena && x.from < y.to && y.from < x.to)
                 return true;
         }
     return false;
