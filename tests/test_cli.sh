@@ -56,10 +56,10 @@ refused() {
 
 # ---- Help ----
 weft_runs --help
-for command in models bench profile dot; do
+for command in models bench plan profile dot; do
   contains "^  $command "
 done
-for command in models bench profile dot; do
+for command in models bench plan profile dot; do
   weft_runs $command --help
   contains "usage: weft $command"
   contains '--help'
@@ -94,6 +94,37 @@ quick="--seconds 0.001 --threads 1 --json"
 weft_runs bench lenet --batch 1 --runs 1
 contains 'GFLOP/s'
 contains 'arena'
+
+# ---- Plan ----
+weft_runs plan unet --batch 1 --size 64 --threads 1 --lines 3
+contains '^unet, train, batch 1 of 64x64x1, 1 threads, .* nothing was run'
+contains '^ *parameters  *124.15 '
+contains '^ *kept activations  *[0-9.]* .*%'
+contains '^  total  *[0-9.]*  100.0%'
+contains '^the peak, step [0-9]* of [0-9]* (.*): '
+contains '% .* kept activations .*concat'
+contains '% .* more$'
+weft_runs plan resnet20 --batch 4 --threads 1 --json
+json 'd["mode"] == "train" and d["batch"] == 4 and d["plans"] == 1 and d["seconds"] > 0' name size threads \
+  instruction_set total_bytes arena_bytes bound_bytes state_bytes feed_bytes program_bytes flops \
+  recomputed_flops peak_step bytes most_bytes steps values
+json 'sum(d["bytes"].values()) == d["total_bytes"] and d["bytes"]["feeds"] == 4 * (32 * 32 * 3 + 1) * 4'
+json 'd["steps"][d["peak_step"]]["live_bytes"] == d["bound_bytes"] == max(s["live_bytes"] for s in d["steps"])'
+json 'sum(v["bytes"] for v in d["values"] if v["first"] <= d["peak_step"] <= v["last"]) == d["bound_bytes"]'
+json 'max(v["offset"] + v["bytes"] for v in d["values"]) == d["arena_bytes"]'
+json '{"forward", "backward", "update"} == {s["stage"] for s in d["steps"]}'
+json 'all(v["name"] and v["op"] and v["family"] and v["memory"] in d["bytes"] for v in d["values"])'
+weft_runs bench resnet20 --batch 4 --threads 1 --runs 1 --json
+bench_arena=$(sed 's/.*"arena_bytes": \([0-9]*\).*/\1/' "$out/stdout")
+weft_runs plan resnet20 --batch 4 --threads 1 --json
+contains "\"arena_bytes\": $bench_arena,"
+for size in 40MB 40000kB 40e6 '40 MB' 40000000 0.04gb; do
+  weft_runs plan resnet20 --threads 1 --json --memory "$size"
+  json 'd["limit_bytes"] == 40000000 and d["total_bytes"] <= 40000000 < d["next_batch_bytes"]' plans
+done
+weft_runs plan resnet20 --threads 1 --memory 32MiB --mode infer
+contains '^the largest batch within 33.55 MB is [0-9]*, which takes [0-9.]* MB; [0-9]* would take'
+contains '^resnet20, infer, batch [0-9]* of'
 
 # ---- Profile ----
 weft_runs profile resnet20 --batch 1 --runs 2 --lines 0 --threads 1
@@ -148,7 +179,7 @@ refused 1 'no/such/place' bench lenet --batch 1 --measure --wisdom /no/such/plac
 # ---- Mistakes ----
 refused 2 'usage: weft COMMAND'
 refused 2 'no command "brew"' brew
-for command in bench profile dot; do
+for command in bench plan profile dot; do
   refused 2 'MODEL is missing' $command
   refused 2 'no model "resnet51"' $command resnet51
 done
@@ -161,6 +192,12 @@ refused 2 'batch takes a whole number' bench lenet --batch -1
 refused 2 'batch takes a whole number' bench lenet --batch 99999999999999999999
 refused 2 'batch needs a value' bench lenet --batch
 refused 2 'seconds takes a positive number' bench lenet --seconds 0
+for size in 0 -3MB 12parsecs MB 1e30GB 0.1; do
+  refused 2 'memory takes a size such as 625MB or 2GiB' plan lenet --memory "$size"
+done
+refused 2 'batch cannot say another' plan lenet --memory 1GB --batch 3
+refused 2 'measure has no use' plan lenet --measure
+refused 1 'not even a batch of 1 fits into 1.00 MB: it takes' plan lenet --memory 1MB
 refused 2 'mode takes one of train, infer' bench lenet --mode learn
 refused 2 'heat takes one of none, time, bytes, lost' dot lenet --heat pressure
 refused 2 'json takes no value' bench lenet --json=yes

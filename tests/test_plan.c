@@ -307,6 +307,58 @@ Test(plan, recomputation_costs_what_leaving_it_out_saves)
     weft_plan_destroy(without);
 }
 
+/* ---- The largest batch ---- */
+
+static int64_t total_of(weft_compile_options options, int64_t batch)
+{
+    options.batch = batch;
+    weft_plan *plan = make_plan(&options);
+    int64_t bytes = plan->total_bytes;
+    weft_plan_destroy(plan);
+    return bytes;
+}
+
+Test(plan, largest_batch_is_the_largest)
+{
+    weft_value loss = training();
+    weft_compile_options options = options_for(&loss, WEFT_TRAIN);
+    int64_t one = total_of(options, 1);
+    for (int64_t limit = one; limit < 1000 * one; limit = limit * 7 / 4 + 1) {
+        weft_batch_limit found;
+        cr_assert_eq(weft_largest_batch(graph, WEFT_REAL, &options, limit, &found, &error), WEFT_OK,
+                     "%s", error.message);
+        cr_assert_gt(found.batch, 0);
+        cr_expect_eq(found.bytes, total_of(options, found.batch));
+        cr_expect_eq(found.next_bytes, total_of(options, found.batch + 1));
+        cr_expect_leq(found.bytes, limit);
+        cr_expect_gt(found.next_bytes, limit);
+        cr_expect_gt(total_of(options, found.batch + 5), limit);
+        cr_expect_leq(found.plans, 12, "%d plans for a batch of %lld", found.plans,
+                      (long long)found.batch);
+    }
+}
+
+Test(plan, no_batch_fits)
+{
+    weft_value loss = training();
+    weft_compile_options options = options_for(&loss, WEFT_TRAIN);
+    weft_batch_limit found;
+    int64_t one = total_of(options, 1);
+    cr_assert_eq(weft_largest_batch(graph, WEFT_REAL, &options, one - 1, &found, &error), WEFT_OK);
+    cr_expect(found.batch == 0 && found.bytes == 0 && found.next_bytes == one && found.plans == 1);
+}
+
+Test(plan, any_batch_fits)
+{
+    weft_value x = weft_input(graph, .shape = weft_shape_of(3, 5));
+    weft_value y = weft_tanh(x);
+    weft_compile_options options = options_for(&y, WEFT_INFER);
+    weft_batch_limit found;
+    cr_expect_eq(weft_largest_batch(graph, WEFT_REAL, &options, 1 << 20, &found, &error),
+                 WEFT_ERROR_ARGUMENT);
+    cr_expect(strstr(error.message, "open extent"), "%s", error.message);
+}
+
 /* ---- Before anything is there ---- */
 
 Test(plan, of_more_than_any_machine_has)

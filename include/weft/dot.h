@@ -10,6 +10,10 @@
 extern "C" {
 #endif
 
+/* A word for a family of ops, "convolution", and its colour in all diagrams, "#9ecae9"; never NULL. */
+WEFT_API const char *weft_family_text(weft_family family);
+WEFT_API const char *weft_family_colour(weft_family family);
+
 /* What the colour of a program's steps tells. */
 typedef enum weft_heat {
     WEFT_HEAT_NONE = 0, /* the family of the op */

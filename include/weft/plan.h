@@ -95,6 +95,21 @@ WEFT_API weft_status weft_program_plan(const weft_program *program, weft_plan **
 /* NULL is allowed. */
 WEFT_API void weft_plan_destroy(weft_plan *plan);
 
+/* A batch that fits, where one more image would not. */
+typedef struct weft_batch_limit {
+    int64_t batch;      /* 0: not even one image fits */
+    int64_t bytes;      /* that it needs: total_bytes of its plan; 0 of batch 0 */
+    int64_t next_bytes; /* that one more would need */
+    int plans;          /* that were made to find it */
+} weft_batch_limit;
+
+/* Finds the largest batch whose total_bytes are within the limit, by planning for some batches, 4 to 10 as a rule;
+ * each plan takes as long as compiling does. The batch of options is not looked at. Memory is taken to grow with
+ * the batch. Errors: those of weft_plan_create, and WEFT_ERROR_ARGUMENT where no input has an open extent. */
+WEFT_API weft_status weft_largest_batch(weft_graph *graph, weft_dtype dtype,
+                                        const weft_compile_options *options, int64_t limit_bytes,
+                                        weft_batch_limit *result, weft_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { USAGE_STATUS = 2, NAME_WIDTH = 22 };
 
@@ -98,6 +99,27 @@ static bool parse_seed(const argument_usage *usage, const argument *a, const cha
     return true;
 }
 
+static bool parse_bytes(const argument_usage *usage, const argument *a, const char *text)
+{
+    static const struct {
+        const char *name;
+        double bytes;
+    } units[] = {{"", 1},      {"B", 1},        {"kB", 1e3},     {"MB", 1e6},     {"GB", 1e9},
+                 {"TB", 1e12}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
+    char *end;
+    double number = strtod(text, &end);
+    bool is_number = end != text && number > 0;
+    for (; *end == ' '; end++)
+        ;
+    for (size_t i = 0; is_number && i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcasecmp(end, units[i].name) == 0 && number * units[i].bytes >= 1 &&
+            number * units[i].bytes < 0x1p62) {
+            *a->bytes = (int64_t)(number * units[i].bytes);
+            return true;
+        }
+    return refuse_value(usage, a, text, "a size such as 625MB or 2GiB");
+}
+
 static bool parse_choice(const argument_usage *usage, const argument *a, const char *text)
 {
     char wanted[160] = "one of";
@@ -120,6 +142,8 @@ static bool parse_value(const argument_usage *usage, const argument *a, const ch
         return parse_positive(usage, a, text);
     if (a->seed)
         return parse_seed(usage, a, text);
+    if (a->bytes)
+        return parse_bytes(usage, a, text);
     if (a->choice)
         return parse_choice(usage, a, text);
     *a->text = text;

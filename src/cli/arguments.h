@@ -16,10 +16,11 @@ typedef struct argument {
 
     bool *flag;
     int *integer;
-    int low, high;       /* of an integer, inclusive */
-    double *positive;    /* a real number above 0 */
-    uint64_t *seed;      /* a whole number, also hexadecimal */
-    const char **text;   /* points into argv */
+    int low, high;     /* of an integer, inclusive */
+    double *positive;  /* a real number above 0 */
+    uint64_t *seed;    /* a whole number, also hexadecimal */
+    int64_t *bytes;    /* a size, as 625MB (1000s), 2GiB (1024s) or in bytes; 0 by default: none */
+    const char **text; /* points into argv */
     const char **choice; /* one of the words, and points to it */
     const char *const *words;
 } argument;

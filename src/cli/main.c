@@ -8,6 +8,7 @@
 static const command *const commands[] = {
     &command_models,
     &command_bench,
+    &command_plan,
     &command_profile,
     &command_dot,
 };

@@ -117,7 +117,7 @@ static weft_status fill(workload *w, uint64_t seed, weft_error *error)
 
 static weft_status load_wisdom(workload *w, const workload_options *options, weft_error *error)
 {
-    if (!options->wisdom && !options->measure)
+    if (w->wisdom || (!options->wisdom && !options->measure))
         return WEFT_OK;
     w->wisdom = weft_wisdom_create(w->context);
     if (!w->wisdom)
@@ -126,17 +126,19 @@ static weft_status load_wisdom(workload *w, const workload_options *options, wef
     return is_there ? weft_wisdom_load(w->wisdom, options->wisdom, error) : WEFT_OK;
 }
 
+static weft_compile_options compile_options(const workload *w)
+{
+    return (weft_compile_options){
+        .mode = w->mode, .fetch = &w->result, .fetches = 1, .batch = w->batch, .wisdom = w->wisdom};
+}
+
 weft_status workload_compile(workload *w, const workload_options *options, bool profile,
                              weft_error *error)
 {
     weft_status status = load_wisdom(w, options, error);
-    weft_compile_options compiled = {.mode = w->mode,
-                                     .fetch = &w->result,
-                                     .fetches = 1,
-                                     .batch = w->batch,
-                                     .profile = profile,
-                                     .wisdom = w->wisdom,
-                                     .measure = options->measure};
+    weft_compile_options compiled = compile_options(w);
+    compiled.profile = profile;
+    compiled.measure = options->measure;
     if (status == WEFT_OK)
         status = weft_state_create(w->graph, &(weft_state_options){.seed = options->seed},
                                    &w->state, error);
@@ -146,6 +148,27 @@ weft_status workload_compile(workload *w, const workload_options *options, bool 
         status = weft_compile(w->graph, w->state, &compiled, &w->program, error);
     if (status == WEFT_OK && options->wisdom && options->measure)
         status = weft_wisdom_save(w->wisdom, options->wisdom, error);
+    return status;
+}
+
+weft_status workload_plan(workload *w, const workload_options *options, weft_plan **plan,
+                          weft_error *error)
+{
+    weft_status status = load_wisdom(w, options, error);
+    weft_compile_options compiled = compile_options(w);
+    return status == WEFT_OK ? weft_plan_create(w->graph, WEFT_FLOAT32, &compiled, plan, error)
+                             : status;
+}
+
+weft_status workload_fit(workload *w, const workload_options *options, int64_t limit_bytes,
+                         weft_batch_limit *result, weft_error *error)
+{
+    weft_status status = load_wisdom(w, options, error);
+    weft_compile_options compiled = compile_options(w);
+    if (status == WEFT_OK)
+        status = weft_largest_batch(w->graph, WEFT_FLOAT32, &compiled, limit_bytes, result, error);
+    if (status == WEFT_OK && result->batch > 0)
+        w->batch = result->batch;
     return status;
 }
 

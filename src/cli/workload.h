@@ -47,6 +47,12 @@ weft_status workload_build(workload *w, const workload_options *options, weft_er
  * already, and written to it where something may have been measured. */
 weft_status workload_compile(workload *w, const workload_options *options, bool profile,
                              weft_error *error);
+/* What the program's memory would be, without making state, data or program. */
+weft_status workload_plan(workload *w, const workload_options *options, weft_plan **plan,
+                          weft_error *error);
+/* Makes the largest batch that fits the workload's batch, where there is one. */
+weft_status workload_fit(workload *w, const workload_options *options, int64_t limit_bytes,
+                         weft_batch_limit *result, weft_error *error);
 /* Runs the program once; *seconds by the wall clock. */
 weft_status workload_run(workload *w, double *seconds, weft_error *error);
 void workload_close(workload *w);

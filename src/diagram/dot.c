@@ -5,18 +5,6 @@
 #include <string.h>
 
 static const struct {
-    const char *fill;
-} families[] = {
-    [WEFT_FAMILY_OTHER] = {"#f2f2f2"},       [WEFT_FAMILY_LEAF] = {"#ffffff"},
-    [WEFT_FAMILY_CONVOLUTION] = {"#9ecae9"}, [WEFT_FAMILY_DENSE] = {"#aec7f2"},
-    [WEFT_FAMILY_POOLING] = {"#b5e0c4"},     [WEFT_FAMILY_NORMALIZATION] = {"#f6d9a8"},
-    [WEFT_FAMILY_ACTIVATION] = {"#f9c2ad"},  [WEFT_FAMILY_ARITHMETIC] = {"#dcd3ee"},
-    [WEFT_FAMILY_REDUCTION] = {"#c9dcd9"},   [WEFT_FAMILY_SHAPE] = {"#e4e4e4"},
-    [WEFT_FAMILY_LOSS] = {"#f4a6b4"},        [WEFT_FAMILY_RANDOM] = {"#e8e6a0"},
-    [WEFT_FAMILY_UPDATE] = {"#d2b48c"},
-};
-
-static const struct {
     const char *name, *label, *fill;
 } parts[] = {
     [WEFT_PART_FORWARD] = {"forward", "forward", "#fbfdff"},
@@ -37,7 +25,7 @@ static void add_quoted(weft_text *text, const char *words)
 static void add_colour(const weft_box *box, weft_text *text)
 {
     if (box->heat < 0) {
-        weft_text_add(text, "%s", families[box->family].fill);
+        weft_text_add(text, "%s", weft_family_colour(box->family));
         return;
     }
     double heat = box->heat > 1 ? 1 : box->heat;
