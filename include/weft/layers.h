@@ -82,6 +82,26 @@ typedef struct weft_batch_norm_options {
  * running_mean and running_var, all [C], the last two not trainable. */
 WEFT_API weft_value weft_batch_norm(weft_value x, const weft_batch_norm_options *options);
 
+/* ---- Normalization within each sample ---- */
+
+typedef struct weft_norm_options {
+    const char *name;
+    int groups;     /* of weft_group_norm; 0: 32 */
+    int dimensions; /* of weft_layer_norm: the last so many; 0: 1, the channels */
+    double epsilon; /* added to the variance; 0: 1e-5 (Keras: 1e-3) */
+    /* PyTorch's instance norm has neither scale nor shift by default: set both */
+    bool no_scale, no_shift;
+    weft_initializer initializer;      /* of weight; default: ones */
+    weft_initializer bias_initializer; /* default: zeros */
+    bool frozen;
+} weft_norm_options;
+
+/* Layer, group and instance normalization (weft/normalization.h) of x [N, .., C] with variables weight and
+ * bias, which have the extents of the normalized dimensions in layer normalization, else [C]. */
+WEFT_API weft_value weft_layer_norm(weft_value x, const weft_norm_options *options);
+WEFT_API weft_value weft_group_norm(weft_value x, const weft_norm_options *options);
+WEFT_API weft_value weft_instance_norm(weft_value x, const weft_norm_options *options);
+
 #if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)
 #define weft_conv1d(x, ...) (weft_conv1d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
 #define weft_conv2d(x, ...) (weft_conv2d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
@@ -94,6 +114,10 @@ WEFT_API weft_value weft_batch_norm(weft_value x, const weft_batch_norm_options 
     (weft_conv_transpose3d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
 #define weft_batch_norm(x, ...)                                                                    \
     (weft_batch_norm)(WEFT_HERE(x), &(weft_batch_norm_options){__VA_ARGS__})
+#define weft_layer_norm(x, ...) (weft_layer_norm)(WEFT_HERE(x), &(weft_norm_options){__VA_ARGS__})
+#define weft_group_norm(x, ...) (weft_group_norm)(WEFT_HERE(x), &(weft_norm_options){__VA_ARGS__})
+#define weft_instance_norm(x, ...)                                                                 \
+    (weft_instance_norm)(WEFT_HERE(x), &(weft_norm_options){__VA_ARGS__})
 #define weft_dense(x, ...) (weft_dense)(WEFT_HERE(x), &(weft_dense_options){__VA_ARGS__})
 #endif
 

@@ -47,6 +47,50 @@ typedef struct weft_moving_average_options {
 WEFT_API weft_value weft_moving_average(weft_value variable, weft_value new_value,
                                         const weft_moving_average_options *options);
 
+/* ---- Within each sample ---- */
+
+/* y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, where mean and (biased) variance are those of
+ * x's elements in a part of one sample, in train and infer mode alike. gamma and beta that are null are 1
+ * and 0. epsilon 0 is 1e-5, as in PyTorch; Keras has 1e-3. options may be NULL. */
+
+typedef struct weft_layer_normalization_options {
+    const char *name; /* NULL: "layer_norm" */
+    /* The last so many dimensions are normalized together; 0: 1, the channels of each pixel, as Keras's
+     * axis = -1. All but the batch is what PyTorch's normalized_shape [C, H, W] is to an image, whose
+     * weights are there channels first. */
+    int dimensions;
+    weft_value gamma, beta; /* of these dimensions */
+    double epsilon;
+} weft_layer_normalization_options;
+
+/* Ba, Kiros, Hinton 2016, "Layer normalization". */
+WEFT_API weft_value weft_layer_normalization(weft_value x,
+                                             const weft_layer_normalization_options *options);
+
+typedef struct weft_group_normalization_options {
+    const char *name;       /* NULL: "group_norm" */
+    int groups;             /* of neighbouring channels; divides them. 0: 32 */
+    weft_value gamma, beta; /* [C] */
+    double epsilon;
+} weft_group_normalization_options;
+
+/* Each group of channels over all pixels of a sample of x [N, .., C]: Wu, He 2018, "Group normalization". */
+WEFT_API weft_value weft_group_normalization(weft_value x,
+                                             const weft_group_normalization_options *options);
+
+typedef struct weft_instance_normalization_options {
+    const char *name;       /* NULL: "instance_norm" */
+    weft_value gamma, beta; /* [C] */
+    double epsilon;
+} weft_instance_normalization_options;
+
+/* Each channel over all pixels of a sample of x [N, .., C]: Ulyanov, Vedaldi, Lempitsky 2016, "Instance
+ * normalization: the missing ingredient for fast stylization". There are no running statistics. */
+WEFT_API weft_value weft_instance_normalization(weft_value x,
+                                                const weft_instance_normalization_options *options);
+
+/* ---- Across channels ---- */
+
 typedef struct weft_local_response_options {
     const char *name; /* NULL: the op's */
     int size;         /* channels of a window, odd; 0: 5 */
@@ -65,6 +109,12 @@ WEFT_API weft_value weft_local_response_norm(weft_value x,
 #define weft_batch_normalization(x, running_mean, running_variance, ...)                           \
     (weft_batch_normalization)(WEFT_HERE(x), (running_mean), (running_variance),                   \
                                &(weft_batch_normalization_options){__VA_ARGS__})
+#define weft_layer_normalization(x, ...)                                                           \
+    (weft_layer_normalization)(WEFT_HERE(x), &(weft_layer_normalization_options){__VA_ARGS__})
+#define weft_group_normalization(x, ...)                                                           \
+    (weft_group_normalization)(WEFT_HERE(x), &(weft_group_normalization_options){__VA_ARGS__})
+#define weft_instance_normalization(x, ...)                                                        \
+    (weft_instance_normalization)(WEFT_HERE(x), &(weft_instance_normalization_options){__VA_ARGS__})
 #define weft_local_response_norm(x, ...)                                                           \
     (weft_local_response_norm)(WEFT_HERE(x), &(weft_local_response_options){__VA_ARGS__})
 #define weft_moving_average(variable, new_value, ...)                                              \

@@ -27,3 +27,14 @@ weft_value weft_layer_bias(weft_graph *graph, bool none, int64_t elements,
                                                          .initializer = initializer,
                                                          .frozen = frozen});
 }
+
+weft_value weft_layer_parameter(weft_graph *graph, const char *name, weft_shape shape,
+                                weft_initializer initializer, weft_initializer_kind otherwise,
+                                bool frozen)
+{
+    if (initializer.kind == WEFT_INIT_DEFAULT)
+        initializer.kind = otherwise;
+    return weft_variable(
+        graph, &(weft_variable_options){
+                   .name = name, .shape = shape, .initializer = initializer, .frozen = frozen});
+}

@@ -12,4 +12,9 @@ weft_value weft_layer_fail(weft_graph *graph, const char *kind, const char *form
 weft_value weft_layer_bias(weft_graph *graph, bool none, int64_t elements,
                            weft_initializer initializer, bool frozen);
 
+/* A variable that starts as `otherwise` says unless the initializer says something else. */
+weft_value weft_layer_parameter(weft_graph *graph, const char *name, weft_shape shape,
+                                weft_initializer initializer, weft_initializer_kind otherwise,
+                                bool frozen);
+
 #endif

@@ -17,6 +17,8 @@ static const weft_op *const ops[] = {
     &weft_batch_norm_op,
     &weft_batch_norm_gradient_op,
     &weft_moving_average_op,
+    &weft_group_norm_op,
+    &weft_group_norm_gradient_op,
     &weft_normalize_op,
     &weft_add_product_op,
     &weft_local_response_norm_op,

@@ -17,6 +17,7 @@ extern const weft_op weft_accumulate_gradient_op, weft_count_updates_op, weft_gl
 extern const weft_op weft_max_pool_op, weft_max_pool_gradient_op, weft_max_pool_gather_op;
 extern const weft_op weft_average_pool_op, weft_average_pool_gradient_op;
 extern const weft_op weft_batch_norm_op, weft_batch_norm_gradient_op, weft_moving_average_op;
+extern const weft_op weft_group_norm_op, weft_group_norm_gradient_op;
 extern const weft_op weft_normalize_op, weft_add_product_op;
 /* Made by the compiler alone; the checks of batch normalization run them. */
 extern const weft_op weft_batch_norm_coefficients_op, weft_batch_norm_gradient_coefficients_op;

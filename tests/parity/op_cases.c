@@ -134,6 +134,33 @@ static weft_value batch_norm(parity_builder *b)
     return weft_batch_norm(image(b), .name = "bn");
 }
 
+static weft_value layer_norm(parity_builder *b)
+{
+    return weft_layer_norm(image(b), .name = "ln");
+}
+
+static weft_value layer_norm_of_images(parity_builder *b)
+{
+    return weft_layer_norm(image(b), .name = "ln", .dimensions = 3, .epsilon = 1e-3);
+}
+
+static weft_value group_norm(parity_builder *b)
+{
+    return weft_group_norm(image(b), .name = "gn", .groups = 3);
+}
+
+static weft_value group_norm_3d(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 5, 6, 4, 8));
+    return weft_group_norm(x, .name = "gn", .groups = 2);
+}
+
+static weft_value instance_norm(parity_builder *b)
+{
+    weft_value x = image(b);
+    return weft_add(weft_instance_norm(x, .name = "in"), weft_instance_normalization(x));
+}
+
 static weft_value dense(parity_builder *b)
 {
     weft_value x = parity_input(b, "x", weft_shape_of(7, 13));
@@ -261,6 +288,13 @@ const parity_case parity_op_cases[] = {
      "cl(F.batch_norm(cf(x), bn_running_mean, bn_running_var, bn_weight, bn_bias, True))", TRAIN},
     {"batch norm, inference", batch_norm,
      "cl(F.batch_norm(cf(x), bn_running_mean, bn_running_var, bn_weight, bn_bias, False))"},
+    {"layer norm", layer_norm, "F.layer_norm(x, (6,), ln_weight, ln_bias)"},
+    {"layer norm of images", layer_norm_of_images,
+     "F.layer_norm(x, (9, 8, 6), ln_weight, ln_bias, 1e-3)"},
+    {"group norm", group_norm, "cl(F.group_norm(cf(x), 3, gn_weight, gn_bias))"},
+    {"group norm 3d", group_norm_3d, "cl(F.group_norm(cf(x), 2, gn_weight, gn_bias))"},
+    {"instance norm", instance_norm,
+     "cl(F.instance_norm(cf(x), weight=in_weight, bias=in_bias) + F.instance_norm(cf(x)))"},
     {"dense", dense, "F.linear(x, fc_weight.T, fc_bias)"},
     {"matmul", matmul, "x.transpose(1, 2) @ y.transpose(1, 2)"},
     {"divide, broadcast", divide_broadcast, "x / y"},
