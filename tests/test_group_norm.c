@@ -31,7 +31,7 @@ static const double pairs[] = {1, 3, 0, 8};
 Test(group_norm, normalizes_the_channels_of_each_pixel)
 {
     static const double gamma[] = {2, 4}, beta[] = {0, 1};
-    static const double y[] = {2 * -0.5, 4 * 0.5 + 1, 2 * -4 / sqrt(19), 4 * 4 / sqrt(19) + 1};
+    const double y[] = {2 * -0.5, 4 * 0.5 + 1, 2 * -4 / sqrt(19), 4 * 4 / sqrt(19) + 1};
     weft_value x = test_given(&bench, weft_shape_of(2, 1, 2), pairs);
     weft_value value =
         weft_layer_normalization(x, .gamma = test_given(&bench, weft_shape_of(2), gamma),
@@ -54,7 +54,7 @@ Test(group_norm, normalizes_groups_of_channels)
     weft_value x = test_given(&bench, weft_shape_of(1, 2, 2), pairs);
     test_expect(&bench, weft_group_normalization(x, .groups = 1, .epsilon = 6.5), y, 4);
     /* the same elements as one pixel of four channels in two groups */
-    static const double groups[] = {-0.5, 0.5, -4 / sqrt(19), 4 / sqrt(19)};
+    const double groups[] = {-0.5, 0.5, -4 / sqrt(19), 4 / sqrt(19)};
     x = test_given(&bench, weft_shape_of(1, 1, 4), pairs);
     test_expect(&bench, weft_group_normalization(x, .groups = 2, .epsilon = 3), groups, 4);
     test_expect(&bench, weft_layer_normalization(x, .epsilon = 6.5), y, 4);

@@ -64,6 +64,8 @@ static const weft_op *const ops[] = {
     &weft_divide_by_count_op,
     &weft_argmax_op,
     &weft_equal_op,
+    &weft_resize_op,
+    &weft_resize_gradient_op,
     &weft_reshape_op,
     &weft_reshape_like_op,
     &weft_transpose_op,

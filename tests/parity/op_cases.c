@@ -234,6 +234,42 @@ static weft_value reductions(parity_builder *b)
                     weft_max(x, .axes = {0}, .axis_count = 1, .keep_dims = true));
 }
 
+static weft_value resize(parity_builder *b, weft_resize_method method, weft_resize_grid grid)
+{
+    weft_value x = image(b);
+    weft_resize_options up = {.method = method, .grid = grid, .scale = {2, 3}};
+    weft_resize_options odd = {.method = method, .grid = grid, .size = {5, 11}};
+    weft_value both[] = {weft_reshape((weft_resize)(x, &up), -1, 6),
+                         weft_reshape((weft_resize)(x, &odd), -1, 6)};
+    return weft_concat(both, 2, 0);
+}
+
+static weft_value bilinear(parity_builder *b)
+{
+    return resize(b, WEFT_LINEAR, WEFT_HALF_PIXEL);
+}
+
+static weft_value bilinear_corners(parity_builder *b)
+{
+    return resize(b, WEFT_LINEAR, WEFT_ALIGN_CORNERS);
+}
+
+static weft_value nearest(parity_builder *b)
+{
+    return resize(b, WEFT_NEAREST, WEFT_ASYMMETRIC);
+}
+
+static weft_value nearest_exact(parity_builder *b)
+{
+    return resize(b, WEFT_NEAREST, WEFT_HALF_PIXEL);
+}
+
+static weft_value trilinear(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 5, 6, 4, 3));
+    return weft_resize(x, .method = WEFT_LINEAR, .size = {7, 3, 8});
+}
+
 static weft_value sparse_cross_entropy(parity_builder *b)
 {
     weft_value x = parity_input(b, "x", weft_shape_of(4, 3, 11));
@@ -309,6 +345,20 @@ const parity_case parity_op_cases[] = {
     {"shapes", shapes,
      "F.pad(torch.cat((x[..., 4:], y, x[..., :4]), 3)[:, 1:7, 2:], (0, 0, 0, 2, 1, 0), value=0.5)"
      ".transpose(1, 2)"},
+    {"bilinear", bilinear,
+     "torch.cat([cl(F.interpolate(cf(x), size=s, mode='bilinear')).reshape(-1, 6) for s in "
+     "((18, 24), (5, 11))])"},
+    {"bilinear, corners", bilinear_corners,
+     "torch.cat([cl(F.interpolate(cf(x), size=s, mode='bilinear', align_corners=True)).reshape(-1, "
+     "6) for s in "
+     "((18, 24), (5, 11))])"},
+    {"nearest", nearest,
+     "torch.cat([cl(F.interpolate(cf(x), size=s, mode='nearest')).reshape(-1, 6) for s in "
+     "((18, 24), (5, 11))])"},
+    {"nearest exact", nearest_exact,
+     "torch.cat([cl(F.interpolate(cf(x), size=s, mode='nearest-exact')).reshape(-1, 6) for s in "
+     "((18, 24), (5, 11))])"},
+    {"trilinear", trilinear, "cl(F.interpolate(cf(x), size=(7, 3, 8), mode='trilinear'))"},
     {"reductions", reductions,
      "x.sum((1, 2), keepdim=True) * x.mean(3, keepdim=True) + x.amax(0, keepdim=True)"},
     {"sparse cross-entropy", sparse_cross_entropy,
