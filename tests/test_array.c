@@ -324,3 +324,94 @@ Test(array, labels_and_bytes_can_be_moved)
     weft_program_destroy(program);
     weft_state_destroy(state);
 }
+
+Test(array, pads_with_its_own_elements)
+{
+    static const double row[] = {1, 2, 3, 4};
+    static const struct {
+        weft_pad_mode mode;
+        double y[9];
+    } cases[] = {
+        {WEFT_PAD_REFLECT, {3, 2, 1, 2, 3, 4, 3, 2, 1}},
+        {WEFT_PAD_SYMMETRIC, {2, 1, 1, 2, 3, 4, 4, 3, 2}},
+        {WEFT_PAD_EDGE, {1, 1, 1, 2, 3, 4, 4, 4, 4}},
+        {WEFT_PAD_WRAP, {3, 4, 1, 2, 3, 4, 1, 2, 3}},
+    };
+    for (int i = 0; i < 4; i++) {
+        weft_value x = test_given(&bench, weft_shape_of(1, 4, 1), row);
+        weft_value y = weft_pad(x, .before = {0, 2}, .after = {0, 3}, .mode = cases[i].mode), dx;
+        test_expect(&bench, y, cases[i].y, 9);
+        /* of the sum of squares: 2 x for each time that x is there */
+        static const double twice_times[4][4] = {
+            {4, 12, 18, 8}, {4, 12, 12, 16}, {6, 4, 6, 32}, {4, 8, 18, 16}};
+        weft_value seed = weft_scale(y, 2);
+        weft_vector_jacobian(&y, &seed, 1, &x, 1, &dx);
+        test_expect(&bench, dx, twice_times[i], 4);
+    }
+}
+
+Test(array, refuses_borders_that_reach_too_far)
+{
+    weft_pad(input(weft_shape_of(WEFT_BATCH, 4, 2)), .after = {0, 4}, .mode = WEFT_PAD_REFLECT);
+    test_expect_error(&bench, "(0, 4) of dimension 1 is not in 0 to 3");
+    end();
+    begin();
+    weft_pad(input(weft_shape_of(WEFT_BATCH, 4, 2)), .after = {0, 0, 1}, .mode = WEFT_PAD_EDGE);
+    test_expect_error(&bench, "dimension 2 of");
+}
+
+Test(array, crops_a_border)
+{
+    static const double x[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+    static const double y[] = {5, 6};
+    weft_value image = test_given(&bench, weft_shape_of(1, 3, 4, 1), x);
+    test_expect(&bench, weft_crop(image, .before = {0, 1, 1}, .after = {0, 1, 1}), y, 2);
+    weft_crop(image, .before = {0, 2}, .after = {0, 1});
+    test_expect_error(&bench, "dimension 1 of [1,3,4,1] does not have (2, 1) elements to spare");
+}
+
+/* 2x2 pixels of two channels, 10 times the channel more than the pixel. */
+static const double blocks[] = {0, 10, 1, 11, 2, 12, 3, 13};
+
+Test(array, makes_channels_of_blocks)
+{
+    static const double channel_first[] = {0, 1, 2, 3, 10, 11, 12, 13};
+    weft_value x = test_given(&bench, weft_shape_of(1, 2, 2, 2), blocks);
+    test_expect(&bench, weft_space_to_depth(x, .block = 2), blocks, 8);
+    weft_value y = weft_space_to_depth(x, .block = 2, .order = WEFT_CHANNEL_FIRST);
+    test_expect(&bench, y, channel_first, 8);
+    test_expect(&bench, weft_depth_to_space(y, .block = 2, .order = WEFT_CHANNEL_FIRST), blocks, 8);
+}
+
+Test(array, makes_blocks_of_channels)
+{
+    /* one row of two pixels of four channels: block i, j is channel 2 i + j */
+    static const double y[] = {0, 10, 2, 12, 1, 11, 3, 13};
+    weft_value x = test_given(&bench, weft_shape_of(1, 1, 2, 4), blocks);
+    test_expect(&bench, weft_depth_to_space(x, .block = 2), y, 8);
+    weft_value volume = test_patterned(&bench, weft_shape_of(2, 2, 3, 1, 16));
+    weft_depth_options options = {.block = 2, .order = WEFT_CHANNEL_FIRST};
+    for (int order = 0; order < 2; order++, options.order = WEFT_BLOCK_FIRST) {
+        weft_value up = (weft_depth_to_space)(volume, &options);
+        weft_value back = weft_subtract((weft_space_to_depth)(up, &options), volume);
+        static const double zeros[192];
+        cr_expect(weft_shape_equal(weft_shape_get(up), weft_shape_of(2, 4, 6, 2, 2)));
+        test_expect(&bench, back, zeros, 192);
+    }
+}
+
+Test(array, moves_blocks_in_one_copy)
+{
+    weft_value x = test_patterned(&bench, weft_shape_of(2, 4, 6, 9));
+    test_expect_steps(&bench, weft_space_to_depth(x, .block = 2), 1);
+    test_expect_steps(&bench, weft_channel_shuffle(x, 3), 1);
+}
+
+Test(array, shuffles_channels)
+{
+    static const double x[] = {0, 1, 2, 3, 4, 5}, y[] = {0, 3, 1, 4, 2, 5};
+    weft_value value = test_given(&bench, weft_shape_of(1, 6), x);
+    test_expect(&bench, weft_channel_shuffle(value, 2), y, 6);
+    weft_channel_shuffle(value, 4);
+    test_expect_error(&bench, "4 groups do not divide the channels of [1,6]");
+}

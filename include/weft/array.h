@@ -62,15 +62,60 @@ WEFT_API weft_value weft_crop_like(weft_value x, weft_value like,
 WEFT_API weft_value weft_embed_like(weft_value x, weft_value like,
                                     const weft_region_options *options);
 
+typedef struct weft_crop_options {
+    const char *name; /* NULL: "crop" */
+    int64_t before[WEFT_MAX_RANK],
+        after[WEFT_MAX_RANK]; /* elements to take off, of each dimension */
+} weft_crop_options;
+
+/* x without a border. An open batch extent cannot be cropped. */
+WEFT_API weft_value weft_crop(weft_value x, const weft_crop_options *options);
+
+/* ---- Pixels and channels ---- */
+
+/* The order, in the channels, of the elements of a block of pixels i, j and the channels c. */
+typedef enum weft_depth_order {
+    WEFT_BLOCK_FIRST = 0, /* (i, j, c): TensorFlow, Keras, ONNX's DCR */
+    WEFT_CHANNEL_FIRST    /* (c, i, j): PyTorch's pixel_shuffle and pixel_unshuffle, ONNX's CRD */
+} weft_depth_order;
+
+typedef struct weft_depth_options {
+    int block; /* pixels of a block along each spatial dimension */
+    weft_depth_order order;
+} weft_depth_options;
+
+/* Blocks of pixels as channels, [N, spatial.., C] to [N, spatial / block.., block.. C]: Shi et al. 2016,
+ * "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural
+ * network", section 3.2, and back. Only the batch may be open; extents that block does not divide are an
+ * error. */
+WEFT_API weft_value weft_space_to_depth(weft_value x, const weft_depth_options *options);
+WEFT_API weft_value weft_depth_to_space(weft_value x, const weft_depth_options *options);
+
+/* The channels of x [.., C] by turns from each of the groups, channel k of group g going to k groups + g:
+ * Zhang et al. 2018, "ShuffleNet". */
+WEFT_API weft_value weft_channel_shuffle(weft_value x, int groups);
+
 /* ---- Joining ---- */
 
 /* The values one after the other along the axis; their other extents and dtypes are equal. */
 WEFT_API weft_value weft_concat(const weft_value *x, int count, int axis);
 
+/* What a border is made of; n elements, places from 0 on beyond them. PyTorch's "replicate" is an edge, its
+ * "circular" wraps; TensorFlow and NumPy have these names. */
+typedef enum weft_pad_mode {
+    WEFT_PAD_CONSTANT = 0, /* `value` */
+    WEFT_PAD_REFLECT,      /* 3 2 1 | 0 1 2 3 | 2 1 0: up to n - 1 elements */
+    WEFT_PAD_SYMMETRIC,    /* 1 0 | 0 1 2 3 | 3 2: up to n */
+    WEFT_PAD_EDGE,         /* 0 0 | 0 1 2 3 | 3 3 */
+    WEFT_PAD_WRAP          /* 2 3 | 0 1 2 3 | 0 1: up to n */
+} weft_pad_mode;
+
 typedef struct weft_pad_options {
     const char *name;                                    /* NULL: "pad" */
     int64_t before[WEFT_MAX_RANK], after[WEFT_MAX_RANK]; /* elements to add, for each dimension */
-    double value;                                        /* of the added elements */
+    double value; /* of the added elements, with WEFT_PAD_CONSTANT */
+    /* others take images of rank 3 to 5 and pad spatial dimensions only */
+    weft_pad_mode mode;
 } weft_pad_options;
 
 /* x, real, with a border. An open batch extent cannot be padded. */
@@ -102,6 +147,12 @@ static inline weft_value weft_concat_at(const char *file, int line, const weft_v
 #define weft_embed_like(x, like, ...)                                                              \
     (weft_embed_like)(WEFT_HERE(x), like, &(weft_region_options){__VA_ARGS__})
 #define weft_concat(...) weft_concat_at(__FILE__, __LINE__, __VA_ARGS__)
+#define weft_crop(x, ...) (weft_crop)(WEFT_HERE(x), &(weft_crop_options){__VA_ARGS__})
+#define weft_space_to_depth(x, ...)                                                                \
+    (weft_space_to_depth)(WEFT_HERE(x), &(weft_depth_options){__VA_ARGS__})
+#define weft_depth_to_space(x, ...)                                                                \
+    (weft_depth_to_space)(WEFT_HERE(x), &(weft_depth_options){__VA_ARGS__})
+#define weft_channel_shuffle(x, groups) (weft_channel_shuffle)(WEFT_HERE(x), groups)
 #define weft_pad(x, ...) (weft_pad)(WEFT_HERE(x), &(weft_pad_options){__VA_ARGS__})
 #endif
 

@@ -66,6 +66,8 @@ static const weft_op *const ops[] = {
     &weft_equal_op,
     &weft_resize_op,
     &weft_resize_gradient_op,
+    &weft_border_op,
+    &weft_border_gradient_op,
     &weft_reshape_op,
     &weft_reshape_like_op,
     &weft_transpose_op,

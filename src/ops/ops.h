@@ -35,8 +35,9 @@ extern const weft_op weft_dropout_op, weft_is_training_op;
 /* Reductions. */
 extern const weft_op weft_sum_op, weft_mean_op, weft_max_op, weft_argmax_op;
 extern const weft_op weft_divide_by_count_op, weft_equal_op;
-/* Resizing. */
+/* Resizing, and borders of images. */
 extern const weft_op weft_resize_op, weft_resize_gradient_op;
+extern const weft_op weft_border_op, weft_border_gradient_op;
 /* Moving elements. */
 extern const weft_op weft_reshape_op, weft_reshape_like_op, weft_transpose_op;
 extern const weft_op weft_slice_op, weft_crop_like_op, weft_embed_like_op, weft_pad_op;

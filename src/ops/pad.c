@@ -1,5 +1,6 @@
-/* pad: a value with a border of one number. */
+/* pad: a value with a border of one number; borders of its own elements are another op's, border.c. */
 #include "ops/axes.h"
+#include "ops/border.h"
 #include "ops/copying.h"
 #include "ops/ops.h"
 #include "ops/region.h"
@@ -16,6 +17,8 @@ typedef struct pad_attributes {
 
 weft_value weft_pad(weft_value x, const weft_pad_options *options)
 {
+    if (options->mode != WEFT_PAD_CONSTANT)
+        return weft_border(x, options);
     pad_attributes attributes;
     memset(&attributes, 0, sizeof(attributes));
     memcpy(attributes.before, options->before, sizeof(attributes.before));

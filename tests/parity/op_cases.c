@@ -270,6 +270,37 @@ static weft_value trilinear(parity_builder *b)
     return weft_resize(x, .method = WEFT_LINEAR, .size = {7, 3, 8});
 }
 
+static weft_value borders(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 6, 5, 3));
+    weft_pad_options options = {.before = {0, 2, 3}, .after = {0, 3, 1}};
+    weft_value y[3];
+    for (int i = 0; i < 3; i++) {
+        options.mode = (weft_pad_mode[]){WEFT_PAD_REFLECT, WEFT_PAD_EDGE, WEFT_PAD_WRAP}[i];
+        y[i] = (weft_pad)(x, &options);
+    }
+    return weft_concat(y, 3, 3);
+}
+
+static weft_value border_3d(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 5, 6, 4, 3));
+    return weft_pad(x, .mode = WEFT_PAD_EDGE, .before = {0, 1, 2, 7}, .after = {0, 0, 3, 1});
+}
+
+static weft_value pixel_shuffle(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 6, 9, 18));
+    weft_depth_options options = {.block = 3, .order = WEFT_CHANNEL_FIRST};
+    weft_value up = (weft_depth_to_space)(x, &options), down = (weft_space_to_depth)(x, &options);
+    return weft_concat((weft_value[2]){weft_flatten(up, 0), weft_flatten(down, 0)}, 2, 0);
+}
+
+static weft_value channel_shuffle(parity_builder *b)
+{
+    return weft_channel_shuffle(image(b), 3);
+}
+
 static weft_value sparse_cross_entropy(parity_builder *b)
 {
     weft_value x = parity_input(b, "x", weft_shape_of(4, 3, 11));
@@ -359,6 +390,14 @@ const parity_case parity_op_cases[] = {
      "torch.cat([cl(F.interpolate(cf(x), size=s, mode='nearest-exact')).reshape(-1, 6) for s in "
      "((18, 24), (5, 11))])"},
     {"trilinear", trilinear, "cl(F.interpolate(cf(x), size=(7, 3, 8), mode='trilinear'))"},
+    {"borders", borders,
+     "cl(torch.cat([F.pad(cf(x), (3, 1, 2, 3), m) for m in ('reflect', 'replicate', 'circular')], "
+     "1))"},
+    {"border 3d", border_3d, "cl(F.pad(cf(x), (7, 1, 2, 3, 1, 0), 'replicate'))"},
+    {"pixel shuffle", pixel_shuffle,
+     "torch.cat((cl(F.pixel_shuffle(cf(x), 3)).flatten(), cl(F.pixel_unshuffle(cf(x), "
+     "3)).flatten()))"},
+    {"channel shuffle", channel_shuffle, "cl(torch.nn.ChannelShuffle(3)(cf(x)))"},
     {"reductions", reductions,
      "x.sum((1, 2), keepdim=True) * x.mean(3, keepdim=True) + x.amax(0, keepdim=True)"},
     {"sparse cross-entropy", sparse_cross_entropy,
