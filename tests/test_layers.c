@@ -211,3 +211,21 @@ Test(layers, dense_without_units)
     weft_dense(images(8, 4));
     test_expect_error(&bench, "dense \"dense\": units is 0");
 }
+
+Test(layers, separable_convolution_is_depthwise_then_pointwise)
+{
+    weft_value x = images(8, 3);
+    weft_value y = weft_separable_conv2d(x, .name = "s", .filters = 5, .kernel = {3, 3},
+                                         .multiplier = 2, .stride = {2, 2}, .padding = WEFT_SAME);
+    cr_expect(weft_shape_equal(weft_shape_get(y), weft_shape_of(WEFT_BATCH, 4, 4, 5)));
+    expect_variable(0, "s.depthwise.weight", weft_shape_of(3, 3, 1, 6), true);
+    expect_variable(1, "s.pointwise.weight", weft_shape_of(1, 1, 6, 5), true);
+    expect_variable(2, "s.pointwise.bias", weft_shape_of(5), true);
+    weft_value line = weft_input(bench.graph, .shape = weft_shape_of(WEFT_BATCH, 9, 2));
+    weft_separable_conv1d(line, .filters = 4, .kernel = {3}, .no_bias = true);
+    expect_variable(3, "separable_conv1d.depthwise.weight", weft_shape_of(3, 1, 2), true);
+    expect_variable(4, "separable_conv1d.pointwise.weight", weft_shape_of(1, 2, 4), true);
+    cr_expect(weft_is_null(weft_variable_at(bench.graph, 5)));
+    weft_separable_conv2d(x, .name = "t", .filters = 5, .kernel = {3, 3}, .multiplier = -1);
+    test_expect_error(&bench, "separable_conv2d \"t\": multiplier is -1, of 3 channels");
+}

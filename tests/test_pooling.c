@@ -346,3 +346,80 @@ Test(pooling, adaptive_is_average_pooling_where_parts_divide_and_nothing_where_t
     weft_adaptive_average_pool(x, .size = {7});
     test_expect_error(&bench, "size[1] is 0");
 }
+
+Test(pooling, adaptive_maxima)
+{
+    /* parts as above; the gradient of the first of equal ones */
+    static const double x[] = {7, 9, 4, 9, 20}, y[] = {9, 9, 20}, dx[] = {0, 2, 0, 0, 1};
+    weft_value value = sequence(x, 5), pooled = weft_adaptive_max_pool(value, .size = {3});
+    test_expect(&bench, pooled, y, 3);
+    test_expect(&bench, gradient(pooled, value), dx, 5);
+    static const double square[] = {1, 5, 5, 5, 5, 1, 2, 1, 1},
+                        corner[] = {0, 1, 0, 0, 0, 0, 0, 0, 0};
+    weft_value image = test_given(&bench, weft_shape_of(1, 3, 3, 1), square);
+    pooled = weft_adaptive_max_pool(image, .size = {2, 2});
+    static const double maxima[] = {5, 5, 5, 5};
+    test_expect(&bench, pooled, maxima, 4);
+    weft_value first = weft_slice(pooled, .size = {0, 1, 1});
+    test_expect(&bench, gradient(first, image), corner, 9);
+    weft_adaptive_max_pool(image, .size = {7});
+    test_expect_error(&bench, "adaptive_max_pool: size[1] is 0");
+}
+
+/* ---- Indices, and back ---- */
+
+static const double peaks[] = {1, 9, 3, 4, 5, 5, 2, 0, 7, 0, 0, 8};
+
+Test(pooling, indices_are_counted_in_the_image)
+{
+    /* 3x4: windows of 2x2 at stride 1x2: maxima 9 and 4, then 7 and 8; with nothing but one row 5, 2 */
+    static const double at[] = {1, 3, 8, 11}, of_rows[] = {1, 3, 4, 6, 8, 11};
+    weft_value x = test_given(&bench, weft_shape_of(1, 3, 4, 1), peaks);
+    test_expect(&bench, weft_max_pool_indices(x, .window = {2, 2}, .stride = {1, 2}), at, 4);
+    test_expect(&bench, weft_max_pool_indices(x, .window = {1, 2}), of_rows, 6);
+    /* padding moves windows, not indices */
+    static const double padded[] = {0, 1, 8, 11};
+    weft_value y = weft_max_pool_indices(x, .window = {2, 3}, .stride = {2, 3}, .pad_low = {1, 2});
+    test_expect(&bench, y, padded, 4);
+}
+
+Test(pooling, unpooling_puts_values_back)
+{
+    static const double y[] = {0, 9, 0, 4, 0, 0, 0, 0, 7, 0, 0, 8};
+    weft_value x = test_given(&bench, weft_shape_of(1, 3, 4, 1), peaks);
+    weft_pool_options options = {.window = {2, 2}, .stride = {1, 2}};
+    weft_value pooled = (weft_max_pool)(x, &options);
+    weft_value indices = (weft_max_pool_indices)(x, &options);
+    weft_value back = weft_max_unpool(pooled, indices, x);
+    test_expect(&bench, back, y, 12);
+    /* values for one place are added; each gets its gradient; what names no pixel has none */
+    static const double values[] = {1, 2, 4}, places[] = {1, 1, 2}, sums[] = {0, 3};
+    static const double gradients[] = {6, 6, 0};
+    weft_value v = test_given(&bench, weft_shape_of(1, 3, 1), values), dv;
+    weft_value i = test_given_integers(&bench, weft_shape_of(1, 3, 1), places);
+    weft_value sum = weft_max_unpool(v, i, input(weft_shape_of(1, 2, 1)));
+    weft_value seed = weft_scale(sum, 2);
+    test_expect(&bench, sum, sums, 2);
+    weft_vector_jacobian(&sum, &seed, 1, &v, 1, &dv);
+    test_expect(&bench, dv, gradients, 3);
+    weft_max_unpool(pooled, i, x);
+    test_expect_error(&bench, "indices [1,3,1] expected with shape [1,2,2,1]");
+}
+
+/* ---- Lp ---- */
+
+Test(pooling, lp_norms_of_windows)
+{
+    static const double x[] = {3, -4, 0, 0, 1, -2}, two[] = {5, 1}, one[] = {7, 0, 3};
+    const double three[] = {cbrt(27 + 64), 0, cbrt(9)};
+    weft_value value = sequence(x, 6);
+    test_expect(&bench, weft_lp_pool(value, .window = {2}, .p = 1), one, 3);
+    test_expect(&bench, weft_lp_pool(value, .window = {2}, .p = 3), three, 3);
+    test_expect(&bench, weft_lp_pool(value, .window = {2}, .stride = {3}), two, 2);
+    /* x / y, and nothing where all are zero */
+    static const double dx[] = {0.6, -0.8, 0, 0, 0, 0};
+    weft_value y = weft_lp_pool(weft_slice(value, .size = {0, 4}), .window = {2});
+    test_expect(&bench, gradient(y, value), dx, 6);
+    weft_lp_pool(value, .window = {2}, .p = -1);
+    test_expect_error(&bench, "lp_pool: p is -1");
+}

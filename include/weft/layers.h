@@ -47,6 +47,31 @@ WEFT_API weft_value weft_conv_transpose1d(weft_value x, const weft_conv_options 
 WEFT_API weft_value weft_conv_transpose2d(weft_value x, const weft_conv_options *options);
 WEFT_API weft_value weft_conv_transpose3d(weft_value x, const weft_conv_options *options);
 
+/* Depthwise and then pointwise convolution (Chollet 2017, "Xception"; Howard et al. 2017, "MobileNets"). */
+typedef struct weft_separable_conv_options {
+    const char *name;
+    int filters;                  /* output channels */
+    int multiplier;               /* channels that the first makes of each; 0: 1 */
+    int kernel[WEFT_MAX_SPATIAL]; /* of the first, as what follows */
+    int stride[WEFT_MAX_SPATIAL]; /* 0: 1 */
+    int dilation[WEFT_MAX_SPATIAL];
+    weft_padding padding;
+    int pad_low[WEFT_MAX_SPATIAL]; /* giving them means WEFT_EXPLICIT */
+    int pad_high[WEFT_MAX_SPATIAL];
+    bool no_bias;
+    weft_initializer initializer;           /* of the first; default: Glorot normal, truncated */
+    weft_initializer pointwise_initializer; /* the same */
+    weft_initializer bias_initializer;      /* default: zeros */
+    bool frozen;
+} weft_separable_conv_options;
+
+/* With variables
+ *   depthwise.weight [kernel.., 1, C * multiplier], pointwise.weight [1.., C * multiplier, filters] and
+ *   pointwise.bias [filters]. */
+WEFT_API weft_value weft_separable_conv1d(weft_value x, const weft_separable_conv_options *options);
+WEFT_API weft_value weft_separable_conv2d(weft_value x, const weft_separable_conv_options *options);
+WEFT_API weft_value weft_separable_conv3d(weft_value x, const weft_separable_conv_options *options);
+
 /* ---- Dense ---- */
 
 typedef struct weft_dense_options {
@@ -112,6 +137,12 @@ WEFT_API weft_value weft_instance_norm(weft_value x, const weft_norm_options *op
     (weft_conv_transpose2d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
 #define weft_conv_transpose3d(x, ...)                                                              \
     (weft_conv_transpose3d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
+#define weft_separable_conv1d(x, ...)                                                              \
+    (weft_separable_conv1d)(WEFT_HERE(x), &(weft_separable_conv_options){__VA_ARGS__})
+#define weft_separable_conv2d(x, ...)                                                              \
+    (weft_separable_conv2d)(WEFT_HERE(x), &(weft_separable_conv_options){__VA_ARGS__})
+#define weft_separable_conv3d(x, ...)                                                              \
+    (weft_separable_conv3d)(WEFT_HERE(x), &(weft_separable_conv_options){__VA_ARGS__})
 #define weft_batch_norm(x, ...)                                                                    \
     (weft_batch_norm)(WEFT_HERE(x), &(weft_batch_norm_options){__VA_ARGS__})
 #define weft_layer_norm(x, ...) (weft_layer_norm)(WEFT_HERE(x), &(weft_norm_options){__VA_ARGS__})

@@ -67,11 +67,13 @@ static inline int64_t weft_pool_count(const weft_pool_axis *axis, int64_t positi
  *   max_forward       x | y            ranges of the output's pixels
  *   max_gather        v, x | y         the same; y is v where x has its (first) maximum
  *   max_scatter       dy, x | dx       boxes of the input
+ *   max_indices       x | i            ranges of the output's pixels; where in its image, row by row, x has
+ *                                      its (first) maximum, as int32
  *   average_forward   x | y            ranges of the output's pixels
  *   average_backward  dy, - | dx       ranges of the input's pixels
  * NaN counts as the largest number. */
 typedef struct weft_pool_max_kernels {
-    weft_piece_fn *forward, *gather, *scatter;
+    weft_piece_fn *forward, *gather, *scatter, *indices;
 } weft_pool_max_kernels;
 
 typedef struct weft_pool_average_kernels {

@@ -139,6 +139,63 @@ static void gather(const weft_call *call, int64_t piece)
     each_pixel(call, piece, false, visit_gather);
 }
 
+/* ---- Indices: where in its image x has its maximum ---- */
+
+typedef struct index_pixel {
+    box x;
+    int32_t first;   /* index of the box's first pixel in the image */
+    int32_t step[3]; /* of indices, along each dimension */
+    int32_t *y;
+} index_pixel;
+
+SIMD_INLINE void index_block(const void *context, int64_t channel, int vectors, int64_t last)
+{
+    const index_pixel *pixel = context;
+    const box *b = &pixel->x;
+    vfloat best[BLOCK];
+    vint index[BLOCK];
+    for (int v = 0; v < vectors; v++) {
+        best[v] = vsplat(-INFINITY);
+        index[v] = (vint){0} + pixel->first;
+    }
+    for (int64_t d = 0; d < b->count[0]; d++)
+        for (int64_t h = 0; h < b->count[1]; h++) {
+            const float *x = b->first + d * b->step[0] + h * b->step[1] + channel;
+            vint number =
+                (vint){0} + (int32_t)(pixel->first + d * pixel->step[0] + h * pixel->step[1]);
+            for (int64_t w = 0; w < b->count[2]; w++, x += b->step[2], number += 1)
+                for (int v = 0; v < vectors; v++) {
+                    vfloat value = vload_lanes(x + v * LANES, lanes_of(v, vectors, last));
+                    vint mask = takes(value, best[v]);
+                    best[v] = vselect(mask, value, best[v]);
+                    index[v] = (mask & number) | (~mask & index[v]);
+                }
+        }
+    for (int v = 0; v < vectors; v++) /* the bits of integers, stored as a vector's are */
+        vstore_lanes((float *)(void *)pixel->y + channel + v * LANES, (vfloat)index[v],
+                     lanes_of(v, vectors, last));
+}
+
+SIMD_INLINE void visit_indices(const weft_pool_args *args, void *const *operand, int64_t image,
+                               const int64_t position[3], const weft_pool_range range[3])
+{
+    const float *x = (const float *)operand[0] + image * args->fine[0].image;
+    index_pixel pixel = {.x = box_of(x, &args->fine[0], range),
+                         .y = (int32_t *)operand[1] + pixel_offset(&args->coarse, image, position)};
+    int64_t step = 1;
+    for (int i = 2; i >= 0; i--) {
+        pixel.step[i] = (int32_t)step;
+        pixel.first += (int32_t)(range[i].begin * step);
+        step *= args->axis[i].input;
+    }
+    each_block(args->channels, index_block, &pixel);
+}
+
+static void indices(const weft_call *call, int64_t piece)
+{
+    each_pixel(call, piece, false, visit_indices);
+}
+
 /* ---- Scatter: to where x has its maximum ---- */
 
 /* One window. Of the elements within it only those of the piece are written: `skip` and `inside` say,
@@ -262,4 +319,4 @@ static void scatter(const weft_call *call, int64_t index)
 }
 
 const weft_pool_max_kernels WEFT_FOR_ISA(weft_pool_max_table) = {
-    .forward = forward, .gather = gather, .scatter = scatter};
+    .forward = forward, .gather = gather, .scatter = scatter, .indices = indices};

@@ -1,50 +1,68 @@
-/* Adaptive average pooling: into a given number of parts along each spatial dimension. */
+/* Adaptive pooling: into a given number of parts along each spatial dimension. */
 #include "weft/array.h"
 #include "weft/pooling.h"
 #include "weft/reduction.h"
 
 #include <stdbool.h>
 
-/* Means over `parts` parts of the axis, part by part. */
-static weft_value average_parts(weft_value x, int axis, int64_t parts)
+/* Average or maximum. */
+typedef struct pooling {
+    const char *name;
+    weft_value (*pool)(weft_value x, const weft_pool_options *options);
+    /* one part of `extent` elements along the axis, which stays with extent 1 */
+    weft_value (*part)(weft_value x, int axis, int64_t extent);
+} pooling;
+
+static weft_value mean_of_part(weft_value x, int axis, int64_t extent)
+{
+    (void)extent;
+    return weft_mean(x, &(weft_reduce_options){.axes = {axis}, .axis_count = 1, .keep_dims = true});
+}
+
+static weft_value maximum_of_part(weft_value x, int axis, int64_t extent)
+{
+    weft_pool_options options = {0};
+    for (int d = 0; d < weft_shape_get(x).rank - 2; d++)
+        options.window[d] = d + 1 == axis ? (int)extent : 1;
+    return weft_max_pool(x, &options);
+}
+
+/* Pools `parts` parts of the axis, part by part. */
+static weft_value pool_parts(const pooling *kind, weft_value x, int axis, int64_t parts)
 {
     enum { MOST_PARTS = 64 };
     int64_t extent = weft_shape_get(x).extent[axis];
-    weft_value mean[MOST_PARTS];
+    weft_value pooled[MOST_PARTS];
     if (parts > MOST_PARTS)
         return weft_graph_fail(x.graph, WEFT_ERROR_ARGUMENT,
-                               "adaptive_average_pool: %lld parts that do not divide %lld elements "
-                               "are more than %d",
-                               (long long)parts, (long long)extent, MOST_PARTS);
+                               "%s: %lld parts that do not divide %lld elements are more than %d",
+                               kind->name, (long long)parts, (long long)extent, MOST_PARTS);
     for (int64_t i = 0; i < parts; i++) {
         weft_slice_options part = {0};
         part.begin[axis] = i * extent / parts;
         part.size[axis] = ((i + 1) * extent + parts - 1) / parts - part.begin[axis];
-        mean[i] =
-            weft_mean(weft_slice(x, &part),
-                      &(weft_reduce_options){.axes = {axis}, .axis_count = 1, .keep_dims = true});
+        pooled[i] = kind->part(weft_slice(x, &part), axis, part.size[axis]);
     }
-    return weft_concat(mean, (int)parts, axis);
+    return weft_concat(pooled, (int)parts, axis);
 }
 
 /* False, with a message on the graph, where x cannot be cut so; *divides: into windows of equal size. */
-static bool check(weft_value x, weft_shape shape, const weft_adaptive_pool_options *options,
-                  bool *divides)
+static bool check(const pooling *kind, weft_value x, weft_shape shape,
+                  const weft_adaptive_pool_options *options, bool *divides)
 {
     char text[128];
     weft_shape_text(shape, text, sizeof(text));
     *divides = true;
     if (shape.rank < 3 || shape.rank > 5) {
-        weft_graph_fail(x.graph, WEFT_ERROR_SHAPE,
-                        "adaptive_average_pool: input %s must have rank 3 to 5", text);
+        weft_graph_fail(x.graph, WEFT_ERROR_SHAPE, "%s: input %s must have rank 3 to 5", kind->name,
+                        text);
         return false;
     }
     for (int d = 0; d < shape.rank - 2; d++) {
         int64_t extent = shape.extent[d + 1];
         if (extent < 1 || options->size[d] < 1) {
-            weft_graph_fail(x.graph, WEFT_ERROR_SHAPE,
-                            "adaptive_average_pool: size[%d] is %d, input %s", d, options->size[d],
-                            text);
+            weft_graph_fail(x.graph, WEFT_ERROR_SHAPE, "%s: size[%d] is %d, input %s", kind->name,
+                            d, options->size[d], text);
             return false;
         }
         *divides &= extent % options->size[d] == 0;
@@ -52,11 +70,12 @@ static bool check(weft_value x, weft_shape shape, const weft_adaptive_pool_optio
     return true;
 }
 
-weft_value weft_adaptive_average_pool(weft_value x, const weft_adaptive_pool_options *options)
+static weft_value adaptive_pool(const pooling *kind, weft_value x,
+                                const weft_adaptive_pool_options *options)
 {
     bool divides;
     weft_shape shape = weft_shape_get(x);
-    if (weft_is_null(x) || !check(x, shape, options, &divides))
+    if (weft_is_null(x) || !check(kind, x, shape, options, &divides))
         return weft_null(x.graph);
     weft_pool_options pool = {.name = options->name};
     bool changes = false;
@@ -67,9 +86,22 @@ weft_value weft_adaptive_average_pool(weft_value x, const weft_adaptive_pool_opt
     if (!changes)
         return x;
     if (divides)
-        return weft_average_pool(x, &pool);
-    for (int d = 0; d < shape.rank - 2; d++)
+        return kind->pool(x, &pool);
+    /* from the last dimension on, so that the first of equal maxima is the first row by row */
+    for (int d = shape.rank - 3; d >= 0; d--)
         if (shape.extent[d + 1] != options->size[d])
-            x = average_parts(x, d + 1, options->size[d]);
+            x = pool_parts(kind, x, d + 1, options->size[d]);
     return x;
+}
+
+weft_value weft_adaptive_average_pool(weft_value x, const weft_adaptive_pool_options *options)
+{
+    static const pooling average = {"adaptive_average_pool", weft_average_pool, mean_of_part};
+    return adaptive_pool(&average, x, options);
+}
+
+weft_value weft_adaptive_max_pool(weft_value x, const weft_adaptive_pool_options *options)
+{
+    static const pooling maximum = {"adaptive_max_pool", weft_max_pool, maximum_of_part};
+    return adaptive_pool(&maximum, x, options);
 }

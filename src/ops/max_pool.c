@@ -11,6 +11,11 @@ weft_value weft_max_pool(weft_value x, const weft_pool_options *options)
     return weft_pool_apply(&weft_max_pool_op, x, options);
 }
 
+weft_value weft_max_pool_indices(weft_value x, const weft_pool_options *options)
+{
+    return weft_pool_apply(&weft_max_pool_indices_op, x, options);
+}
+
 static weft_value scatter(weft_gradient_call *call, weft_value dy, weft_value x)
 {
     return weft_apply(call->graph, &weft_max_pool_gradient_op, call->attributes,
@@ -38,6 +43,20 @@ static void gather_gradient(weft_gradient_call *call)
 {
     if (call->wanted[0])
         call->input_gradient[0] = scatter(call, call->output_gradient[0], call->input[1]);
+}
+
+/* Where there are more pixels than int32 counts, there is no index. */
+static bool infer_indices(weft_infer *infer)
+{
+    int64_t pixels = 1;
+    const weft_shape *x = &infer->shape[0];
+    if (!weft_pool_infer(infer))
+        return false;
+    for (int d = 1; d < x->rank - 1; d++)
+        if (__builtin_mul_overflow(pixels, x->extent[d], &pixels) || pixels > INT32_MAX)
+            return weft_infer_fail(infer, "images of more pixels than an index can count");
+    infer->out_dtype[0] = WEFT_INT32;
+    return true;
 }
 
 static bool infer_gather(weft_infer *infer)
@@ -114,6 +133,25 @@ static void scatter_f64(const weft_operands *operands)
     weft_pool_each_window(&args, operands, scatter_window);
 }
 
+static void index_window(const weft_pool_args *args, const weft_operands *operands, int64_t image,
+                         const int64_t position[3], const weft_pool_range range[3])
+{
+    int32_t *y =
+        (int32_t *)operands->output[0].data + weft_pool_offset(&args->coarse, image, position);
+    for (int64_t c = 0; c < args->channels; c++) {
+        int64_t at[3];
+        argmax(operands->input[0].data, &args->fine[0], image, range, c, at);
+        y[c] = (int32_t)((at[0] * args->axis[1].input + at[1]) * args->axis[2].input + at[2]);
+    }
+}
+
+static void indices_f64(const weft_operands *operands)
+{
+    const weft_tensor *fine[] = {&operands->input[0]};
+    weft_pool_args args = weft_pool_args_of(operands->attributes, fine, 1, &operands->output[0]);
+    weft_pool_each_window(&args, operands, index_window);
+}
+
 /* ---- Float32 ---- */
 
 WEFT_ISA_DEFINE(weft_pool_max_kernels, weft_pool_max_table)
@@ -124,6 +162,14 @@ static bool bind_max_pool(weft_bind *bind)
     weft_pool_args args = weft_pool_args_of(bind->attributes, fine, 1, &bind->output[0]);
     return weft_pool_bind_pixels(bind, &args, false, weft_pool_taps(&args),
                                  weft_pool_max_table()->forward);
+}
+
+static bool bind_indices(weft_bind *bind)
+{
+    const weft_tensor *fine[] = {&bind->input[0]};
+    weft_pool_args args = weft_pool_args_of(bind->attributes, fine, 1, &bind->output[0]);
+    return weft_pool_bind_pixels(bind, &args, false, weft_pool_taps(&args),
+                                 weft_pool_max_table()->indices);
 }
 
 static bool bind_gather(weft_bind *bind)
@@ -151,6 +197,17 @@ static bool sample_max_pool(weft_sampler *sampler, int index)
         return false;
     weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
     weft_sampler_output(sampler, weft_max_pool(x, &options));
+    return true;
+}
+
+static bool sample_indices(weft_sampler *sampler, int index)
+{
+    weft_shape shape;
+    weft_pool_options options;
+    if (!weft_pool_sample(sampler, index, &shape, &options))
+        return false;
+    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
+    weft_sampler_output(sampler, weft_max_pool_indices(x, &options));
     return true;
 }
 
@@ -199,6 +256,21 @@ const weft_op weft_max_pool_op = {
     .cost = weft_pool_cost_of_output,
     .label = weft_pool_label,
     .sample = sample_max_pool,
+};
+
+const weft_op weft_max_pool_indices_op = {
+    .name = "max_pool_indices",
+    .family = WEFT_FAMILY_POOLING,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .outputs = 1,
+    .flags = WEFT_OP_NO_GRADIENT | WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
+    .infer = infer_indices,
+    .run_f64 = indices_f64,
+    .bind = bind_indices,
+    .cost = weft_pool_cost_of_output,
+    .label = weft_pool_label,
+    .sample = sample_indices,
 };
 
 /* Inputs dy and x. */

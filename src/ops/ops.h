@@ -14,7 +14,8 @@ WEFT_UPDATE_TABLE(WEFT_UPDATE_DECLARE)
 #undef WEFT_UPDATE_DECLARE
 extern const weft_op weft_accumulate_gradient_op, weft_count_updates_op, weft_global_norm_op;
 /* Pooling. */
-extern const weft_op weft_max_pool_op, weft_max_pool_gradient_op, weft_max_pool_gather_op;
+extern const weft_op weft_max_pool_op, weft_max_pool_gradient_op, weft_max_pool_gather_op,
+    weft_max_pool_indices_op, weft_max_unpool_op, weft_max_unpool_gradient_op;
 extern const weft_op weft_average_pool_op, weft_average_pool_gradient_op;
 extern const weft_op weft_batch_norm_op, weft_batch_norm_gradient_op, weft_moving_average_op;
 extern const weft_op weft_group_norm_op, weft_group_norm_gradient_op;

@@ -124,6 +124,33 @@ static weft_value adaptive_average(parity_builder *b)
     return weft_adaptive_average_pool(image(b), .size = {4, 3});
 }
 
+static weft_value adaptive_max(parity_builder *b)
+{
+    return weft_adaptive_max_pool(image(b), .size = {4, 3});
+}
+
+static weft_value max_unpool(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 8, 6, 5));
+    weft_pool_options options = {.window = {2, 2}};
+    weft_value indices = (weft_max_pool_indices)(x, &options);
+    return weft_max_unpool((weft_max_pool)(x, &options), indices, x);
+}
+
+static weft_value lp_pool(parity_builder *b)
+{
+    weft_value x = image(b), y = weft_lp_pool(x, .window = {2, 3}, .stride = {2, 2}, .p = 4);
+    return weft_concat_channels(y, weft_lp_pool(x, .window = {2, 3}, .stride = {2, 2}),
+                                weft_lp_pool(x, .window = {2, 3}, .stride = {2, 2}, .p = 1));
+}
+
+static weft_value separable(parity_builder *b)
+{
+    return weft_separable_conv2d(image(b), .name = "s", .filters = 7, .multiplier = 2,
+                                 .kernel = {3, 3}, .stride = {2, 1}, .pad_low = {1, 1},
+                                 .pad_high = {1, 1});
+}
+
 static weft_value global_average(parity_builder *b)
 {
     return weft_global_average_pool(image(b));
@@ -350,6 +377,15 @@ const parity_case parity_op_cases[] = {
      "cl(F.avg_pool2d(cf(x), (3, 2), 2, 1, ceil_mode=True, count_include_pad=True))"},
     {"max pool 3d", max_pool_3d, "cl(F.max_pool3d(cf(x), (2, 3, 2), (1, 2, 2)))"},
     {"adaptive average pool", adaptive_average, "cl(F.adaptive_avg_pool2d(cf(x), (4, 3)))"},
+    {"adaptive max pool", adaptive_max, "cl(F.adaptive_max_pool2d(cf(x), (4, 3)))"},
+    {"max unpool", max_unpool,
+     "cl(F.max_unpool2d(*F.max_pool2d(cf(x), 2, return_indices=True), 2))"},
+    {"Lp pool", lp_pool,
+     "cl(torch.cat((F.lp_pool2d(cf(x), 4.0, (2, 3), 2), F.lp_pool2d(cf(x), 2.0, (2, 3), 2), "
+     "F.lp_pool2d(cf(x).abs(), 1.0, (2, 3), 2)), 1))"},
+    {"separable conv", separable,
+     "cl(F.conv2d(F.conv2d(cf(x), f(s_depthwise_weight), stride=(2, 1), padding=1, groups=6), "
+     "f(s_pointwise_weight), s_pointwise_bias))"},
     {"global average pool", global_average, "x.mean((1, 2))"},
     {"batch norm", batch_norm,
      "cl(F.batch_norm(cf(x), bn_running_mean, bn_running_var, bn_weight, bn_bias, True))", TRAIN},
@@ -397,7 +433,8 @@ const parity_case parity_op_cases[] = {
     {"pixel shuffle", pixel_shuffle,
      "torch.cat((cl(F.pixel_shuffle(cf(x), 3)).flatten(), cl(F.pixel_unshuffle(cf(x), "
      "3)).flatten()))"},
-    {"channel shuffle", channel_shuffle, "cl(torch.nn.ChannelShuffle(3)(cf(x)))"},
+    {"channel shuffle", channel_shuffle,
+     "x.reshape(2, 9, 8, 3, 2).transpose(3, 4).reshape(2, 9, 8, 6)"},
     {"reductions", reductions,
      "x.sum((1, 2), keepdim=True) * x.mean(3, keepdim=True) + x.amax(0, keepdim=True)"},
     {"sparse cross-entropy", sparse_cross_entropy,
