@@ -182,6 +182,8 @@ SIMD_INLINE float vsum(vfloat v)
 SIMD_UNARY(vexp, exp, u10)
 SIMD_UNARY(vlog, log, u10)
 SIMD_UNARY(vlog1p, log1p, u10)
+SIMD_UNARY(vsin, sin, u10)
+SIMD_UNARY(vcos, cos, u10)
 
 /* The processor's own, correctly rounded: many times as fast as SLEEF's. */
 SIMD_INLINE vfloat vsqrt(vfloat x)

@@ -60,6 +60,8 @@ static const weft_op *const ops[] = {
     &weft_swish_op,
     &weft_swish_gradient_op,
     &weft_dropout_op,
+    &weft_gaussian_noise_op,
+    &weft_gaussian_dropout_op,
     &weft_is_training_op,
     &weft_sum_op,
     &weft_mean_op,

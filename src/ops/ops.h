@@ -32,6 +32,7 @@ extern const weft_op weft_relu_op, weft_relu_gradient_op, weft_clipped_relu_op,
     weft_clipped_relu_gradient_op, weft_leaky_relu_op, weft_leaky_relu_gradient_op;
 extern const weft_op weft_sigmoid_op, weft_sigmoid_gradient_op, weft_tanh_op, weft_tanh_gradient_op,
     weft_swish_op, weft_swish_gradient_op;
+extern const weft_op weft_gaussian_noise_op, weft_gaussian_dropout_op;
 extern const weft_op weft_dropout_op, weft_is_training_op;
 /* Reductions. */
 extern const weft_op weft_sum_op, weft_mean_op, weft_max_op, weft_argmax_op;
