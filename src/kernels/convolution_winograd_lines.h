@@ -127,7 +127,7 @@ SIMD_INLINE void filter_adjoint_line(winograd_size size, const vfloat *u, vfloat
     g[4] = u[5] + WINOGRAD_P2 * WINOGRAD_P2 * even_p + WINOGRAD_Q2 * WINOGRAD_Q2 * even_q;
 }
 
-/* y = At m: span to tile. */
+/* y = At m: span to tile. The same bits whatever follows. */
 SIMD_INLINE void output_line(winograd_size size, const vfloat *m, vfloat *y)
 {
     if (span_of(size) == 4) {
@@ -135,15 +135,15 @@ SIMD_INLINE void output_line(winograd_size size, const vfloat *m, vfloat *y)
         y[1] = m[3] + (m[1] - m[2]);
         return;
     }
-    vfloat even_p = m[1] + m[2], odd_p = WINOGRAD_P * (m[1] - m[2]);
-    vfloat even_q = m[3] + m[4], odd_q = WINOGRAD_Q * (m[3] - m[4]);
+    vfloat even_p = m[1] + m[2], odd_p = vrounded(WINOGRAD_P * (m[1] - m[2]));
+    vfloat even_q = m[3] + m[4], odd_q = vrounded(WINOGRAD_Q * (m[3] - m[4]));
     y[0] = m[0] + even_p + even_q;
     if (size.tile == 2) {
         y[1] = m[5] + odd_p + odd_q;
         return;
     }
     y[1] = odd_p + odd_q;
-    y[2] = WINOGRAD_P2 * even_p + WINOGRAD_Q2 * even_q;
+    y[2] = WINOGRAD_P2 * even_p + vrounded(WINOGRAD_Q2 * even_q);
     y[3] = m[5] + WINOGRAD_P2 * odd_p + WINOGRAD_Q2 * odd_q;
 }
 

@@ -58,6 +58,20 @@ SIMD_INLINE vfloat vsplat(float s)
     return s - (vfloat){0};
 }
 
+/* x, rounded: a product that passes through here becomes no part of a fused multiply-add. Of two products whose sum is
+ * taken, the compiler may fuse either, and another one wherever the function is inlined. */
+SIMD_INLINE vfloat vrounded(vfloat x)
+{
+#if defined(WEFT_ISA_avx512)
+    __asm__("" : "+v"(x));
+#elif defined(__SSE2__)
+    __asm__("" : "+x"(x));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(x));
+#endif
+    return x;
+}
+
 #if defined(WEFT_ISA_avx2)
 /* All bits set in the first n lanes. */
 SIMD_INLINE __m256i vfirst(int64_t n)
