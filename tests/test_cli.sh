@@ -118,6 +118,19 @@ weft_runs bench resnet20 --batch 4 --threads 1 --runs 1 --json
 bench_arena=$(sed 's/.*"arena_bytes": \([0-9]*\).*/\1/' "$out/stdout")
 weft_runs plan resnet20 --batch 4 --threads 1 --json
 contains "\"arena_bytes\": $bench_arena,"
+weft_runs plan resnet20 --threads 1 --lines 1 --svg "$out/map.svg"
+if [ -n "$python" ]; then
+  "$python" -c "
+import sys, xml.dom.minidom as dom
+d = dom.parse(sys.argv[1])
+places = [t.parentNode.getElementsByTagName('rect')[0] for t in d.getElementsByTagName('title')]
+x, y, w, h = ([float(r.getAttribute(a)) for r in places] for a in ('x', 'y', 'width', 'height'))
+right, bottom = (max(a + b for a, b in zip(u, v)) for u, v in ((x, w), (y, h)))
+assert len(places) > 60 and len(d.getElementsByTagName('text')) > 30, len(places)
+assert abs(min(x) - 62) < 0.2 and abs(min(y) - 66) < 0.2, (min(x), min(y))
+assert right < 688.2 and abs(bottom - 466) < 0.2, (right, bottom)" "$out/map.svg" || fail "the map is not as it should be"
+fi
+grep -q '>resnet20, training, batch 128 of 32x32x3</text>' "$out/map.svg" || fail "no title in the map"
 for size in 40MB 40000kB 40e6 '40 MB' 40000000 0.04gb; do
   weft_runs plan resnet20 --threads 1 --json --memory "$size"
   json 'd["limit_bytes"] == 40000000 and d["total_bytes"] <= 40000000 < d["next_batch_bytes"]' plans
@@ -198,6 +211,7 @@ done
 refused 2 'batch cannot say another' plan lenet --memory 1GB --batch 3
 refused 2 'measure has no use' plan lenet --measure
 refused 1 'not even a batch of 1 fits into 1.00 MB: it takes' plan lenet --memory 1MB
+refused 1 'no/such/place' plan lenet --json --svg /no/such/place.svg
 refused 2 'mode takes one of train, infer' bench lenet --mode learn
 refused 2 'heat takes one of none, time, bytes, lost' dot lenet --heat pressure
 refused 2 'json takes no value' bench lenet --json=yes

@@ -307,6 +307,77 @@ Test(plan, recomputation_costs_what_leaving_it_out_saves)
     weft_plan_destroy(without);
 }
 
+/* ---- The picture ---- */
+
+static char *draw(const weft_plan *plan, const char *title)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    cr_expect_eq(weft_plan_svg(plan, title, file, &error), WEFT_OK, "%s", error.message);
+    fclose(file);
+    return text;
+}
+
+static int count(const char *text, const char *words)
+{
+    int found = 0;
+    for (const char *at = strstr(text, words); at; at = strstr(at + 1, words))
+        found++;
+    return found;
+}
+
+Test(plan, map_shows_each_value)
+{
+    weft_value loss = training();
+    weft_compile_options options = options_for(&loss, WEFT_TRAIN);
+    weft_plan *plan = make_plan(&options);
+    char *text = draw(plan, "a <b> & \"c\""), line[400];
+    cr_expect_eq(strncmp(text, "<svg ", 5), 0);
+    cr_expect_eq(count(text, "</svg>\n"), 1);
+    cr_expect_eq(count(text, ">a &lt;b&gt; &amp; &quot;c&quot;</text>"), 1);
+    int drawn = 0, workspace = 0;
+    for (int i = 0; i < plan->placements; i++) {
+        const weft_placement *p = &plan->placement[i];
+        if (p->bytes * 1000 < plan->arena_bytes)
+            continue;
+        snprintf(line, sizeof(line), "<title>%s\n%s\n%s, %.2f kB at %.2f, steps %d to %d</title>",
+                 p->name, p->op, weft_memory_text(p->memory), (double)p->bytes * 1e-3,
+                 (double)p->offset * 1e-3, p->first, p->last);
+        cr_expect_eq(count(text, line), 1, "%s", line);
+        drawn++;
+        workspace += p->memory == WEFT_MEMORY_WORKSPACE;
+    }
+    cr_expect_gt(drawn, 12);
+    cr_expect_geq(count(text, "fill=\"url(#w)\""), workspace);
+    snprintf(line, sizeof(line), ">arena %.1f kB</text>", (double)plan->arena_bytes * 1e-3);
+    cr_expect_eq(count(text, line), 1, "%s", line);
+    snprintf(line, sizeof(line), ">bound %.1f kB, the peak: step %d, ",
+             (double)plan->bound_bytes * 1e-3, plan->peak);
+    cr_expect_eq(count(text, line), 1, "%s", line);
+    snprintf(line, sizeof(line), ".f%d{fill:%s}", WEFT_FAMILY_CONVOLUTION,
+             weft_family_colour(WEFT_FAMILY_CONVOLUTION));
+    cr_expect_eq(count(text, line), 1, "%s", line);
+    cr_expect_eq(count(text, ">update</text>"), 1);
+    free(text);
+    weft_plan_destroy(plan);
+}
+
+Test(plan, map_of_inference_has_one_pass)
+{
+    weft_value logits = network();
+    weft_compile_options options = options_for(&logits, WEFT_INFER);
+    weft_plan *plan = make_plan(&options);
+    char *text = draw(plan, NULL);
+    cr_expect_eq(count(text, ">forward</text>"), 1);
+    cr_expect_eq(count(text, ">backward</text>"), 0);
+    cr_expect_eq(count(text, ">prepared filters</text>"), 2, "in the legend and among the sums");
+    free(text);
+    cr_expect_eq(weft_plan_draw(plan, NULL, "/no/such/place.svg", &error), WEFT_ERROR_IO);
+    cr_expect(strstr(error.message, "/no/such/place.svg"), "%s", error.message);
+    weft_plan_destroy(plan);
+}
+
 /* ---- The largest batch ---- */
 
 static int64_t total_of(weft_compile_options options, int64_t batch)
@@ -392,6 +463,8 @@ static weft_status plan_all(weft_graph *own)
     weft_compile_options options = options_for(&loss, WEFT_TRAIN);
     if (status == WEFT_OK)
         status = weft_plan_create(own, WEFT_REAL, &options, &plan, &error);
+    if (status == WEFT_OK)
+        status = weft_plan_draw(plan, "", "/dev/null", &error);
     weft_plan_destroy(plan);
     return status;
 }

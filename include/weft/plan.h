@@ -95,6 +95,15 @@ WEFT_API weft_status weft_program_plan(const weft_program *program, weft_plan **
 /* NULL is allowed. */
 WEFT_API void weft_plan_destroy(weft_plan *plan);
 
+/* Draws the plan as SVG, 900 pixels wide: steps across, offsets in the arena up, a rectangle for each placement in
+ * the colour of its op's family; browsers say more of what the mouse is over. title may be NULL. Errors: memory
+ * and WEFT_ERROR_IO. */
+WEFT_API weft_status weft_plan_svg(const weft_plan *plan, const char *title, FILE *file,
+                                   weft_error *error);
+/* The same into a file of that name. */
+WEFT_API weft_status weft_plan_draw(const weft_plan *plan, const char *title, const char *path,
+                                    weft_error *error);
+
 /* A batch that fits, where one more image would not. */
 typedef struct weft_batch_limit {
     int64_t batch;      /* 0: not even one image fits */

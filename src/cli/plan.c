@@ -9,7 +9,8 @@
 
 /* What is asked for besides the workload. */
 typedef struct request {
-    int64_t limit; /* 0: none */
+    int64_t limit;       /* 0: none */
+    const char *picture; /* file; NULL: none */
     int lines;
     bool json;
 } request;
@@ -56,6 +57,16 @@ static weft_status fit_batch(workload *w, const workload_options *options, const
                           (double)r->limit * 1e-6, (double)fit->next_bytes * 1e-6);
 }
 
+static weft_status draw(const workload *w, const weft_plan *plan, const char *path,
+                        weft_error *error)
+{
+    char title[120];
+    snprintf(title, sizeof(title), "%s, %s, batch %" PRId64 " of %" PRId64 "x%" PRId64 "x%d",
+             w->model->name, w->mode == WEFT_TRAIN ? "training" : "inference", w->batch, w->size,
+             w->size, w->model->channels);
+    return weft_plan_draw(plan, title, path, error);
+}
+
 static weft_status report(workload *w, const workload_options *options, const request *r,
                           weft_error *error)
 {
@@ -66,6 +77,8 @@ static weft_status report(workload *w, const workload_options *options, const re
     if (status == WEFT_OK)
         status = workload_plan(w, options, &plan, error);
     double seconds = weft_seconds() - start;
+    if (status == WEFT_OK && r->picture)
+        status = draw(w, plan, r->picture, error);
     if (status == WEFT_OK && r->json)
         print_json(w, r, &fit, plan, seconds);
     if (status == WEFT_OK && !r->json) {
@@ -86,6 +99,7 @@ static int run(int argc, char **argv)
     const argument own[] = {
         {"memory", "SIZE", "plan for the largest batch within 625MB, 2GiB, ...; instead of --batch",
          .bytes = &r.limit},
+        {"svg", "FILE", "draw what lies where, and when", 'o', .text = &r.picture},
         {"lines", "N", "values at the peak to print; 0: all", .integer = &r.lines, .high = 1 << 20},
         {"json", NULL, "one line of JSON, with the place of every value", .flag = &r.json},
         {0},

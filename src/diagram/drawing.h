@@ -51,6 +51,10 @@ void weft_drawing_collapse(weft_drawing *drawing, int depth);
 /* dot.c: the drawing in the DOT language. */
 void weft_drawing_write(weft_drawing *drawing, weft_text *text);
 
+/* render.c: text as it is, into a file that is open or named. WEFT_ERROR_IO. */
+weft_status weft_diagram_write(const weft_text *text, FILE *file, weft_error *error);
+weft_status weft_diagram_save(const weft_text *text, const char *path, weft_error *error);
+
 /* Fill of drawings: one file for each of graph and program. The caller releases drawing->pool. */
 weft_status weft_draw_graph(weft_graph *graph, const weft_dot_options *options, weft_text *text,
                             weft_error *error);

@@ -13,19 +13,19 @@
 
 static const weft_dot_options no_options;
 
-static weft_status write_text(const weft_text *text, FILE *file, weft_error *error)
+weft_status weft_diagram_write(const weft_text *text, FILE *file, weft_error *error)
 {
     if (fwrite(text->data, 1, text->length, file) != text->length || fflush(file) != 0)
         return weft_error_set(error, WEFT_ERROR_IO, "diagram: %s", strerror(errno));
     return WEFT_OK;
 }
 
-static weft_status write_file(const weft_text *text, const char *path, weft_error *error)
+weft_status weft_diagram_save(const weft_text *text, const char *path, weft_error *error)
 {
     FILE *file = fopen(path, "w");
     if (!file)
         return weft_error_set(error, WEFT_ERROR_IO, "%s: %s", path, strerror(errno));
-    weft_status status = write_text(text, file, error);
+    weft_status status = weft_diagram_write(text, file, error);
     if (fclose(file) != 0 && status == WEFT_OK)
         status = weft_error_set(error, WEFT_ERROR_IO, "%s: %s", path, strerror(errno));
     return status;
@@ -62,7 +62,7 @@ static weft_status save(const weft_text *text, const char *path, weft_error *err
     const char *suffix = strrchr(path, '.');
     suffix = suffix ? suffix + 1 : "";
     if (strcmp(suffix, "dot") == 0 || strcmp(suffix, "gv") == 0)
-        return write_file(text, path, error);
+        return weft_diagram_save(text, path, error);
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
         if (strcmp(suffix, formats[i]) == 0)
             return render(text, formats[i], path, error);
@@ -76,7 +76,7 @@ weft_status weft_graph_dot(weft_graph *graph, const weft_dot_options *options, F
     weft_text text = weft_text_begin(weft_graph_context(graph));
     weft_status status = weft_draw_graph(graph, options ? options : &no_options, &text, error);
     if (status == WEFT_OK)
-        status = write_text(&text, file, error);
+        status = weft_diagram_write(&text, file, error);
     weft_text_release(&text);
     return status;
 }
@@ -98,7 +98,7 @@ weft_status weft_program_dot(const weft_program *program, const weft_dot_options
     weft_text text = weft_text_begin(program->context);
     weft_status status = weft_draw_program(program, options ? options : &no_options, &text, error);
     if (status == WEFT_OK)
-        status = write_text(&text, file, error);
+        status = weft_diagram_write(&text, file, error);
     weft_text_release(&text);
     return status;
 }

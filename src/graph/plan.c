@@ -1,5 +1,5 @@
 /* What a program's memory is for, where it is and when: collected from its steps, values and slots. */
-#include "weft/plan.h"
+#include "graph/plan.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -388,6 +388,11 @@ weft_status weft_plan_create(weft_graph *graph, weft_dtype dtype,
     weft_program_destroy(program);
     weft_state_destroy(state);
     return status;
+}
+
+weft_context *weft_plan_context(const weft_plan *plan)
+{
+    return ((const owned_plan *)plan)->pool.context;
 }
 
 void weft_plan_destroy(weft_plan *plan)
