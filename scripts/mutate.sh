@@ -32,6 +32,12 @@ keras-epsilon-outside|src/optim/update.c|s/a->keras \? &terms->inside : &terms->
 plan-offset-shifted|src/graph/pass_plan.c|s/(\+ interval\[i\]\.offset);/$1 - (i % 3 == 2 ? 64 : 0);/
 plan-lives-end-a-step-early|src/graph/pass_plan.c|s/s->last = step;/s->last = step > s->first ? step - 1 : step;/
 plan-neighbours-in-time-share|src/graph/pack.c|s/a->first <= b->last && b->first <= a->last/a->first < b->last && b->first < a->last/
+plan-counts-what-is-dead|src/graph/plan.c|s/placement->last >= step/placement->last >= step - 1/
+plan-takes-all-for-kept|src/graph/plan.c|s/at->slot->last >= p->turn/true/
+plan-mixes-gradients|src/graph/plan.c|s/            at->gradient = true;/            at->gradient = false;/
+largest-batch-is-one-less|src/graph/largest_batch.c|s/bytes > s->limit/bytes >= s->limit - 64 * 1024/
+arena-of-the-caller-keeps-what-was-prepared|src/graph/address.c|s/program->prepared_version = 0;//
+state-in-memory-overlaps|src/graph/state.c|s/state->memory_used \+= weft_pool_bytes\(bytes\)/state->memory_used += bytes/
 in-place-over-a-living-input|src/graph/pass_plan.c|s/ir->storage\[x->storage\]\.last != step/ir->storage[x->storage].last < step/
 update-before-readers|src/graph/pass_order.c|s/if \(weft_ir_executes\(node\) && node->op->writes\)/if (0 && node->op->writes)/
 barriers-missing|src/graph/emit.c|s/(    if \(task\.wait\)\n        cursor->since = step;)/$1\n    task.wait = task.wait \&\& step % 5 != 4;/
