@@ -278,6 +278,24 @@ Test(plan, kinds_by_hand)
     weft_plan_destroy(plan);
 }
 
+/* The gradients of a convolution and of average pooling need none of their results. */
+Test(plan, what_no_gradient_reads_is_not_kept)
+{
+    enum { FILTERS = 24 };
+    weft_value x = weft_input(graph, .shape = weft_shape_of(WEFT_BATCH, SIDE, SIDE, 3));
+    x = weft_conv2d(x, .filters = FILTERS, .kernel = {3, 3}, .padding = WEFT_SAME);
+    x = weft_average_pool(weft_average_pool(x, .window = {2, 2}), .window = {2, 2});
+    weft_value loss = weft_mean(weft_square(x));
+    weft_minimize(loss, &(weft_optimizer_options){0}, NULL);
+    weft_compile_options options = options_for(&loss, WEFT_TRAIN);
+    weft_plan *plan = make_plan(&options);
+    int64_t bytes = (int64_t)BATCH * SIDE * SIDE * FILTERS * 4;
+    placement_of(plan, WEFT_MEMORY_ACTIVATIONS, bytes);
+    placement_of(plan, WEFT_MEMORY_ACTIVATIONS, bytes / 4);
+    placement_of(plan, WEFT_MEMORY_KEPT, bytes / 16); /* for the square's gradient */
+    weft_plan_destroy(plan);
+}
+
 Test(plan, concat_and_its_inputs_have_one_place)
 {
     weft_value x = weft_input(graph, .shape = weft_shape_of(WEFT_BATCH, 40));
