@@ -278,6 +278,44 @@ Test(plan, kinds_by_hand)
     weft_plan_destroy(plan);
 }
 
+/* The most bytes of gradients in training with that optimizer, and of parameters. */
+static void most_gradients(weft_optimizer_options optimizer, int64_t *gradients,
+                           int64_t *parameters)
+{
+    weft_value x = weft_input(graph, .shape = weft_shape_of(WEFT_BATCH, 50));
+    weft_value y = weft_tanh(weft_dense(weft_tanh(weft_dense(x, .units = 70)), .units = 30));
+    weft_value loss = weft_mean(weft_square(y));
+    weft_minimize(loss, &optimizer, NULL);
+    weft_compile_options options = options_for(&loss, WEFT_TRAIN);
+    weft_plan *plan = make_plan(&options);
+    check_plan(plan);
+    *gradients = plan->most[WEFT_MEMORY_GRADIENTS];
+    *parameters = plan->bytes[WEFT_MEMORY_PARAMETERS];
+    weft_plan_destroy(plan);
+}
+
+Test(plan, gradients_clipped_by_the_norm_of_all_live_together)
+{
+    int64_t gradients, parameters;
+    most_gradients((weft_optimizer_options){.clip_norm = 1}, &gradients, &parameters);
+    cr_expect_eq(gradients, parameters);
+}
+
+/* One matrix is 50x70. */
+Test(plan, gradients_clipped_one_by_one_are_gradients)
+{
+    int64_t gradients, parameters;
+    most_gradients((weft_optimizer_options){.clip_each_norm = 1}, &gradients, &parameters);
+    cr_expect(gradients >= 50 * 70 * 4 && gradients <= parameters, "%lld", (long long)gradients);
+}
+
+Test(plan, gradients_clipped_by_value_are_gradients)
+{
+    int64_t gradients, parameters;
+    most_gradients((weft_optimizer_options){.clip_value = 1}, &gradients, &parameters);
+    cr_expect(gradients >= 50 * 70 * 4 && gradients <= parameters, "%lld", (long long)gradients);
+}
+
 /* The gradients of a convolution and of average pooling need none of their results. */
 Test(plan, what_no_gradient_reads_is_not_kept)
 {

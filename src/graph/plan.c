@@ -133,8 +133,7 @@ static void mark_gradients(planner *p, const weft_step *step)
         &p->program->value[step->value[__builtin_ctz(step->op->writes)]].tensor;
     for (int k = 0; k < step->own_inputs; k++) {
         place *at = place_of_value(p, step->value[k]);
-        if (at && at->writer < p->program->steps &&
-            p->step[at->writer].stage == WEFT_STAGE_BACKWARD &&
+        if (at && at->writer >= p->turn && at->writer < p->program->steps &&
             weft_tensor_elements(&p->program->value[step->value[k]].tensor) ==
                 weft_tensor_elements(variable))
             at->gradient = true;
