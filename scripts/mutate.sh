@@ -49,7 +49,7 @@ fuse-takes-what-is-not-ready|src/graph/pass_fuse.c|s/return !depends_on_value\(f
 fuse-loses-a-stored-value|src/graph/pass_fuse.c|s/f->stored\[value\] = uses_outside\(f, g, value\) > 0;/f->stored[value] = uses_outside(f, g, value) > 1;/
 fuse-reads-through-what-others-read|src/graph/fuse_kernel.c|s/f->uses\[value\] != 1 \|\| f->owner/f->owner/
 fuse-reads-padding-through|src/kernels/read_pixels.h|s/vfloat y = \{0\};/vfloat y = {0};\n            finish_read(before, \&by, \&y, 1);/
-winograd-reads-padding-through|src/kernels/convolution_winograd_gather.h|s/if \(w->pixel\[i\]\[j\] != w->nothing\)//
+winograd-reads-padding-through|src/kernels/convolution_winograd_gather.h|s/if \(pixel\[i \* next\] != w->nothing\)//
 recompute-forgets-fetches|src/graph/pass_recompute.c|s/c->readers > 1 && !ir->value\[c->value\]\.fetched && /c->readers > 1 && /
 recompute-without-statistics|src/graph/pass_recompute.c|s/(waits_for_statistics\(ir, &ir->node\[c->normalize\]\)) && /($1 || true) \&\& /
 pool-forgets-nan|src/kernels/pool_max_simd.c|s/return any_nan\(sum, vectors\);/return any_nan(sum, vectors) \&\& false;/

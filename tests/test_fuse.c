@@ -31,7 +31,7 @@ enum { BATCH = 3, MOST = 1 << 16, FETCHES = 8 };
 /* What a program gave. */
 typedef struct outcome {
     int steps;
-    char labels[4096];
+    char labels[4096], algorithms[4096];
     float data[FETCHES][MOST];
     int64_t count[FETCHES];
 } outcome;
@@ -57,11 +57,13 @@ static void run(const weft_value *fetch, int fetches, weft_mode mode, unsigned w
     cr_assert_eq(weft_run(program, &(weft_feed){x, image, bytes}, 1, NULL, &error), WEFT_OK, "%s",
                  error.message);
     result->steps = weft_program_report(program).steps;
-    result->labels[0] = 0;
+    result->labels[0] = result->algorithms[0] = 0;
     weft_step_report step;
     for (int i = 0; weft_program_step(program, i, &step); i++) {
         strcat(result->labels, step.op);
         strcat(result->labels, "\n");
+        strcat(result->algorithms, step.algorithm);
+        strcat(result->algorithms, "\n");
     }
     for (int i = 0; i < fetches; i++) {
         weft_tensor tensor = weft_fetch(program, fetch[i]);
@@ -111,6 +113,13 @@ static weft_value image(int64_t size, int64_t channels)
 static weft_value conv(weft_value v, int filters, int kernel)
 {
     return weft_conv2d(v, .filters = filters, .kernel = {kernel, kernel}, .padding = WEFT_SAME);
+}
+
+/* By filters of 7 taps in one direction, as Inception-v3 has them. */
+static weft_value line(weft_value v, int height, int width)
+{
+    return weft_conv2d(v, .filters = 40, .kernel = {height, width}, .padding = WEFT_SAME,
+                       .no_bias = true);
 }
 
 Test(fuse, maps_become_one_step_of_the_same_bits)
@@ -169,6 +178,26 @@ Test(fuse, gradients_of_residual_blocks)
     expect_label("convolution + batch_norm_coefficients\n");
     expect_label("relu_gradient + batch_norm_gradient_coefficients\n");
     cr_expect_lt(fused.steps, plain.steps);
+}
+
+/* Winograd's tiles are lines, across and down: all that it does to their pixels, before and after. */
+Test(fuse, lines_of_pixels_are_finished_summed_and_read_through)
+{
+    weft_value y = weft_relu(weft_batch_norm(line(image(17, 40), 1, 7)));
+    y = weft_relu(weft_batch_norm(line(y, 7, 1)));
+    run_both(&y, 1, WEFT_INFER);
+    expect_same(1, 2e-6);
+    weft_value loss = weft_mean(weft_square(line(y, 1, 7))), of[] = {x, weft_null(graph)};
+    of[1] = weft_variable_at(graph, 0);
+    weft_value fetch[] = {loss, weft_null(graph), weft_null(graph)};
+    weft_gradients(loss, of, 2, fetch + 1, NULL);
+    run_both(fetch, 3, WEFT_TRAIN);
+    expect_same(3, 2e-5);
+    expect_label("normalize + relu + convolution");
+    expect_label("convolution + batch_norm_coefficients\n");
+    expect_label("relu_gradient + batch_norm_gradient_coefficients\n");
+    cr_expect(strstr(fused.algorithms, "winograd 3 of 7"), "%s", fused.algorithms);
+    cr_expect(strstr(fused.algorithms, "outer 3 of 7"), "%s", fused.algorithms);
 }
 
 Test(fuse, sums_of_strided_and_odd_extents)

@@ -200,7 +200,14 @@ static void describe(const weft_convolution_problem *q, int pass, const char *al
 /* Relative to the sum of magnitudes; the transforms of larger tiles round more. */
 static double tolerance_of(const char *algorithm)
 {
-    return strstr(algorithm, "4x4") ? 4e-5 : strstr(algorithm, "2x2") ? 1e-5 : 4e-6;
+    static const struct {
+        const char *name;
+        double tolerance;
+    } larger[] = {{"4x4", 4e-5}, {"of 7", 4e-5}, {"2x2", 1e-5}, {"of 3", 1e-5}};
+    for (size_t i = 0; i < sizeof larger / sizeof *larger; i++)
+        if (strstr(algorithm, larger[i].name))
+            return larger[i].tolerance;
+    return 4e-6;
 }
 
 /* Runs one plan of the pass and compares with the sums. */
@@ -426,6 +433,50 @@ Test(convolution, random_problems_best)
     check_random(3000, 300);
 }
 
+/* Filters with several taps in one direction only. */
+static void check_lines(uint64_t first_seed, int count)
+{
+    for (int i = 0; i < count; i++) {
+        seed = first_seed + (uint64_t)i;
+        draw();
+        weft_convolution_problem q = {.batch = between(1, 3),
+                                      .groups = 1,
+                                      .in_channels = between(1, 40),
+                                      .out_channels = between(1, 40),
+                                      .in = {1, between(1, 20), between(1, 20)},
+                                      .out = {1, 1, 1},
+                                      .kernel = {1, 1, 1},
+                                      .stride = {1, 1, 1},
+                                      .dilation = {1, 1, 1},
+                                      .flip_filter = between(0, 1),
+                                      .bias = between(0, 1),
+                                      .steady_filter = between(0, 1)};
+        q.kernel[1 + i % 2] = between(0, 2) ? 7 : 3;
+        for (int d = 1; d < 3; d++) {
+            q.pad[d] = between(0, q.kernel[d]);
+            set_output(&q, d, between(0, q.kernel[d]));
+        }
+        check_problem(&q, between(0, 1), between(0, 1));
+    }
+}
+
+Test(convolution, lines_baseline)
+{
+    use("baseline");
+    check_lines(4000, 60);
+}
+
+Test(convolution, lines_avx2)
+{
+    use("avx2");
+    check_lines(5000, 60);
+}
+
+Test(convolution, lines_best)
+{
+    check_lines(6000, 120);
+}
+
 typedef struct worked {
     int64_t batch, groups, in_channels, out_channels, height, width, kernel, stride, pad, dilation;
 } worked;
@@ -543,12 +594,18 @@ static void check_chunks(void)
  * convolution_winograd_lines.h. */
 static void check_errors(void)
 {
-    enum { FORMS = 4 };
-    static const char *const algorithms[2][FORMS] = {
-        {"direct", "winograd 2x2", "winograd 4x4", "winograd 2x2 of 5x5"},
-        {"outer", "winograd outer 2x2", "winograd outer 4x4", "winograd outer 2x2 of 5x5"}};
-    static const int64_t kernel[FORMS] = {3, 3, 3, 5};
-    static const double bound[FORMS] = {2e-6, 2e-6, 4e-6, 4e-6};
+    static const struct {
+        const char *algorithm, *of_filters; /* of_filters: filter gradient */
+        int64_t kernel[2];
+        double bound;
+    } forms[] = {{"direct", "outer", {3, 3}, 2e-6},
+                 {"direct", "outer", {1, 7}, 2e-6},
+                 {"winograd 2x2", "winograd outer 2x2", {3, 3}, 2e-6},
+                 {"winograd 4x4", "winograd outer 4x4", {3, 3}, 4e-6},
+                 {"winograd 2x2 of 5x5", "winograd outer 2x2 of 5x5", {5, 5}, 4e-6},
+                 {"winograd 4 of 3", "winograd outer 4 of 3", {3, 1}, 2e-6},
+                 {"winograd 3 of 7", "winograd outer 3 of 7", {1, 7}, 4e-6},
+                 {"winograd positions 3 of 7", "winograd positions outer 3 of 7", {7, 1}, 4e-6}};
     for (int pass = 0; pass < 3; pass++)
         for (int64_t channels = 16; channels <= 1024; channels *= 4) {
             int64_t few = 16, size = pass == 2 ? channels / 8 + 2 : 10;
@@ -566,19 +623,20 @@ static void check_errors(void)
             };
             weft_convolution_dense(q.in, q.in_channels, q.x_stride);
             weft_convolution_dense(q.out, q.out_channels, q.y_stride);
-            for (int i = 0; i < FORMS; i++) {
-                q.kernel[1] = q.kernel[2] = kernel[i];
-                q.pad[1] = q.pad[2] = kernel[i] / 2;
+            for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+                for (int d = 0; d < 2; d++) {
+                    q.kernel[1 + d] = forms[i].kernel[d];
+                    q.pad[1 + d] = forms[i].kernel[d] / 2;
+                }
+                const char *algorithm = pass == 2 ? forms[i].of_filters : forms[i].algorithm;
                 seed = (uint64_t)(channels + pass);
-                error_size e =
-                    measure_error(&q, (weft_convolution_pass)pass, algorithms[pass == 2][i]);
+                error_size e = measure_error(&q, (weft_convolution_pass)pass, algorithm);
                 if (getenv("WEFT_TEST_PRINT"))
-                    printf("%-26s pass %d, %4d channels, %3d pixels: %.1e, largest %.1e\n",
-                           algorithms[pass == 2][i], pass, (int)channels, (int)size, e.norm,
-                           e.largest);
-                cr_expect(e.norm > 0 && e.norm < bound[i], "%s: %g", algorithms[pass == 2][i],
-                          e.norm);
-                cr_expect(e.largest < 12 * bound[i], "%s: %g", algorithms[pass == 2][i], e.largest);
+                    printf("%-32s pass %d, %dx%d, %4d channels, %3d pixels: %.1e, largest %.1e\n",
+                           algorithm, pass, (int)q.kernel[1], (int)q.kernel[2], (int)channels,
+                           (int)size, e.norm, e.largest);
+                cr_expect(e.norm > 0 && e.norm < forms[i].bound, "%s: %g", algorithm, e.norm);
+                cr_expect(e.largest < 12 * forms[i].bound, "%s: %g", algorithm, e.largest);
             }
         }
 }

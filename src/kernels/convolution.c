@@ -19,6 +19,14 @@ static const weft_convolution_candidate *const candidates[] = {
     &weft_winograd_positions_outer_4x4_candidate,
     &weft_winograd_2x2_of_5x5_candidate,
     &weft_winograd_outer_2x2_of_5x5_candidate,
+    &weft_winograd_4_of_3_candidate,
+    &weft_winograd_outer_4_of_3_candidate,
+    &weft_winograd_positions_4_of_3_candidate,
+    &weft_winograd_positions_outer_4_of_3_candidate,
+    &weft_winograd_3_of_7_candidate,
+    &weft_winograd_outer_3_of_7_candidate,
+    &weft_winograd_positions_3_of_7_candidate,
+    &weft_winograd_positions_outer_3_of_7_candidate,
 };
 
 /* Where a filter has one tap and nothing else moves the pixels, a row of them may be as long as memory

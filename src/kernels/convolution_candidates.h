@@ -16,17 +16,20 @@ extern const weft_convolution_candidate
     weft_convolution_direct_candidate; /* forward and input gradient */
 extern const weft_convolution_candidate weft_convolution_outer_candidate;     /* filter gradient */
 extern const weft_convolution_candidate weft_convolution_depthwise_candidate; /* all passes */
-/* 3x3, stride 1: forward and input gradient. By tiles of 2x2 or 4x4 pixels. */
-extern const weft_convolution_candidate weft_winograd_2x2_candidate, weft_winograd_4x4_candidate;
+/* Winograd, stride 1: forward and input gradient. 3x3 by tiles of 2x2 or 4x4 pixels, 5x5 by tiles of 2x2; 1x3 and
+ * 3x1 by lines of 4 pixels, 1x7 and 7x1 by lines of 3. */
+extern const weft_convolution_candidate weft_winograd_2x2_candidate, weft_winograd_4x4_candidate,
+    weft_winograd_2x2_of_5x5_candidate, weft_winograd_4_of_3_candidate,
+    weft_winograd_3_of_7_candidate;
 extern const weft_convolution_candidate weft_winograd_positions_2x2_candidate,
-    weft_winograd_positions_4x4_candidate;
+    weft_winograd_positions_4x4_candidate, weft_winograd_positions_4_of_3_candidate,
+    weft_winograd_positions_3_of_7_candidate;
 /* The same for the filter gradient. */
 extern const weft_convolution_candidate weft_winograd_outer_2x2_candidate,
-    weft_winograd_outer_4x4_candidate;
+    weft_winograd_outer_4x4_candidate, weft_winograd_outer_2x2_of_5x5_candidate,
+    weft_winograd_outer_4_of_3_candidate, weft_winograd_outer_3_of_7_candidate;
 extern const weft_convolution_candidate weft_winograd_positions_outer_2x2_candidate,
-    weft_winograd_positions_outer_4x4_candidate;
-/* 5x5, stride 1: forward and input gradient, filter gradient. */
-extern const weft_convolution_candidate weft_winograd_2x2_of_5x5_candidate,
-    weft_winograd_outer_2x2_of_5x5_candidate;
+    weft_winograd_positions_outer_4x4_candidate, weft_winograd_positions_outer_4_of_3_candidate,
+    weft_winograd_positions_outer_3_of_7_candidate;
 
 #endif

@@ -10,24 +10,20 @@
 WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_2x2)
 WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_4x4)
 WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_2x2_of_5x5)
+WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_4_of_3)
+WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_3_of_7)
 
-bool weft_winograd_applicable(const weft_convolution_problem *p, int64_t taps)
+bool weft_winograd_applicable(const weft_convolution_problem *p, weft_winograd_size size)
 {
     bool plain = p->groups == 1 && !p->exact_products && p->kernel[0] == 1 && p->pad[0] == 0 &&
                  p->in[0] == 1 && p->out[0] == 1;
-    for (int i = 1; i < 3; i++)
-        plain = plain && p->kernel[i] == taps && p->stride[i] == 1 && p->dilation[i] == 1;
-    return plain;
-}
-
-static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)
-{
-    return pass != WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem, 3);
-}
-
-static bool applicable_5x5(const weft_convolution_problem *problem, weft_convolution_pass pass)
-{
-    return pass != WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem, 5);
+    int lines = 0;
+    for (int i = 1; i < 3; i++) {
+        bool line = p->kernel[i] == size.taps;
+        plain = plain && (line || p->kernel[i] == 1) && p->stride[i] == 1 && p->dilation[i] == 1;
+        lines += line;
+    }
+    return plain && lines == size.dimensions;
 }
 
 /* Cycles of the products of one position, for a group of tiles and a block of `vectors` vectors. */
@@ -75,12 +71,10 @@ static int64_t pixels_floats(const weft_winograd *w)
     return w->pixels_ahead ? w->groups * w->channel_blocks * w->pixels_block : 0;
 }
 
-/* Cycles of it all. The constants are measured: those of a transform are for one vector of one tile (of one
- * channel of the filter), those of memory for a float. */
+/* Cycles of it all. The constants are measured: those of memory are for a float. */
 static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
 {
-    bool large = weft_winograd_positions_of(&w->grid) == 36;
-    const double pixel = large ? 170 : 70, filter = large ? 120 : 60, sum = large ? 150 : 60;
+    const weft_winograd_cycles of = weft_winograd_transform_cycles(&w->grid);
     const double row = weft_winograd_row_cycles(pixels_floats(w));
     const double move = weft_winograd_move_cycles((double)(w->filters_floats + pixels_floats(w)));
     double positions = (double)(weft_winograd_positions_of(&w->grid));
@@ -94,11 +88,11 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
                       (rest ? block_cycles(w, tiles, rest) : 0);
     products *= positions * count / (double)w->group; /* the last group may be smaller */
 
-    double pixels = pixel * count * (double)weft_ceiling(w->channels, tiles->lanes);
-    double filters = filter * channels * vectors;
+    double pixels = of.pixel * count * (double)weft_ceiling(w->channels, tiles->lanes);
+    double filters = of.filter * channels * vectors;
     double move_pixels = positions * count * (move * channels + row * (double)w->channel_blocks);
     double filter_floats = positions * channels * vectors * tiles->lanes;
-    double run = products + sum * count * vectors, ahead = 0;
+    double run = products + of.sum * count * vectors, ahead = 0;
     if (w->pixels_ahead) {
         run += move_pixels * blocks;
         ahead += weft_phase_cycles(pixels + move_pixels, w->groups * w->channel_blocks);
@@ -150,7 +144,7 @@ static void choose_group(weft_winograd *w, const weft_tiles *tiles, weft_winogra
     }
 }
 
-static void plan_tile(int64_t tile, int64_t taps, const weft_winograd_kernels *kernels,
+static void plan_size(weft_winograd_size size, const weft_winograd_kernels *kernels,
                       const weft_convolution_problem *problem, weft_convolution_pass pass,
                       const weft_slots *slots, weft_kernel_plan *plan)
 {
@@ -171,9 +165,9 @@ static void plan_tile(int64_t tile, int64_t taps, const weft_winograd_kernels *k
                        .b_tap = in * out,
                        .b_channel = gradient ? 1 : out,
                        .b_filter = gradient ? out : 1};
-    w.grid = weft_winograd_grid_of(tile, taps, problem->batch, w.c.extent[0], w.c.extent[1]);
+    w.grid = weft_winograd_grid_of(size, problem, w.c.extent);
     for (int i = 0; i < 2; i++)
-        w.a.pad[i] = gradient ? taps - 1 - problem->pad[1 + i] : problem->pad[1 + i];
+        w.a.pad[i] = gradient ? w.grid.taps[i] - 1 - problem->pad[1 + i] : problem->pad[1 + i];
 
     const weft_tiles *tiles = weft_matmul_tiles();
     int64_t vectors = weft_ceiling(w.filters, tiles->lanes), last = 0;
@@ -207,27 +201,24 @@ static void plan_tile(int64_t tile, int64_t taps, const weft_winograd_kernels *k
     memcpy(plan->args, &best, sizeof best);
 }
 
-static void plan_2x2(const weft_convolution_problem *problem, weft_convolution_pass pass,
-                     const weft_slots *slots, weft_kernel_plan *plan)
-{
-    plan_tile(2, 3, weft_winograd_2x2(), problem, pass, slots, plan);
-}
+#define CANDIDATE(name, text, ...)                                                                 \
+    static bool applicable_##name(const weft_convolution_problem *problem,                         \
+                                  weft_convolution_pass pass)                                      \
+    {                                                                                              \
+        return pass != WEFT_CONVOLUTION_FILTER_GRADIENT &&                                         \
+               weft_winograd_applicable(problem, (weft_winograd_size){__VA_ARGS__});               \
+    }                                                                                              \
+    static void plan_##name(const weft_convolution_problem *problem, weft_convolution_pass pass,   \
+                            const weft_slots *slots, weft_kernel_plan *plan)                       \
+    {                                                                                              \
+        plan_size((weft_winograd_size){__VA_ARGS__}, weft_winograd_##name(), problem, pass, slots, \
+                  plan);                                                                           \
+    }                                                                                              \
+    const weft_convolution_candidate weft_winograd_##name##_candidate = {                          \
+        "winograd " text, applicable_##name, plan_##name};
 
-static void plan_4x4(const weft_convolution_problem *problem, weft_convolution_pass pass,
-                     const weft_slots *slots, weft_kernel_plan *plan)
-{
-    plan_tile(4, 3, weft_winograd_4x4(), problem, pass, slots, plan);
-}
-
-static void plan_2x2_of_5x5(const weft_convolution_problem *problem, weft_convolution_pass pass,
-                            const weft_slots *slots, weft_kernel_plan *plan)
-{
-    plan_tile(2, 5, weft_winograd_2x2_of_5x5(), problem, pass, slots, plan);
-}
-
-const weft_convolution_candidate weft_winograd_2x2_candidate = {"winograd 2x2", applicable,
-                                                                plan_2x2};
-const weft_convolution_candidate weft_winograd_4x4_candidate = {"winograd 4x4", applicable,
-                                                                plan_4x4};
-const weft_convolution_candidate weft_winograd_2x2_of_5x5_candidate = {
-    "winograd 2x2 of 5x5", applicable_5x5, plan_2x2_of_5x5};
+CANDIDATE(2x2, "2x2", 2, 3, 2)
+CANDIDATE(4x4, "4x4", 4, 3, 2)
+CANDIDATE(2x2_of_5x5, "2x2 of 5x5", 2, 5, 2)
+CANDIDATE(4_of_3, "4 of 3", 4, 3, 1)
+CANDIDATE(3_of_7, "3 of 7", 3, 7, 1)

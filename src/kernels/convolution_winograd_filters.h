@@ -16,12 +16,30 @@ typedef struct winograd_filters {
     int64_t position;                 /* floats between positions */
 } winograd_filters;
 
-/* u = G g Gt of one vector of filters, whose taps are `tap` floats apart. */
-SIMD_INLINE void transform_filter(winograd_size size, const float *taps, int64_t tap, float *to,
-                                  int64_t position)
+/* u = G g of one vector of filters, along one dimension. */
+SIMD_INLINE void transform_filter_line(weft_winograd_size size, const float *taps, int64_t tap,
+                                       float *to, int64_t position)
+{
+    vfloat g[WINOGRAD_TAPS], u[WINOGRAD_SPAN];
+#pragma GCC unroll 7
+    for (int i = 0; i < size.taps; i++)
+        g[i] = vload(taps + i * tap);
+    filter_line(size, g, u);
+#pragma GCC unroll 9
+    for (int i = 0; i < span_of(size); i++)
+        vstore(to + i * position, u[i]);
+}
+
+/* u = G g Gt, or along one dimension; the taps are `tap` floats apart. */
+SIMD_INLINE void transform_filter(weft_winograd_size size, const float *taps, int64_t tap,
+                                  float *to, int64_t position)
 {
     const int positions = span_of(size);
-    vfloat half[WINOGRAD_SPAN][WINOGRAD_TAPS];
+    if (size.dimensions == 1) {
+        transform_filter_line(size, taps, tap, to, position);
+        return;
+    }
+    vfloat half[WINOGRAD_PLANE_SPAN][WINOGRAD_PLANE_TAPS];
 #pragma GCC unroll 5
     for (int j = 0; j < size.taps; j++) {
         vfloat g[WINOGRAD_TAPS], u[WINOGRAD_SPAN];
@@ -45,12 +63,12 @@ SIMD_INLINE void transform_filter(winograd_size size, const float *taps, int64_t
 
 /* Channels first..end-1. Some at a time go into a small panel for each tap, and from there, transformed, into
  * the panels of the positions. */
-SIMD_INLINE void filters_to_panels(winograd_size size, const winograd_filters *f, int64_t first,
-                                   int64_t end, float *to)
+SIMD_INLINE void filters_to_panels(weft_winograd_size size, const winograd_filters *f,
+                                   int64_t first, int64_t end, float *to)
 {
     enum { ROWS = 9 * LANES }; /* of the small panels, in all */
     _Alignas(64) float taps[ROWS * WEFT_TILE_VECTORS * LANES];
-    const int all = size.taps * size.taps;
+    const int all = taps_of(size);
     int64_t panels = panels_of(f->vectors, f->widest);
     for (int64_t i = 0; i < panels; i++) {
         int64_t v0 = f->vectors * i / panels, v1 = f->vectors * (i + 1) / panels;

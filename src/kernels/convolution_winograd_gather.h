@@ -60,67 +60,103 @@ typedef struct winograd_window {
     bool inside;
     const float *corner;
     int64_t row, column;
-    const float *pixel[WINOGRAD_SPAN][WINOGRAD_SPAN]; /* `nothing` outside */
+    int64_t line; /* the one of the two along which there is more than a pixel */
+    const float
+        *pixel[WINOGRAD_PLANE_SPAN * WINOGRAD_PLANE_SPAN]; /* row by row; `nothing` outside */
     const float *nothing;
     const weft_finish *before; /* prologue of the first channel, or NULL */
 } winograd_window;
 
-/* The window of `span` x `span` pixels of tile `index`. */
+/* The window of tile `index`; adjoint: of its own pixels. */
 SIMD_INLINE void open_window(winograd_window *w, const weft_winograd_grid *grid,
                              const weft_winograd_image *image, const float *data, int64_t index,
-                             int span)
+                             bool adjoint)
 {
     static const float nothing[WINOGRAD_CHANNELS];
     int64_t line = index / grid->across, at = line / grid->down;
-    int64_t h = line % grid->down * grid->tile - image->pad[0];
-    int64_t w0 = index % grid->across * grid->tile - image->pad[1];
+    int64_t h = line % grid->down * grid->tile[0] - image->pad[0];
+    int64_t w0 = index % grid->across * grid->tile[1] - image->pad[1];
+    int64_t height = adjoint ? grid->tile[0] : grid->tile[0] + grid->taps[0] - 1;
+    int64_t width = adjoint ? grid->tile[1] : grid->tile[1] + grid->taps[1] - 1;
     w->row = image->stride[1];
     w->column = image->stride[2];
-    w->inside = h >= 0 && h + span <= image->extent[0] && w0 >= 0 && w0 + span <= image->extent[1];
+    w->line = grid->taps[0] > 1 ? w->row : w->column;
+    w->inside =
+        h >= 0 && h + height <= image->extent[0] && w0 >= 0 && w0 + width <= image->extent[1];
     data += at * image->stride[0];
     w->corner = w->inside ? data + h * w->row + w0 * w->column : nothing;
     w->nothing = nothing;
     if (w->inside)
         return;
-    for (int64_t i = 0; i < span; i++) {
+    const float **pixel = w->pixel;
+    for (int64_t i = 0; i < height; i++) {
         bool outside = h + i < 0 || h + i >= image->extent[0];
-        int64_t left = outside ? span : weft_least(span, weft_most(0, -w0));
-        int64_t right = outside ? span : weft_most(left, weft_least(span, image->extent[1] - w0));
+        int64_t left = outside ? width : weft_least(width, weft_most(0, -w0));
+        int64_t right = outside ? width : weft_most(left, weft_least(width, image->extent[1] - w0));
         const float *from = data + (h + i) * w->row + w0 * w->column;
         for (int64_t j = 0; j < left; j++)
-            w->pixel[i][j] = nothing;
+            *pixel++ = nothing;
         for (int64_t j = left; j < right; j++)
-            w->pixel[i][j] = from + j * w->column;
-        for (int64_t j = right; j < span; j++)
-            w->pixel[i][j] = nothing;
+            *pixel++ = from + j * w->column;
+        for (int64_t j = right; j < width; j++)
+            *pixel++ = nothing;
     }
+}
+
+/* A line of `span` vectors of the window, from pixel number `first` on, each `next` pixels after the one before;
+ * from: where the first is if they are inside, the others follow by `step`. span and inside are constants. */
+SIMD_INLINE void read_line(int span, bool inside, const winograd_window *w, int first, int next,
+                           const float *from, int64_t step, int64_t channel, int64_t lanes,
+                           const weft_finish *before, const finish_channels *by, vfloat *d)
+{
+    const float *const *pixel = w->pixel + first;
+#pragma GCC unroll 9
+    for (int i = 0; i < span; i++)
+        d[i] = vload_lanes(inside ? from + i * step : pixel[i * next] + channel, lanes);
+    if (before && inside)
+        finish_read(before, by, d, span);
+    else if (before)
+#pragma GCC unroll 9
+        for (int i = 0; i < span; i++)
+            if (pixel[i * next] != w->nothing)
+                finish_read(before, by, d + i, 1);
+}
+
+/* One vector of channels of a tile along one dimension: Bt x, or for dy (adjoint) A dy. */
+SIMD_INLINE void transform_window_line(weft_winograd_size size, bool adjoint, bool inside,
+                                       const winograd_window *w, int64_t channel, int64_t lanes,
+                                       float *to, int64_t position)
+{
+    vfloat d[WINOGRAD_SPAN], v[WINOGRAD_SPAN];
+    const weft_finish *before = adjoint ? NULL : w->before;
+    finish_channels by = finish_load(before, channel, lanes);
+    read_line(adjoint ? size.tile : span_of(size), inside, w, 0, 1, w->corner + channel, w->line,
+              channel, lanes, before, &by, d);
+    (adjoint ? output_adjoint_line : input_line)(size, d, v);
+#pragma GCC unroll 9
+    for (int i = 0; i < span_of(size); i++)
+        vstore(to + i * position, v[i]);
 }
 
 /* One vector of channels of a tile: Bt x B, or for dy (adjoint) A dy At. size, adjoint and inside are
  * constants. The loops over lines stay loops: unrolled, they spill more than they save. */
-SIMD_INLINE void transform_window(winograd_size size, bool adjoint, bool inside,
+SIMD_INLINE void transform_window(weft_winograd_size size, bool adjoint, bool inside,
                                   const winograd_window *w, int64_t channel, int64_t lanes,
                                   float *to, int64_t position)
 {
     const int positions = span_of(size), span = adjoint ? size.tile : span_of(size);
-    vfloat half[WINOGRAD_SPAN][WINOGRAD_SPAN];
+    if (size.dimensions == 1) {
+        transform_window_line(size, adjoint, inside, w, channel, lanes, to, position);
+        return;
+    }
+    vfloat half[WINOGRAD_PLANE_SPAN][WINOGRAD_PLANE_SPAN];
     const float *corner = w->corner + channel;
     const weft_finish *before = adjoint ? NULL : w->before;
     finish_channels by = finish_load(before, channel, lanes);
 #pragma GCC unroll 1
     for (int j = 0; j < span; j++, corner += w->column) {
         vfloat d[WINOGRAD_SPAN], v[WINOGRAD_SPAN];
-        const float *from = corner;
-#pragma GCC unroll 6
-        for (int i = 0; i < span; i++, from += w->row)
-            d[i] = vload_lanes(inside ? from : w->pixel[i][j] + channel, lanes);
-        if (before && inside)
-            finish_read(before, &by, d, span);
-        else if (before)
-#pragma GCC unroll 6
-            for (int i = 0; i < span; i++)
-                if (w->pixel[i][j] != w->nothing)
-                    finish_read(before, &by, d + i, 1);
+        read_line(span, inside, w, j, span, corner, w->row, channel, lanes, before, &by, d);
         (adjoint ? output_adjoint_line : input_line)(size, d, v);
 #pragma GCC unroll 6
         for (int i = 0; i < positions; i++)
@@ -138,7 +174,7 @@ SIMD_INLINE void transform_window(winograd_size size, bool adjoint, bool inside,
 
 /* Channels channel..channel + channels - 1 of tiles first..end-1 to rows 0.. of a block. Lanes past the
  * channels become 0. */
-SIMD_INLINE void gather_tiles(winograd_size size, bool adjoint, const weft_winograd_grid *grid,
+SIMD_INLINE void gather_tiles(weft_winograd_size size, bool adjoint, const weft_winograd_grid *grid,
                               const weft_winograd_image *image, const weft_call *call,
                               const float *data, int64_t first, int64_t end, int64_t channel,
                               int64_t channels, const winograd_block *block, float *to)
@@ -148,7 +184,7 @@ SIMD_INLINE void gather_tiles(winograd_size size, bool adjoint, const weft_winog
     int64_t whole = lanes == LANES ? last + 1 : last, position = block->position;
     for (int64_t index = first; index < end; index++) {
         winograd_window w = {.before = image->prologue ? &before : NULL};
-        open_window(&w, grid, image, data + channel, index, adjoint ? size.tile : span_of(size));
+        open_window(&w, grid, image, data + channel, index, adjoint);
         int64_t row = index - first;
         if (w.inside)
             for (int64_t v = 0; v < whole; v++)

@@ -1,5 +1,5 @@
-/* Winograd's minimal filtering (Winograd 1980; Lavin, Gray 2016) for filters of r x r taps, stride 1: what
- * its forms share.
+/* Winograd's minimal filtering (Winograd 1980; Lavin, Gray 2016) for filters of r x r taps, or of r x 1 and
+ * 1 x r, stride 1: what its forms share.
  *
  * y is cut into tiles of m x m pixels, m being 4 or 2 for r = 3, and 2 for r = 5. A tile of one output channel is
  *
@@ -7,22 +7,31 @@
  *
  * with the s x s pixels x that the tile sees, s = m + r - 1, the filter g, and "*" element by element: s^2
  * multiplications where the definition takes r^2 m^2. For each of the s^2 positions the sum over channels is a matrix product, tiles by filters. The filter gradient of the tile is its adjoint,
- * dg = Gt [sum over tiles of (Bt x B) * (A dy At)] G. convolution_winograd_lines.h has the matrices and
- * says what they cost in accuracy. */
+ * dg = Gt [sum over tiles of (Bt x B) * (A dy At)] G.
+ *
+ * In a direction of one tap the matrices are the number 1, and a tile is one pixel: with r taps in the other
+ * one, s positions, y = At [sum of (G g) * (Bt x)], for m = 4, r = 3 and m = 3, r = 7.
+ * convolution_winograd_lines.h has the matrices and says what they cost in accuracy. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_GRID_H
 #define WEFT_KERNELS_CONVOLUTION_WINOGRAD_GRID_H
 
 #include "kernels/convolution.h"
 #include "kernels/integer.h"
 
+/* m and r: pixels of a tile and taps of a filter, in both dimensions or in one of the two. Constants wherever a
+ * function of the kernels takes them. */
+typedef struct weft_winograd_size {
+    int tile, taps, dimensions;
+} weft_winograd_size;
+
 /* The tiles of an array, numbered along rows of tiles, then down, then through the batch. */
 typedef struct weft_winograd_grid {
-    int64_t tile, taps; /* m and r: pixels of a tile and taps of a filter, each way */
+    int64_t tile[2], taps[2]; /* pixels of a tile and taps of a filter: H, W */
     int64_t down, across, count;
 } weft_winograd_grid;
 
 /* An array of pixels that tiles are read from or written to. Tile (i, j) begins at pixel
- * (i * m - pad[0], j * m - pad[1]); pixels outside are 0. */
+ * (i * tile[0] - pad[0], j * tile[1] - pad[1]); pixels outside are 0. */
 typedef struct weft_winograd_image {
     int64_t extent[2], pad[2]; /* H, W */
     int64_t stride[3];         /* N, H, W */
@@ -30,22 +39,24 @@ typedef struct weft_winograd_image {
     const struct weft_finish_slots *prologue; /* of what is read; NULL: none */
 } weft_winograd_image;
 
-static inline weft_winograd_grid weft_winograd_grid_of(int64_t tile, int64_t taps, int64_t batch,
-                                                       int64_t height, int64_t width)
+/* Tiles of an image of the problem, by extents (H, W) of its own. */
+static inline weft_winograd_grid weft_winograd_grid_of(weft_winograd_size size,
+                                                       const weft_convolution_problem *problem,
+                                                       const int64_t extent[2])
 {
-    weft_winograd_grid grid = {.tile = tile,
-                               .taps = taps,
-                               .down = weft_ceiling(height, tile),
-                               .across = weft_ceiling(width, tile)};
-    grid.count = batch * grid.down * grid.across;
+    weft_winograd_grid grid = {.taps = {problem->kernel[1], problem->kernel[2]}};
+    for (int i = 0; i < 2; i++)
+        grid.tile[i] = size.dimensions == 2 || grid.taps[i] > 1 ? size.tile : 1;
+    grid.down = weft_ceiling(extent[0], grid.tile[0]);
+    grid.across = weft_ceiling(extent[1], grid.tile[1]);
+    grid.count = problem->batch * grid.down * grid.across;
     return grid;
 }
 
 /* Positions of a tile. */
 static inline int64_t weft_winograd_positions_of(const weft_winograd_grid *grid)
 {
-    int64_t span = grid->tile + grid->taps - 1;
-    return span * span;
+    return (grid->tile[0] + grid->taps[0] - 1) * (grid->tile[1] + grid->taps[1] - 1);
 }
 
 /* x or y of a problem. */
@@ -65,6 +76,26 @@ static inline int64_t weft_winograd_spread(int64_t n)
     return (weft_ceiling(n, line) | 1) * line;
 }
 
+/* Cycles of transforming one vector of one tile: of its pixels, of its sums (or of dy), and of one channel of
+ * the filter. Measured. */
+typedef struct weft_winograd_cycles {
+    double pixel, sum, filter;
+} weft_winograd_cycles;
+
+static inline weft_winograd_cycles weft_winograd_transform_cycles(const weft_winograd_grid *grid)
+{
+    switch (weft_winograd_positions_of(grid)) {
+    case 6:
+        return (weft_winograd_cycles){20, 20, 20};
+    case 9:
+        return (weft_winograd_cycles){45, 35, 45};
+    case 16:
+        return (weft_winograd_cycles){70, 60, 60};
+    default:
+        return (weft_winograd_cycles){170, 150, 120};
+    }
+}
+
 /* Cycles of writing, or reading, one of so many transformed floats that pass through memory: the last-level cache
  * holds some of them. */
 static inline double weft_winograd_move_cycles(double floats)
@@ -79,7 +110,7 @@ static inline double weft_winograd_row_cycles(int64_t floats)
     return floats < 1000000 ? 30 : 0;
 }
 
-/* Whether a problem is one for Winograd with filters of so many taps, each way. */
-bool weft_winograd_applicable(const weft_convolution_problem *problem, int64_t taps);
+/* Whether a problem is one for tiles and filters of this size. */
+bool weft_winograd_applicable(const weft_convolution_problem *problem, weft_winograd_size size);
 
 #endif

@@ -9,7 +9,8 @@
  *     G, row p:     1, p, .. p^(r-1), over the product of (p - q); infinity: 0, .. 1
  *     A, row p:     1, p, .. p^(m-1); infinity: 0, .. 1
  *
- * Where they are 4 (m = 2 with r = 3) they are 0, +-1 and infinity.
+ * Where they are 4 (m = 2 with r = 3) they are 0, +-1 and infinity; for the 9 of m = 3 with r = 7 see
+ * convolution_winograd_nine.h.
  *
  * Error against float64, as norm of the difference over norm of the result (in brackets: largest difference
  * over root mean square), for values uniform in [-1, 1), forward; the input gradient's is the same. The test
@@ -26,23 +27,53 @@
  *            n
  *           10   1.8e-7 (1.3e-6)     1.9e-7 (1.0e-6)     4.7e-7 (3.3e-6)     6.4e-7 (7.2e-6)
  *           34   2.2e-7 (9.2e-7)     2.5e-7 (1.1e-6)     6.8e-7 (3.7e-6)     9.0e-7 (6.1e-6)
- *          130   2.3e-7 (8.4e-7)     4.5e-7 (1.7e-6)     9.1e-7 (4.9e-6)     9.6e-7 (6.5e-6) */
+ *          130   2.3e-7 (8.4e-7)     4.5e-7 (1.7e-6)     9.1e-7 (4.9e-6)     9.6e-7 (6.5e-6)
+ *
+ * In one dimension; the last column is position by position, whose sums are longer:
+ *
+ *     channels   direct, r = 7       m = 4, r = 3        m = 3, r = 7        by positions
+ *           16   1.9e-7 (1.8e-6)     2.2e-7 (1.6e-6)     7.4e-7 (5.0e-6)     7.7e-7 (6.2e-6)
+ *           64   3.5e-7 (3.0e-6)     2.8e-7 (1.6e-6)     9.0e-7 (3.8e-6)     1.2e-6 (6.0e-6)
+ *          256   6.9e-7 (3.5e-6)     3.4e-7 (1.7e-6)     1.2e-6 (5.4e-6)     2.2e-6 (1.3e-5)
+ *         1024   8.0e-7 (3.5e-6)     5.0e-7 (2.1e-6)     1.7e-6 (7.0e-6)     3.0e-6 (1.3e-5)
+ *
+ *            n
+ *           10   1.7e-7 (1.6e-6)     2.8e-7 (1.2e-6)     9.5e-7 (6.0e-6)     1.0e-6 (7.4e-6)
+ *           34   2.3e-7 (9.4e-7)     3.1e-7 (1.4e-6)     1.3e-6 (8.7e-6)     1.9e-6 (1.2e-5)
+ *          130   2.3e-7 (8.5e-7)     5.9e-7 (2.5e-6)     1.8e-6 (8.9e-6)     2.2e-6 (1.2e-5)
+ *
+ * m = 4 with r = 7, the best points of which take 1.5 times the error of m = 3, would save little more. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_LINES_H
 #define WEFT_KERNELS_CONVOLUTION_WINOGRAD_LINES_H
 
-#include "kernels/simd.h"
+#include "kernels/convolution_winograd_grid.h"
+#include "kernels/convolution_winograd_nine.h"
 
-enum { WINOGRAD_SPAN = 6, WINOGRAD_TILE = 4, WINOGRAD_TAPS = 5 }; /* at most */
+/* At most; the others are those of two dimensions. */
+enum {
+    WINOGRAD_SPAN = 9,
+    WINOGRAD_TILE = 4,
+    WINOGRAD_TAPS = 7,
+    WINOGRAD_PLANE_SPAN = 6,
+    WINOGRAD_PLANE_TAPS = 5
+};
 
-/* m and r, constants wherever a function takes them. */
-typedef struct winograd_size {
-    int tile, taps;
-} winograd_size;
-
-/* Points: also the pixels that a tile sees, each way. */
-SIMD_INLINE int span_of(winograd_size size)
+/* Points: also the pixels that a tile sees, along a dimension. */
+SIMD_INLINE int span_of(weft_winograd_size size)
 {
     return size.tile + size.taps - 1;
+}
+
+/* Positions of a tile. */
+SIMD_INLINE int positions_of(weft_winograd_size size)
+{
+    return size.dimensions == 2 ? span_of(size) * span_of(size) : span_of(size);
+}
+
+/* Taps of a filter. */
+SIMD_INLINE int taps_of(weft_winograd_size size)
+{
+    return size.dimensions == 2 ? size.taps * size.taps : size.taps;
 }
 
 #define WINOGRAD_P 0.625f
@@ -55,8 +86,12 @@ SIMD_INLINE int span_of(winograd_size size)
 #define WINOGRAD_NQ (float)(0.5 / ((double)WINOGRAD_Q2 * (WINOGRAD_Q2 - WINOGRAD_P2)))
 
 /* v = Bt d: span to span. */
-SIMD_INLINE void input_line(winograd_size size, const vfloat *d, vfloat *v)
+SIMD_INLINE void input_line(weft_winograd_size size, const vfloat *d, vfloat *v)
 {
+    if (span_of(size) == 9) {
+        nine_input(d, v);
+        return;
+    }
     if (span_of(size) == 4) {
         v[0] = d[2] - d[0];
         v[1] = d[2] + d[1];
@@ -75,8 +110,12 @@ SIMD_INLINE void input_line(winograd_size size, const vfloat *d, vfloat *v)
 }
 
 /* u = G g: taps to span. */
-SIMD_INLINE void filter_line(winograd_size size, const vfloat *g, vfloat *u)
+SIMD_INLINE void filter_line(weft_winograd_size size, const vfloat *g, vfloat *u)
 {
+    if (span_of(size) == 9) {
+        nine_evaluate(&nine_filter, g, size.taps, u);
+        return;
+    }
     if (span_of(size) == 4) {
         vfloat even = 0.5f * (g[0] + g[2]), odd = 0.5f * g[1];
         u[0] = -g[0];
@@ -102,8 +141,12 @@ SIMD_INLINE void filter_line(winograd_size size, const vfloat *g, vfloat *u)
 }
 
 /* g = Gt u: span to taps. */
-SIMD_INLINE void filter_adjoint_line(winograd_size size, const vfloat *u, vfloat *g)
+SIMD_INLINE void filter_adjoint_line(weft_winograd_size size, const vfloat *u, vfloat *g)
 {
+    if (span_of(size) == 9) {
+        nine_moments(&nine_filter, u, size.taps, g);
+        return;
+    }
     if (span_of(size) == 4) {
         vfloat even = 0.5f * (u[1] + u[2]);
         g[0] = even - u[0];
@@ -128,8 +171,12 @@ SIMD_INLINE void filter_adjoint_line(winograd_size size, const vfloat *u, vfloat
 }
 
 /* y = At m: span to tile. The same bits whatever follows. */
-SIMD_INLINE void output_line(winograd_size size, const vfloat *m, vfloat *y)
+SIMD_INLINE void output_line(weft_winograd_size size, const vfloat *m, vfloat *y)
 {
+    if (span_of(size) == 9) {
+        nine_moments(&nine_plain, m, size.tile, y);
+        return;
+    }
     if (span_of(size) == 4) {
         y[0] = m[0] + (m[1] + m[2]);
         y[1] = m[3] + (m[1] - m[2]);
@@ -148,8 +195,12 @@ SIMD_INLINE void output_line(winograd_size size, const vfloat *m, vfloat *y)
 }
 
 /* m = A y: tile to span. */
-SIMD_INLINE void output_adjoint_line(winograd_size size, const vfloat *y, vfloat *m)
+SIMD_INLINE void output_adjoint_line(weft_winograd_size size, const vfloat *y, vfloat *m)
 {
+    if (span_of(size) == 9) {
+        nine_evaluate(&nine_plain, y, size.tile, m);
+        return;
+    }
     if (span_of(size) == 4) {
         m[0] = y[0];
         m[1] = y[0] + y[1];

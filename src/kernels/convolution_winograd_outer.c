@@ -10,16 +10,8 @@
 WEFT_ISA_DEFINE(weft_winograd_outer_kernels, weft_winograd_outer_2x2)
 WEFT_ISA_DEFINE(weft_winograd_outer_kernels, weft_winograd_outer_4x4)
 WEFT_ISA_DEFINE(weft_winograd_outer_kernels, weft_winograd_outer_2x2_of_5x5)
-
-static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)
-{
-    return pass == WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem, 3);
-}
-
-static bool applicable_5x5(const weft_convolution_problem *problem, weft_convolution_pass pass)
-{
-    return pass == WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem, 5);
-}
+WEFT_ISA_DEFINE(weft_winograd_outer_kernels, weft_winograd_outer_4_of_3)
+WEFT_ISA_DEFINE(weft_winograd_outer_kernels, weft_winograd_outer_3_of_7)
 
 /* Fills in what follows from the blocking; false where a piece has no room for it. */
 static bool lay_out(weft_winograd_outer *o, int64_t lanes)
@@ -58,12 +50,11 @@ static double block_cycles(const weft_winograd_outer *o, const weft_tiles *tiles
             (double)o->groups * (call * calls + keep * (double)(rows * vectors)));
 }
 
-/* Cycles of it all; those of transforms are those of convolution_winograd.c. Through memory goes what many
- * pieces read in turn, at a higher price than there. */
+/* Cycles of it all. Through memory goes what many pieces read in turn, at a higher price than in
+ * convolution_winograd.c. */
 static double cycles_of(const weft_winograd_outer *o, const weft_tiles *tiles)
 {
-    bool large = weft_winograd_positions_of(&o->grid) == 36;
-    const double x = large ? 170 : 70, y = large ? 150 : 60, sum = large ? 150 : 60;
+    const weft_winograd_cycles of = weft_winograd_transform_cycles(&o->grid);
     const double near = 0.35, far = 0.9, near_floats = 4e6;
     double positions = (double)(weft_winograd_positions_of(&o->grid));
     double count = (double)o->grid.count;
@@ -74,9 +65,9 @@ static double cycles_of(const weft_winograd_outer *o, const weft_tiles *tiles)
     double cycles = (double)whole * block_cycles(o, tiles, o->filter_vectors) +
                     (rest ? block_cycles(o, tiles, rest) : 0);
     cycles *= positions;
-    cycles += x * count * channel_vectors * (double)(o->x_ahead ? 1 : o->filter_blocks) +
-              y * count * filter_vectors * (double)(o->y_ahead ? 1 : o->channel_blocks) +
-              sum * (double)o->splits * (double)o->x.channels * filter_vectors;
+    cycles += of.pixel * count * channel_vectors * (double)(o->x_ahead ? 1 : o->filter_blocks) +
+              of.sum * count * filter_vectors * (double)(o->y_ahead ? 1 : o->channel_blocks) +
+              of.sum * (double)o->splits * (double)o->x.channels * filter_vectors;
     double floats = (double)(o->x_floats + o->y_floats);
     double move = (floats < near_floats ? near : far) * positions * count;
     if (o->x_ahead)
@@ -140,24 +131,24 @@ static void choose(weft_winograd_outer *o, double *cycles)
     *o = best;
 }
 
-static void plan_tile(int64_t tile, int64_t taps, const weft_winograd_outer_kernels *kernels,
+static void plan_size(weft_winograd_size size, const weft_winograd_outer_kernels *kernels,
                       const weft_convolution_problem *problem, const weft_slots *slots,
                       weft_kernel_plan *plan)
 {
-    int64_t in = problem->in_channels, out = problem->out_channels, all = taps * taps;
-    weft_winograd_outer o = {
-        .merge = {.rows = all * in,
-                  .width = out,
-                  .group = all * in,
-                  .inner = out,
-                  .output = slots->output,
-                  .workspace = slots->workspace,
-                  .bias = -1},
-        .slots = *slots,
-        .flip = problem->flip_filter,
-        .grid = weft_winograd_grid_of(tile, taps, problem->batch, problem->out[1], problem->out[2]),
-        .x = weft_winograd_image_of(problem->in, problem->x_stride, in),
-        .y = weft_winograd_image_of(problem->out, problem->y_stride, out)};
+    int64_t in = problem->in_channels, out = problem->out_channels;
+    int64_t all = problem->kernel[1] * problem->kernel[2];
+    weft_winograd_outer o = {.merge = {.rows = all * in,
+                                       .width = out,
+                                       .group = all * in,
+                                       .inner = out,
+                                       .output = slots->output,
+                                       .workspace = slots->workspace,
+                                       .bias = -1},
+                             .slots = *slots,
+                             .flip = problem->flip_filter,
+                             .grid = weft_winograd_grid_of(size, problem, &problem->out[1]),
+                             .x = weft_winograd_image_of(problem->in, problem->x_stride, in),
+                             .y = weft_winograd_image_of(problem->out, problem->y_stride, out)};
     o.x.prologue = problem->prologue;
     o.x.pad[0] = problem->pad[1];
     o.x.pad[1] = problem->pad[2];
@@ -179,30 +170,25 @@ static void plan_tile(int64_t tile, int64_t taps, const weft_winograd_outer_kern
     memcpy(plan->args, &o, sizeof o);
 }
 
-static void plan_2x2(const weft_convolution_problem *problem, weft_convolution_pass pass,
-                     const weft_slots *slots, weft_kernel_plan *plan)
-{
-    (void)pass;
-    plan_tile(2, 3, weft_winograd_outer_2x2(), problem, slots, plan);
-}
+#define CANDIDATE(name, text, ...)                                                                 \
+    static bool applicable_##name(const weft_convolution_problem *problem,                         \
+                                  weft_convolution_pass pass)                                      \
+    {                                                                                              \
+        return pass == WEFT_CONVOLUTION_FILTER_GRADIENT &&                                         \
+               weft_winograd_applicable(problem, (weft_winograd_size){__VA_ARGS__});               \
+    }                                                                                              \
+    static void plan_##name(const weft_convolution_problem *problem, weft_convolution_pass pass,   \
+                            const weft_slots *slots, weft_kernel_plan *plan)                       \
+    {                                                                                              \
+        (void)pass;                                                                                \
+        plan_size((weft_winograd_size){__VA_ARGS__}, weft_winograd_outer_##name(), problem, slots, \
+                  plan);                                                                           \
+    }                                                                                              \
+    const weft_convolution_candidate weft_winograd_outer_##name##_candidate = {                    \
+        "winograd outer " text, applicable_##name, plan_##name};
 
-static void plan_4x4(const weft_convolution_problem *problem, weft_convolution_pass pass,
-                     const weft_slots *slots, weft_kernel_plan *plan)
-{
-    (void)pass;
-    plan_tile(4, 3, weft_winograd_outer_4x4(), problem, slots, plan);
-}
-
-static void plan_2x2_of_5x5(const weft_convolution_problem *problem, weft_convolution_pass pass,
-                            const weft_slots *slots, weft_kernel_plan *plan)
-{
-    (void)pass;
-    plan_tile(2, 5, weft_winograd_outer_2x2_of_5x5(), problem, slots, plan);
-}
-
-const weft_convolution_candidate weft_winograd_outer_2x2_candidate = {"winograd outer 2x2",
-                                                                      applicable, plan_2x2};
-const weft_convolution_candidate weft_winograd_outer_4x4_candidate = {"winograd outer 4x4",
-                                                                      applicable, plan_4x4};
-const weft_convolution_candidate weft_winograd_outer_2x2_of_5x5_candidate = {
-    "winograd outer 2x2 of 5x5", applicable_5x5, plan_2x2_of_5x5};
+CANDIDATE(2x2, "2x2", 2, 3, 2)
+CANDIDATE(4x4, "4x4", 4, 3, 2)
+CANDIDATE(2x2_of_5x5, "2x2 of 5x5", 2, 5, 2)
+CANDIDATE(4_of_3, "4 of 3", 4, 3, 1)
+CANDIDATE(3_of_7, "3 of 7", 3, 7, 1)

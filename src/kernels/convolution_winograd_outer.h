@@ -41,9 +41,12 @@ typedef struct weft_winograd_outer_kernels {
     weft_piece_fn *run;
 } weft_winograd_outer_kernels;
 
-/* For tiles of 2 x 2 and 4 x 4 with filters of 3 x 3, and of 2 x 2 with filters of 5 x 5. */
+/* For tiles of 2 x 2 and 4 x 4 with filters of 3 x 3, and of 2 x 2 with filters of 5 x 5; in one dimension for
+ * tiles of 4 with 3 taps and of 3 with 7. */
 WEFT_ISA_DECLARE(weft_winograd_outer_kernels, weft_winograd_outer_2x2);
 WEFT_ISA_DECLARE(weft_winograd_outer_kernels, weft_winograd_outer_4x4);
 WEFT_ISA_DECLARE(weft_winograd_outer_kernels, weft_winograd_outer_2x2_of_5x5);
+WEFT_ISA_DECLARE(weft_winograd_outer_kernels, weft_winograd_outer_4_of_3);
+WEFT_ISA_DECLARE(weft_winograd_outer_kernels, weft_winograd_outer_3_of_7);
 
 #endif

@@ -37,7 +37,7 @@ static void set_filters(piece_state *s, int64_t block)
     s->filter_vectors = weft_ceiling(s->filters, LANES);
 }
 
-SIMD_INLINE void transform_x(winograd_size size, const piece_state *s, float *to)
+SIMD_INLINE void transform_x(weft_winograd_size size, const piece_state *s, float *to)
 {
     winograd_block block =
         rows_block(s->o->x_position, s->channel_vectors, s->o->channel_vectors * LANES);
@@ -45,7 +45,7 @@ SIMD_INLINE void transform_x(winograd_size size, const piece_state *s, float *to
                  s->channels, &block, to);
 }
 
-SIMD_INLINE void transform_y(winograd_size size, const piece_state *s, float *to)
+SIMD_INLINE void transform_y(weft_winograd_size size, const piece_state *s, float *to)
 {
     winograd_block block =
         panels_block(s->o->y_position, s->filter_vectors, s->o->vectors, s->end - s->first);
@@ -90,7 +90,7 @@ static float *ahead_of(const weft_call *call)
     return workspace + weft_merge_floats(&o->merge); /* 0 without splits */
 }
 
-SIMD_INLINE void run_piece(winograd_size size, const weft_call *call, int64_t piece)
+SIMD_INLINE void run_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     _Alignas(64) float stack[WEFT_WINOGRAD_OUTER_STACK];
     const weft_winograd_outer *o = call->args;
@@ -119,7 +119,7 @@ SIMD_INLINE void run_piece(winograd_size size, const weft_call *call, int64_t pi
             transform_y(size, &s, own);
             y = own;
         }
-        multiply(&s, x, y, span_of(size) * span_of(size), group > begin);
+        multiply(&s, x, y, positions_of(size), group > begin);
     }
 
     int64_t width = o->y.channels;
@@ -135,7 +135,7 @@ SIMD_INLINE void run_piece(winograd_size size, const weft_call *call, int64_t pi
         }
 }
 
-SIMD_INLINE void x_piece(winograd_size size, const weft_call *call, int64_t piece)
+SIMD_INLINE void x_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_outer *o = call->args;
     piece_state s = {.o = o, .call = call, .x = call->operand[o->slots.input[0]]};
@@ -144,7 +144,7 @@ SIMD_INLINE void x_piece(winograd_size size, const weft_call *call, int64_t piec
     transform_x(size, &s, ahead_of(call) + piece * o->x_block);
 }
 
-SIMD_INLINE void y_piece(winograd_size size, const weft_call *call, int64_t piece)
+SIMD_INLINE void y_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_outer *o = call->args;
     piece_state s = {.o = o, .call = call, .y = call->operand[o->slots.input[1]]};
@@ -153,22 +153,24 @@ SIMD_INLINE void y_piece(winograd_size size, const weft_call *call, int64_t piec
     transform_y(size, &s, ahead_of(call) + o->x_floats + piece * o->y_block);
 }
 
-#define KERNELS(name, tile, taps)                                                                  \
+#define KERNELS(name, ...)                                                                         \
     static void x_##name(const weft_call *call, int64_t piece)                                     \
     {                                                                                              \
-        x_piece((winograd_size){tile, taps}, call, piece);                                         \
+        x_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                                   \
     }                                                                                              \
     static void y_##name(const weft_call *call, int64_t piece)                                     \
     {                                                                                              \
-        y_piece((winograd_size){tile, taps}, call, piece);                                         \
+        y_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                                   \
     }                                                                                              \
     static void run_##name(const weft_call *call, int64_t piece)                                   \
     {                                                                                              \
-        run_piece((winograd_size){tile, taps}, call, piece);                                       \
+        run_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                                 \
     }                                                                                              \
     const weft_winograd_outer_kernels WEFT_FOR_ISA(weft_winograd_outer_##name) = {                 \
         .x = x_##name, .y = y_##name, .run = run_##name};
 
-KERNELS(2x2, 2, 3)
-KERNELS(4x4, 4, 3)
-KERNELS(2x2_of_5x5, 2, 5)
+KERNELS(2x2, 2, 3, 2)
+KERNELS(4x4, 4, 3, 2)
+KERNELS(2x2_of_5x5, 2, 5, 2)
+KERNELS(4_of_3, 4, 3, 1)
+KERNELS(3_of_7, 3, 7, 1)

@@ -7,6 +7,8 @@
 
 WEFT_ISA_DEFINE(weft_winograd_positions_kernels, weft_winograd_positions_2x2)
 WEFT_ISA_DEFINE(weft_winograd_positions_kernels, weft_winograd_positions_4x4)
+WEFT_ISA_DEFINE(weft_winograd_positions_kernels, weft_winograd_positions_4_of_3)
+WEFT_ISA_DEFINE(weft_winograd_positions_kernels, weft_winograd_positions_3_of_7)
 
 /* Floats of a row of n that many rows read side by side: not a multiple of 2 KiB, so that they do not
  * fall into the same sets of the first-level cache. */
@@ -70,11 +72,10 @@ static double product_cycles(const weft_winograd_positions *p, const weft_tiles 
            ((double)p->channels * step + call * blocks * (double)down);
 }
 
-/* Cycles of it all; the constants are those of convolution_winograd.c. */
+/* Cycles of it all. */
 static double cycles_of(const weft_winograd_positions *p, const weft_tiles *tiles, bool steady)
 {
-    bool large = p->grid.tile == 4;
-    const double pixel = large ? 170 : 70, filter = large ? 120 : 60, sum = large ? 150 : 60;
+    const weft_winograd_cycles of = weft_winograd_transform_cycles(&p->grid);
     const double move = 0.3, read = steady ? 0.25 : 0.4; /* of a float, and of one of a filter */
     const double row = weft_winograd_row_cycles(chunk_floats(p));
     double positions = (double)positions_of(p), chunk = (double)p->chunk;
@@ -83,17 +84,17 @@ static double cycles_of(const weft_winograd_positions *p, const weft_tiles *tile
     double filters = positions * (double)p->channels * vectors * tiles->lanes;
     double move_pixels = positions * chunk * (row + move * (double)p->pixels_step);
     double move_products = positions * chunk * (row + move * (double)p->products_step);
-    double pixels = pixel * chunk * channel_vectors + move_pixels;
+    double pixels = of.pixel * chunk * channel_vectors + move_pixels;
     double products = positions * product_cycles(p, tiles) + move_pixels + move_products +
                       read * filters / (double)p->chunks;
-    double write = sum * chunk * vectors + move_products;
+    double write = of.sum * chunk * vectors + move_products;
     double cycles = weft_phase_cycles(pixels, p->groups) + weft_phase_cycles(write, p->groups) +
                     weft_phase_cycles(products, positions_of(p) * p->tile_parts * p->filter_parts);
     cycles *= (double)p->chunks;
     if (steady)
         cycles += weft_kept_cycles(filters);
     else
-        cycles += weft_phase_cycles(filter * (double)p->channels * vectors +
+        cycles += weft_phase_cycles(of.filter * (double)p->channels * vectors +
                                         weft_winograd_move_cycles(filters) * filters,
                                     p->filter_blocks);
     return cycles;
@@ -120,7 +121,8 @@ static void add_phases(const weft_winograd_positions *p,
     _Static_assert(3 * WEFT_POSITIONS_CHUNKS + 1 <= WEFT_PLAN_PHASES, "there is room for all");
 }
 
-static weft_winograd_positions resolve(int64_t tile, const weft_convolution_problem *problem,
+static weft_winograd_positions resolve(weft_winograd_size size,
+                                       const weft_convolution_problem *problem,
                                        weft_convolution_pass pass)
 {
     bool gradient = pass == WEFT_CONVOLUTION_INPUT_GRADIENT;
@@ -138,60 +140,54 @@ static weft_winograd_positions resolve(int64_t tile, const weft_convolution_prob
                                  .b_tap = in * out,
                                  .b_channel = gradient ? 1 : out,
                                  .b_filter = gradient ? out : 1};
-    p.grid = weft_winograd_grid_of(tile, 3, problem->batch, p.c.extent[0], p.c.extent[1]);
+    p.grid = weft_winograd_grid_of(size, problem, p.c.extent);
     for (int i = 0; i < 2; i++)
-        p.a.pad[i] = gradient ? 2 - problem->pad[1 + i] : problem->pad[1 + i];
+        p.a.pad[i] = gradient ? p.grid.taps[i] - 1 - problem->pad[1 + i] : problem->pad[1 + i];
     lay_out(&p, weft_matmul_tiles()->lanes, 1);
     if (chunk_floats(&p) > WEFT_POSITIONS_CHUNK)
         lay_out(&p, weft_matmul_tiles()->lanes, WEFT_POSITIONS_CHUNKS);
     return p;
 }
 
-static bool applicable(int64_t tile, const weft_convolution_problem *problem,
+static bool applicable(weft_winograd_size size, const weft_convolution_problem *problem,
                        weft_convolution_pass pass)
 {
-    if (pass == WEFT_CONVOLUTION_FILTER_GRADIENT || !weft_winograd_applicable(problem, 3))
+    if (pass == WEFT_CONVOLUTION_FILTER_GRADIENT || !weft_winograd_applicable(problem, size))
         return false;
-    weft_winograd_positions p = resolve(tile, problem, pass);
+    weft_winograd_positions p = resolve(size, problem, pass);
     return chunk_floats(&p) <= WEFT_POSITIONS_CHUNK;
 }
 
-static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
-                      weft_convolution_pass pass, const weft_slots *slots, weft_kernel_plan *plan)
+static void plan_size(weft_winograd_size size, const weft_winograd_positions_kernels *kernels,
+                      const weft_convolution_problem *problem, weft_convolution_pass pass,
+                      const weft_slots *slots, weft_kernel_plan *plan)
 {
     const weft_tiles *tiles = weft_matmul_tiles();
-    weft_winograd_positions p = resolve(tile, problem, pass);
+    weft_winograd_positions p = resolve(size, problem, pass);
     p.slots = *slots;
     choose_blocks(&p, tiles);
     plan->cycles = cycles_of(&p, tiles, problem->steady_filter);
-    add_phases(&p, tile == 4 ? weft_winograd_positions_4x4() : weft_winograd_positions_2x2(), plan);
+    add_phases(&p, kernels, plan);
     _Static_assert(sizeof p <= sizeof plan->args, "the plan has room for its arguments");
     memcpy(plan->args, &p, sizeof p);
 }
 
-static bool applicable_2x2(const weft_convolution_problem *problem, weft_convolution_pass pass)
-{
-    return applicable(2, problem, pass);
-}
+#define CANDIDATE(name, text, ...)                                                                 \
+    static bool applicable_##name(const weft_convolution_problem *problem,                         \
+                                  weft_convolution_pass pass)                                      \
+    {                                                                                              \
+        return applicable((weft_winograd_size){__VA_ARGS__}, problem, pass);                       \
+    }                                                                                              \
+    static void plan_##name(const weft_convolution_problem *problem, weft_convolution_pass pass,   \
+                            const weft_slots *slots, weft_kernel_plan *plan)                       \
+    {                                                                                              \
+        plan_size((weft_winograd_size){__VA_ARGS__}, weft_winograd_positions_##name(), problem,    \
+                  pass, slots, plan);                                                              \
+    }                                                                                              \
+    const weft_convolution_candidate weft_winograd_positions_##name##_candidate = {                \
+        "winograd positions " text, applicable_##name, plan_##name};
 
-static bool applicable_4x4(const weft_convolution_problem *problem, weft_convolution_pass pass)
-{
-    return applicable(4, problem, pass);
-}
-
-static void plan_2x2(const weft_convolution_problem *problem, weft_convolution_pass pass,
-                     const weft_slots *slots, weft_kernel_plan *plan)
-{
-    plan_tile(2, problem, pass, slots, plan);
-}
-
-static void plan_4x4(const weft_convolution_problem *problem, weft_convolution_pass pass,
-                     const weft_slots *slots, weft_kernel_plan *plan)
-{
-    plan_tile(4, problem, pass, slots, plan);
-}
-
-const weft_convolution_candidate weft_winograd_positions_2x2_candidate = {"winograd positions 2x2",
-                                                                          applicable_2x2, plan_2x2};
-const weft_convolution_candidate weft_winograd_positions_4x4_candidate = {"winograd positions 4x4",
-                                                                          applicable_4x4, plan_4x4};
+CANDIDATE(2x2, "2x2", 2, 3, 2)
+CANDIDATE(4x4, "4x4", 4, 3, 2)
+CANDIDATE(4_of_3, "4 of 3", 4, 3, 1)
+CANDIDATE(3_of_7, "3 of 7", 3, 7, 1)

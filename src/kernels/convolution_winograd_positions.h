@@ -46,8 +46,10 @@ typedef struct weft_winograd_positions_kernels {
     weft_piece_fn *write[WEFT_POSITIONS_CHUNKS];    /* groups */
 } weft_winograd_positions_kernels;
 
-/* For tiles of 2 x 2 and 4 x 4. */
+/* For tiles of 2 x 2 and 4 x 4; in one dimension of 4 with 3 taps and of 3 with 7. */
 WEFT_ISA_DECLARE(weft_winograd_positions_kernels, weft_winograd_positions_2x2);
 WEFT_ISA_DECLARE(weft_winograd_positions_kernels, weft_winograd_positions_4x4);
+WEFT_ISA_DECLARE(weft_winograd_positions_kernels, weft_winograd_positions_4_of_3);
+WEFT_ISA_DECLARE(weft_winograd_positions_kernels, weft_winograd_positions_3_of_7);
 
 #endif

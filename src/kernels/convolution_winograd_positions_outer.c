@@ -7,13 +7,10 @@
 
 WEFT_ISA_DEFINE(weft_winograd_positions_outer_kernels, weft_winograd_positions_outer_2x2)
 WEFT_ISA_DEFINE(weft_winograd_positions_outer_kernels, weft_winograd_positions_outer_4x4)
+WEFT_ISA_DEFINE(weft_winograd_positions_outer_kernels, weft_winograd_positions_outer_4_of_3)
+WEFT_ISA_DEFINE(weft_winograd_positions_outer_kernels, weft_winograd_positions_outer_3_of_7)
 
 enum { BLOCK_VECTORS = 8 }; /* of a piece of the transforms */
-
-static bool applicable(const weft_convolution_problem *problem, weft_convolution_pass pass)
-{
-    return pass == WEFT_CONVOLUTION_FILTER_GRADIENT && weft_winograd_applicable(problem, 3);
-}
 
 /* Groups of so many tiles that a panel of filters stays in the first-level cache; chunks of so many groups
  * that they leave the caches little to forget. */
@@ -40,11 +37,10 @@ static void choose_blocks(weft_winograd_positions_outer *p, int lanes)
     p->parts = weft_ceiling(p->channel_vectors, 8);
 }
 
-/* Cycles of it all; the constants are those of convolution_winograd.c. */
+/* Cycles of it all. */
 static double cycles_of(const weft_winograd_positions_outer *p, const weft_tiles *tiles)
 {
-    bool large = p->grid.tile == 4;
-    const double x = large ? 170 : 70, y = large ? 150 : 60, sum = large ? 150 : 60;
+    const weft_winograd_cycles of = weft_winograd_transform_cycles(&p->grid);
     const double call = 14, keep = 2, near = 0.3;
     double positions = (double)(weft_winograd_positions_of(&p->grid));
     double count = (double)p->grid.count, groups = (double)p->groups;
@@ -58,21 +54,23 @@ static double cycles_of(const weft_winograd_positions_outer *p, const weft_tiles
     }
     double sums = (double)(p->channel_vectors * tiles->lanes * p->filter_vectors);
     double cycles = positions * ((double)p->channel_vectors * step + keep * groups * sums);
-    cycles += count * (x * (double)p->channel_vectors + y * (double)p->filter_vectors) + sum * sums;
+    cycles += count * (of.pixel * (double)p->channel_vectors + of.sum * (double)p->filter_vectors) +
+              of.sum * sums;
     double floats =
         positions * count * (double)((p->channel_vectors + p->filter_vectors) * tiles->lanes);
     return cycles + near * (2 * floats + 2 * positions * sums * tiles->lanes * (double)p->chunks);
 }
 
-static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
-                      const weft_slots *slots, weft_kernel_plan *plan)
+static void plan_size(weft_winograd_size size, const weft_winograd_positions_outer_kernels *kernels,
+                      const weft_convolution_problem *problem, const weft_slots *slots,
+                      weft_kernel_plan *plan)
 {
     const weft_tiles *tiles = weft_matmul_tiles();
     int64_t in = problem->in_channels, out = problem->out_channels;
     weft_winograd_positions_outer p = {
         .slots = *slots,
         .flip = problem->flip_filter,
-        .grid = weft_winograd_grid_of(tile, 3, problem->batch, problem->out[1], problem->out[2]),
+        .grid = weft_winograd_grid_of(size, problem, &problem->out[1]),
         .x = weft_winograd_image_of(problem->in, problem->x_stride, in),
         .y = weft_winograd_image_of(problem->out, problem->y_stride, out),
         .channel_vectors = weft_ceiling(in, tiles->lanes),
@@ -84,8 +82,6 @@ static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
     choose_blocks(&p, tiles->lanes);
 
     int64_t positions = weft_winograd_positions_of(&p.grid);
-    const weft_winograd_positions_outer_kernels *kernels =
-        tile == 4 ? weft_winograd_positions_outer_4x4() : weft_winograd_positions_outer_2x2();
     plan->cycles = cycles_of(&p, tiles);
     plan->workspace =
         (size_t)(p.x_floats + p.y_floats + positions * p.sums_position) * sizeof(float);
@@ -102,21 +98,24 @@ static void plan_tile(int64_t tile, const weft_convolution_problem *problem,
     memcpy(plan->args, &p, sizeof p);
 }
 
-static void plan_2x2(const weft_convolution_problem *problem, weft_convolution_pass pass,
-                     const weft_slots *slots, weft_kernel_plan *plan)
-{
-    (void)pass;
-    plan_tile(2, problem, slots, plan);
-}
+#define CANDIDATE(name, text, ...)                                                                 \
+    static bool applicable_##name(const weft_convolution_problem *problem,                         \
+                                  weft_convolution_pass pass)                                      \
+    {                                                                                              \
+        return pass == WEFT_CONVOLUTION_FILTER_GRADIENT &&                                         \
+               weft_winograd_applicable(problem, (weft_winograd_size){__VA_ARGS__});               \
+    }                                                                                              \
+    static void plan_##name(const weft_convolution_problem *problem, weft_convolution_pass pass,   \
+                            const weft_slots *slots, weft_kernel_plan *plan)                       \
+    {                                                                                              \
+        (void)pass;                                                                                \
+        plan_size((weft_winograd_size){__VA_ARGS__}, weft_winograd_positions_outer_##name(),       \
+                  problem, slots, plan);                                                           \
+    }                                                                                              \
+    const weft_convolution_candidate weft_winograd_positions_outer_##name##_candidate = {          \
+        "winograd positions outer " text, applicable_##name, plan_##name};
 
-static void plan_4x4(const weft_convolution_problem *problem, weft_convolution_pass pass,
-                     const weft_slots *slots, weft_kernel_plan *plan)
-{
-    (void)pass;
-    plan_tile(4, problem, slots, plan);
-}
-
-const weft_convolution_candidate weft_winograd_positions_outer_2x2_candidate = {
-    "winograd positions outer 2x2", applicable, plan_2x2};
-const weft_convolution_candidate weft_winograd_positions_outer_4x4_candidate = {
-    "winograd positions outer 4x4", applicable, plan_4x4};
+CANDIDATE(2x2, "2x2", 2, 3, 2)
+CANDIDATE(4x4, "4x4", 4, 3, 2)
+CANDIDATE(4_of_3, "4 of 3", 4, 3, 1)
+CANDIDATE(3_of_7, "3 of 7", 3, 7, 1)

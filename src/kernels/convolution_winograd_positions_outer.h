@@ -3,7 +3,7 @@
  * A phase transforms both arrays, for a chunk of all tiles, into the workspace: a matrix of tiles by channels
  * and one of tiles by filters for each of the positions. The next phase multiplies them, a piece being one
  * position and a part of the channels, and adds to the sums of that position, which lie in the workspace
- * too. So it goes on for as many chunks as there are, one or a few; a last phase transforms the sums to the 3x3
+ * too. So it goes on for as many chunks as there are, one or a few; a last phase transforms the sums to the
  * taps. Against convolution_winograd_outer.h the pixels pass through memory, but every tile is
  * transformed once, and the sums of many channels are added up in long runs. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_POSITIONS_OUTER_H
@@ -47,8 +47,10 @@ typedef struct weft_winograd_positions_outer_kernels {
     weft_piece_fn *taps;                                  /* vectors of channels */
 } weft_winograd_positions_outer_kernels;
 
-/* For tiles of 2 x 2 and 4 x 4. */
+/* For tiles of 2 x 2 and 4 x 4; in one dimension of 4 with 3 taps and of 3 with 7. */
 WEFT_ISA_DECLARE(weft_winograd_positions_outer_kernels, weft_winograd_positions_outer_2x2);
 WEFT_ISA_DECLARE(weft_winograd_positions_outer_kernels, weft_winograd_positions_outer_4x4);
+WEFT_ISA_DECLARE(weft_winograd_positions_outer_kernels, weft_winograd_positions_outer_4_of_3);
+WEFT_ISA_DECLARE(weft_winograd_positions_outer_kernels, weft_winograd_positions_outer_3_of_7);
 
 #endif

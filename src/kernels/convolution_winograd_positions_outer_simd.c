@@ -15,7 +15,7 @@ typedef struct side {
     float *to; /* matrices of the group */
 } side;
 
-SIMD_INLINE void transform_block(winograd_size size, bool adjoint, const weft_call *call,
+SIMD_INLINE void transform_block(weft_winograd_size size, bool adjoint, const weft_call *call,
                                  const side *s, int64_t group, int64_t block)
 {
     const weft_winograd_positions_outer *p = call->args;
@@ -35,7 +35,8 @@ SIMD_INLINE void transform_block(winograd_size size, bool adjoint, const weft_ca
                  &to, s->to);
 }
 
-SIMD_INLINE void transform(winograd_size size, const weft_call *call, int64_t chunk, int64_t piece)
+SIMD_INLINE void transform(weft_winograd_size size, const weft_call *call, int64_t chunk,
+                           int64_t piece)
 {
     const weft_winograd_positions_outer *p = call->args;
     int64_t blocks = p->x_blocks + p->y_blocks, at = piece / blocks, block = piece % blocks;
@@ -112,7 +113,7 @@ static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
     }
 }
 
-SIMD_INLINE void taps_piece(winograd_size size, const weft_call *call, int64_t piece)
+SIMD_INLINE void taps_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions_outer *p = call->args;
     int64_t width = p->y.channels, step = p->filter_vectors * LANES;
@@ -126,24 +127,28 @@ SIMD_INLINE void taps_piece(winograd_size size, const weft_call *call, int64_t p
                          p->x.channels * width, p->flip, weft_least(LANES, width - f));
 }
 
-#define CHUNK(tile, n)                                                                             \
-    static void transform_##tile##_##n(const weft_call *call, int64_t piece)                       \
+#define CHUNK(name, n)                                                                             \
+    static void transform_##name##_##n(const weft_call *call, int64_t piece)                       \
     {                                                                                              \
-        transform((winograd_size){tile, 3}, call, n, piece);                                       \
+        transform_##name(call, n, piece);                                                          \
     }
-#define KERNELS(tile)                                                                              \
-    CHUNK(tile, 0)                                                                                 \
-    CHUNK(tile, 1)                                                                                 \
-    CHUNK(tile, 2)                                                                                 \
-    static void taps_##tile(const weft_call *call, int64_t piece)                                  \
+#define KERNELS(name, ...)                                                                         \
+    static void transform_##name(const weft_call *call, int64_t chunk, int64_t piece)              \
     {                                                                                              \
-        taps_piece((winograd_size){tile, 3}, call, piece);                                         \
+        transform((weft_winograd_size){__VA_ARGS__}, call, chunk, piece);                          \
+    }                                                                                              \
+    CHUNK(name, 0)                                                                                 \
+    CHUNK(name, 1)                                                                                 \
+    CHUNK(name, 2)                                                                                 \
+    static void taps_##name(const weft_call *call, int64_t piece)                                  \
+    {                                                                                              \
+        taps_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                                \
     }                                                                                              \
     const weft_winograd_positions_outer_kernels WEFT_FOR_ISA(                                      \
-        weft_winograd_positions_outer_##tile##x##tile) = {                                         \
-        .transform = {transform_##tile##_0, transform_##tile##_1, transform_##tile##_2},           \
+        weft_winograd_positions_outer_##name) = {                                                  \
+        .transform = {transform_##name##_0, transform_##name##_1, transform_##name##_2},           \
         .multiply = {multiply_0, multiply_1, multiply_2},                                          \
-        .taps = taps_##tile};
+        .taps = taps_##name};
 
 static void multiply_0(const weft_call *call, int64_t piece)
 {
@@ -160,5 +165,7 @@ static void multiply_2(const weft_call *call, int64_t piece)
     multiply(call, 2, piece);
 }
 
-KERNELS(2)
-KERNELS(4)
+KERNELS(2x2, 2, 3, 2)
+KERNELS(4x4, 4, 3, 2)
+KERNELS(4_of_3, 4, 3, 1)
+KERNELS(3_of_7, 3, 7, 1)

@@ -6,7 +6,7 @@
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 
-SIMD_INLINE void filters_piece(winograd_size size, const weft_call *call, int64_t piece)
+SIMD_INLINE void filters_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
     const winograd_filters filters = {
@@ -35,7 +35,7 @@ SIMD_INLINE void tiles_of(const weft_winograd_positions *p, int64_t chunk, int64
     *end = weft_least(last, *first + p->group);
 }
 
-SIMD_INLINE void pixels_piece(winograd_size size, const weft_call *call, int64_t chunk,
+SIMD_INLINE void pixels_piece(weft_winograd_size size, const weft_call *call, int64_t chunk,
                               int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
@@ -102,13 +102,13 @@ static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
     }
 }
 
-SIMD_INLINE void write_piece(winograd_size size, const weft_call *call, int64_t chunk,
+SIMD_INLINE void write_piece(weft_winograd_size size, const weft_call *call, int64_t chunk,
                              int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
     const float *bias = p->bias ? call->operand[p->slots.input[2]] : NULL;
-    const float *products = (const float *)call->operand[p->slots.workspace] +
-                            span_of(size) * span_of(size) * p->pixels_position;
+    const float *products =
+        (const float *)call->operand[p->slots.workspace] + positions_of(size) * p->pixels_position;
     int64_t first, end;
     tiles_of(p, chunk, piece, &first, &end);
     for (int64_t filter = 0; filter < p->filters; filter += WINOGRAD_CHANNELS) {
@@ -135,30 +135,39 @@ SIMD_INLINE void write_piece(winograd_size size, const weft_call *call, int64_t 
     {                                                                                              \
         multiply(call, n, piece);                                                                  \
     }
-#define CHUNK(tile, n)                                                                             \
-    static void pixels_##tile##_##n(const weft_call *call, int64_t piece)                          \
+#define CHUNK(name, n)                                                                             \
+    static void pixels_##name##_##n(const weft_call *call, int64_t piece)                          \
     {                                                                                              \
-        pixels_piece((winograd_size){tile, 3}, call, n, piece);                                    \
+        pixels_##name(call, n, piece);                                                             \
     }                                                                                              \
-    static void write_##tile##_##n(const weft_call *call, int64_t piece)                           \
+    static void write_##name##_##n(const weft_call *call, int64_t piece)                           \
     {                                                                                              \
-        write_piece((winograd_size){tile, 3}, call, n, piece);                                     \
+        write_##name(call, n, piece);                                                              \
     }
-#define KERNELS(tile)                                                                              \
-    CHUNK(tile, 0)                                                                                 \
-    CHUNK(tile, 1)                                                                                 \
-    static void filters_##tile(const weft_call *call, int64_t piece)                               \
+#define KERNELS(name, ...)                                                                         \
+    static void pixels_##name(const weft_call *call, int64_t chunk, int64_t piece)                 \
     {                                                                                              \
-        filters_piece((winograd_size){tile, 3}, call, piece);                                      \
+        pixels_piece((weft_winograd_size){__VA_ARGS__}, call, chunk, piece);                       \
     }                                                                                              \
-    const weft_winograd_positions_kernels WEFT_FOR_ISA(                                            \
-        weft_winograd_positions_##tile##x##tile) = {                                               \
-        .filters = filters_##tile,                                                                 \
-        .pixels = {pixels_##tile##_0, pixels_##tile##_1},                                          \
+    static void write_##name(const weft_call *call, int64_t chunk, int64_t piece)                  \
+    {                                                                                              \
+        write_piece((weft_winograd_size){__VA_ARGS__}, call, chunk, piece);                        \
+    }                                                                                              \
+    CHUNK(name, 0)                                                                                 \
+    CHUNK(name, 1)                                                                                 \
+    static void filters_##name(const weft_call *call, int64_t piece)                               \
+    {                                                                                              \
+        filters_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                             \
+    }                                                                                              \
+    const weft_winograd_positions_kernels WEFT_FOR_ISA(weft_winograd_positions_##name) = {         \
+        .filters = filters_##name,                                                                 \
+        .pixels = {pixels_##name##_0, pixels_##name##_1},                                          \
         .multiply = {multiply_0, multiply_1},                                                      \
-        .write = {write_##tile##_0, write_##tile##_1}};
+        .write = {write_##name##_0, write_##name##_1}};
 
 MULTIPLY(0)
 MULTIPLY(1)
-KERNELS(2)
-KERNELS(4)
+KERNELS(2x2, 2, 3, 2)
+KERNELS(4x4, 4, 3, 2)
+KERNELS(4_of_3, 4, 3, 1)
+KERNELS(3_of_7, 3, 7, 1)

@@ -43,7 +43,7 @@ SIMD_INLINE int64_t pixel_step(const weft_winograd *w)
     return weft_ceiling(w->channel_block, LANES) * LANES;
 }
 
-SIMD_INLINE void transform_pixels(winograd_size size, const piece_state *s, float *to)
+SIMD_INLINE void transform_pixels(weft_winograd_size size, const piece_state *s, float *to)
 {
     winograd_block block =
         rows_block(s->w->pixels_position, weft_ceiling(s->channels, LANES), pixel_step(s->w));
@@ -51,7 +51,7 @@ SIMD_INLINE void transform_pixels(winograd_size size, const piece_state *s, floa
                  s->channels, &block, to);
 }
 
-SIMD_INLINE void transform_filters(winograd_size size, const piece_state *s, float *to)
+SIMD_INLINE void transform_filters(weft_winograd_size size, const piece_state *s, float *to)
 {
     const weft_winograd *w = s->w;
     const winograd_filters filters = {
@@ -99,7 +99,7 @@ static void multiply(const piece_state *s, int64_t positions, bool accumulate)
         }
 }
 
-SIMD_INLINE void run_piece(winograd_size size, const weft_call *call, int64_t piece)
+SIMD_INLINE void run_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     enum { TILES = 4 }; /* that an epilogue finds in the first-level cache */
     _Alignas(64) float stack[WEFT_WINOGRAD_STACK];
@@ -131,7 +131,7 @@ SIMD_INLINE void run_piece(winograd_size size, const weft_call *call, int64_t pi
             transform_filters(size, &s, own);
             s.transformed = own;
         }
-        multiply(&s, span_of(size) * span_of(size), i > 0);
+        multiply(&s, positions_of(size), i > 0);
     }
 
     const winograd_output output = {
@@ -151,7 +151,7 @@ SIMD_INLINE void run_piece(winograd_size size, const weft_call *call, int64_t pi
     write_tiles(size, call, &output, s.first, s.end);
 }
 
-SIMD_INLINE void filters_piece(winograd_size size, const weft_call *call, int64_t piece)
+SIMD_INLINE void filters_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd *w = call->args;
     piece_state s = {.w = w, .b = call->operand[w->slots.input[1]]};
@@ -161,7 +161,7 @@ SIMD_INLINE void filters_piece(winograd_size size, const weft_call *call, int64_
                       (float *)call->operand[w->slots.prepared] + piece * w->filters_block);
 }
 
-SIMD_INLINE void pixels_piece(winograd_size size, const weft_call *call, int64_t piece)
+SIMD_INLINE void pixels_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd *w = call->args;
     piece_state s = {.w = w, .call = call, .a = call->operand[w->slots.input[0]]};
@@ -171,22 +171,24 @@ SIMD_INLINE void pixels_piece(winograd_size size, const weft_call *call, int64_t
                      (float *)call->operand[w->slots.workspace] + piece * w->pixels_block);
 }
 
-#define KERNELS(name, tile, taps)                                                                  \
+#define KERNELS(name, ...)                                                                         \
     static void filters_##name(const weft_call *call, int64_t piece)                               \
     {                                                                                              \
-        filters_piece((winograd_size){tile, taps}, call, piece);                                   \
+        filters_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                             \
     }                                                                                              \
     static void pixels_##name(const weft_call *call, int64_t piece)                                \
     {                                                                                              \
-        pixels_piece((winograd_size){tile, taps}, call, piece);                                    \
+        pixels_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                              \
     }                                                                                              \
     static void run_##name(const weft_call *call, int64_t piece)                                   \
     {                                                                                              \
-        run_piece((winograd_size){tile, taps}, call, piece);                                       \
+        run_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                                 \
     }                                                                                              \
     const weft_winograd_kernels WEFT_FOR_ISA(weft_winograd_##name) = {                             \
         .filters = filters_##name, .pixels = pixels_##name, .run = run_##name};
 
-KERNELS(2x2, 2, 3)
-KERNELS(4x4, 4, 3)
-KERNELS(2x2_of_5x5, 2, 5)
+KERNELS(2x2, 2, 3, 2)
+KERNELS(4x4, 4, 3, 2)
+KERNELS(2x2_of_5x5, 2, 5, 2)
+KERNELS(4_of_3, 4, 3, 1)
+KERNELS(3_of_7, 3, 7, 1)

@@ -4,12 +4,30 @@
 
 #include "kernels/convolution_winograd_lines.h"
 
-/* dg = Gt u G of one vector of filters; its taps are `tap` floats apart. */
-SIMD_INLINE void sums_to_taps(winograd_size size, const float *sums, int64_t position, float *c,
-                              int64_t tap, bool flip, int64_t lanes)
+/* dg = Gt u of one vector of filters, along one dimension. */
+SIMD_INLINE void sums_to_line(weft_winograd_size size, const float *sums, int64_t position,
+                              float *c, int64_t tap, bool flip, int64_t lanes)
+{
+    vfloat u[WINOGRAD_SPAN], g[WINOGRAD_TAPS];
+#pragma GCC unroll 9
+    for (int i = 0; i < span_of(size); i++)
+        u[i] = vload(sums + i * position);
+    filter_adjoint_line(size, u, g);
+#pragma GCC unroll 7
+    for (int i = 0; i < size.taps; i++)
+        vstore_lanes(c + (flip ? size.taps - 1 - i : i) * tap, g[i], lanes);
+}
+
+/* dg = Gt u G, or along one dimension; the taps are `tap` floats apart. */
+SIMD_INLINE void sums_to_taps(weft_winograd_size size, const float *sums, int64_t position,
+                              float *c, int64_t tap, bool flip, int64_t lanes)
 {
     const int positions = span_of(size);
-    vfloat half[WINOGRAD_TAPS][WINOGRAD_SPAN];
+    if (size.dimensions == 1) {
+        sums_to_line(size, sums, position, c, tap, flip, lanes);
+        return;
+    }
+    vfloat half[WINOGRAD_PLANE_TAPS][WINOGRAD_PLANE_SPAN];
 #pragma GCC unroll 1
     for (int j = 0; j < positions; j++, sums += position) {
         vfloat u[WINOGRAD_SPAN], g[WINOGRAD_TAPS];

@@ -40,11 +40,11 @@ SIMD_INLINE vfloat finish_clamp(const weft_finish *f, vfloat y)
 SIMD_INLINE void finish_read(const weft_finish *f, const finish_channels *c, vfloat *x, int n)
 {
     if (f->slope)
-#pragma GCC unroll 8
+#pragma GCC unroll 9
         for (int i = 0; i < n; i++)
             x[i] = finish_normalize(c, x[i]);
     if (f->ceiling > 0)
-#pragma GCC unroll 8
+#pragma GCC unroll 9
         for (int i = 0; i < n; i++)
             x[i] = finish_clamp(f, x[i]);
 }
