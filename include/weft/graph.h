@@ -128,6 +128,10 @@ WEFT_API bool weft_is_trainable(weft_value variable);
 /* Freezes or unfreezes a variable; gradients and updates built before stay as they are. */
 WEFT_API void weft_set_trainable(weft_value variable, bool trainable);
 
+/* What the variable is after the updates that the graph has so far: the result of the last op that writes it,
+ * or the variable itself. An op that is to come after an update reads, or writes, this. */
+WEFT_API weft_value weft_updated(weft_value variable);
+
 /* A constant of dtype WEFT_REAL, elements given row-major in double (copied). */
 WEFT_API weft_value weft_constant(weft_graph *graph, weft_shape shape, const double *elements);
 /* A constant of rank 0. */

@@ -23,6 +23,7 @@
 #include "weft/program.h"
 #include "weft/random.h"
 #include "weft/reduction.h"
+#include "weft/regularization.h"
 #include "weft/resize.h"
 #include "weft/safetensors.h"
 #include "weft/schedule.h"

@@ -98,6 +98,20 @@ void weft_set_trainable(weft_value variable, bool trainable)
         weft_node_get(variable.graph, variable.node)->frozen = !trainable;
 }
 
+weft_value weft_updated(weft_value variable)
+{
+    weft_value newest = variable;
+    for (int32_t i = 1; variable.graph && i <= variable.graph->nodes; i++) {
+        const weft_node *node = weft_node_get(variable.graph, i);
+        int written = node->op->writes ? __builtin_ctz(node->op->writes) : node->inputs;
+        if (written < node->inputs && node->outputs > 0 &&
+            node->input[written].node == newest.node &&
+            node->input[written].output == newest.output)
+            newest = weft_output(variable.graph, i, 0);
+    }
+    return newest;
+}
+
 weft_value weft_constant(weft_graph *graph, weft_shape shape, const double *elements)
 {
     int64_t count = weft_shape_elements(shape);

@@ -32,6 +32,7 @@ static const weft_op *const ops[] = {
         & weft_accumulate_gradient_op,
     &weft_count_updates_op,
     &weft_global_norm_op,
+    &weft_constrain_op,
     &weft_add_op,
     &weft_subtract_op,
     &weft_multiply_op,
