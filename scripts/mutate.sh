@@ -55,6 +55,15 @@ recompute-without-statistics|src/graph/pass_recompute.c|s/(waits_for_statistics\
 pool-forgets-nan|src/kernels/pool_max_simd.c|s/return any_nan\(sum, vectors\);/return any_nan(sum, vectors) \&\& false;/
 winograd-of-five-taps|src/kernels/convolution_winograd_lines.h|s/g\[3\] = WINOGRAD_P2 \* odd_p \+/g[3] = WINOGRAD_P2 * odd_p -/
 sums-lose-a-part|src/kernels/batch_norm_simd.c|s/for \(int64_t b = 0; b < args->blocks; b\+\+\)\n        merge_square/for (int64_t b = 1; b < args->blocks; b++)\n        merge_square/
+group-norm-gradient-loses-a-mean|src/ops/group_norm_gradient.c|s/r \* \(g - mean_g - h \* mean_gh\)/r * (g - h * mean_gh)/
+group-norm-takes-blocks-for-equal|src/kernels/group_norm_simd.c|s/d \* \(2 \* \(double\)sums\[args->channels \+ c\] \+ \(double\)pixels\[c\] \* d\)/0 * d/
+row-norm-loses-a-part|src/kernels/row_norm_simd.c|s/for \(int64_t p = 0; p < args->pieces/for (int64_t p = args->pieces > 1; p < args->pieces/
+resize-adjoint-without-weights|src/ops/resample.c|s/\(weft_tap\)\{i, \(float\)taps\.weight\[t\]\}/(weft_tap){i, 1}/
+reflection-repeats-the-edge|src/ops/border.c|s/2 \* \(n - 1\) - i/2 * n - 1 - i/
+unpooling-keeps-the-last|src/kernels/unpool.c|s/(\* args->channels \+ c\]) \+= p\.x\[c\]/$1 = p.x[c]/
+noise-in-one-direction|src/kernels/noise_simd.c|s/distance \* vsin\(direction\)/distance * vcos(direction)/
+spatial-dropout-of-pixels|src/ops/drop_parts.c|s/bool kept = d == 0 \? keep_samples : keep_channels/bool kept = d == 0 ? keep_samples : keep_channels || d == rank - 2/
+constraint-before-the-update|src/optim/constrain.c|s/weft_value newest = weft_updated\(variable\)/weft_value newest = variable/
 wisdom-mixes-settings|src/kernels/convolution_problem.c|s/\.exact_products = p->exact_products,//
 wisdom-is-not-taken|src/graph/choose.c|s/\*algorithm = known->algorithm;/*algorithm = NULL;/
 measuring-counts-what-is-prepared|src/graph/measure.c|s/steady \? plan->prepare_phases/!steady ? plan->prepare_phases/
