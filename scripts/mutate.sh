@@ -56,13 +56,13 @@ pool-forgets-nan|src/kernels/pool_max_simd.c|s/return any_nan\(sum, vectors\);/r
 winograd-of-five-taps|src/kernels/convolution_winograd_lines.h|s/g\[3\] = WINOGRAD_P2 \* odd_p \+/g[3] = WINOGRAD_P2 * odd_p -/
 sums-lose-a-part|src/kernels/batch_norm_simd.c|s/for \(int64_t b = 0; b < args->blocks; b\+\+\)\n        merge_square/for (int64_t b = 1; b < args->blocks; b++)\n        merge_square/
 group-norm-gradient-loses-a-mean|src/ops/group_norm_gradient.c|s/r \* \(g - mean_g - h \* mean_gh\)/r * (g - h * mean_gh)/
-group-norm-takes-blocks-for-equal|src/kernels/group_norm_simd.c|s/d \* \(2 \* \(double\)sums\[args->channels \+ c\] \+ \(double\)pixels\[c\] \* d\)/0 * d/
+group-norm-merges-the-other-way|src/kernels/group_norm_simd.c|s/(2 \* \(double\)sums\[args->channels \+ c\]) \+ \(double\)pixels/$1 - (double)pixels/
 row-norm-loses-a-part|src/kernels/row_norm_simd.c|s/for \(int64_t p = 0; p < args->pieces/for (int64_t p = args->pieces > 1; p < args->pieces/
 resize-adjoint-without-weights|src/ops/resample.c|s/\(weft_tap\)\{i, \(float\)taps\.weight\[t\]\}/(weft_tap){i, 1}/
 reflection-repeats-the-edge|src/ops/border.c|s/2 \* \(n - 1\) - i/2 * n - 1 - i/
 unpooling-keeps-the-last|src/kernels/unpool.c|s/(\* args->channels \+ c\]) \+= p\.x\[c\]/$1 = p.x[c]/
 noise-in-one-direction|src/kernels/noise_simd.c|s/distance \* vsin\(direction\)/distance * vcos(direction)/
-spatial-dropout-of-pixels|src/ops/drop_parts.c|s/bool kept = d == 0 \? keep_samples : keep_channels/bool kept = d == 0 ? keep_samples : keep_channels || d == rank - 2/
+spatial-dropout-of-pixels|src/ops/drop_parts.c|s/keep_channels && d == rank - 1/keep_channels \&\& d >= rank - 2/
 constraint-before-the-update|src/optim/constrain.c|s/weft_value newest = weft_updated\(variable\)/weft_value newest = variable/
 wisdom-mixes-settings|src/kernels/convolution_problem.c|s/\.exact_products = p->exact_products,//
 wisdom-is-not-taken|src/graph/choose.c|s/\*algorithm = known->algorithm;/*algorithm = NULL;/
