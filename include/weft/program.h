@@ -26,8 +26,9 @@ typedef struct weft_program weft_program;
     X(WEFT_PASS_FUSE, "fuse")           /* maps and sums in kernels that make what they read */    \
     X(WEFT_PASS_HOIST, "hoist")         /* what depends on variables alone is kept between runs */ \
     X(WEFT_PASS_ORDER, "order")         /* order for memory; off: order of creation */             \
-    X(WEFT_PASS_IN_PLACE, "in_place")   /* outputs over dying inputs */                            \
-    X(WEFT_PASS_REUSE, "reuse")         /* one arena slot for several values */
+    X(WEFT_PASS_REMATERIALIZE, "rematerialize") /* runs steps again instead of keeping results */  \
+    X(WEFT_PASS_IN_PLACE, "in_place")           /* outputs over dying inputs */                    \
+    X(WEFT_PASS_REUSE, "reuse")                 /* one arena slot for several values */
 
 typedef enum weft_pass {
 #define WEFT_PASS_ENUM(name, text) name,
@@ -42,6 +43,8 @@ typedef struct weft_extents {
     weft_shape shape;
 } weft_extents;
 
+enum { WEFT_LEAST_MEMORY = -1 }; /* a memory_limit: the smallest that can be kept */
+
 typedef struct weft_compile_options {
     weft_mode mode; /* in train mode, writes of variables (updates, running statistics) happen */
     const weft_value *fetch; /* values to be read after a run */
@@ -52,6 +55,15 @@ typedef struct weft_compile_options {
     int threads;      /* 0: the context's */
     bool no_writes;   /* train mode without updates and running statistics */
     unsigned without; /* passes to leave out: 1u << WEFT_PASS_... */
+    /* Bytes that the arena may have at most (weft_report.arena_bytes: all values between inputs and results, their
+     * gradients, the workspace of kernels, and what is prepared; neither variables nor feeds nor constants);
+     * 0: no limit. To keep it, results are dropped that are read again much later, as those of the forward pass
+     * are by the backward pass, and the steps that made them run again: the cheapest plan that fits, with the
+     * same bits as any other. A smaller limit never makes a larger arena, a larger limit never a plan of more
+     * work. Where no plan fits: WEFT_ERROR_MEMORY, and the message names the smallest limit that can be kept;
+     * WEFT_LEAST_MEMORY asks for that. Without a limit a training program drops what costs next to nothing, by
+     * prediction 1.5% of a run at most. */
+    int64_t memory_limit;
     bool no_winograd; /* convolutions only by algorithms that round as little as the plain sum */
     /* Takes the algorithms that it knows (weft/wisdom.h); for others, and where NULL, a cost model decides. */
     weft_wisdom *wisdom;
@@ -122,6 +134,8 @@ typedef struct weft_report {
     int64_t constant_bytes;  /* constants and arguments of kernels */
     double flops, bytes;     /* of one run that finds everything prepared */
     double recomputed_flops; /* of these: on what is computed again instead of kept */
+    int steps_again;         /* of the steps, those that run again to save memory */
+    double again_share;      /* of the time of all others: what these are predicted to add */
     int64_t runs;
     double seconds; /* of the last run */
 } weft_report;
@@ -137,6 +151,7 @@ typedef struct weft_step_report {
     double flops, bytes;
     double seconds;     /* of the last run, when profiling; else 0 */
     bool hoisted;       /* runs only after the state has changed */
+    bool again;         /* computes what an earlier step did, to save memory */
     int64_t live_bytes; /* arena bytes in use during the step */
     int64_t pieces;
 } weft_step_report;

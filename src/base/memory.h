@@ -6,6 +6,12 @@
 
 enum { WEFT_ALIGNMENT = 64 };
 
+/* What so many bytes take, if the next ones are to be aligned. */
+static inline int64_t weft_aligned(int64_t bytes)
+{
+    return (bytes + WEFT_ALIGNMENT - 1) / WEFT_ALIGNMENT * WEFT_ALIGNMENT;
+}
+
 /* bytes of storage aligned to 64, zeroed; NULL when memory is short. 0 bytes ask for 1. */
 void *weft_allocate(weft_context *context, size_t bytes);
 /* As above for count elements, checked for overflow. */

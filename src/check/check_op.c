@@ -189,6 +189,8 @@ static const weft_variant same_bits[] = {
     {.name = "without reuse", .dtype = WEFT_FLOAT32, .without = WITHOUT(WEFT_PASS_REUSE)},
     {.name = "without recompute", .dtype = WEFT_FLOAT32, .without = WITHOUT(WEFT_PASS_RECOMPUTE)},
     {.name = "without hoist", .dtype = WEFT_FLOAT32, .without = WITHOUT(WEFT_PASS_HOIST)},
+    {.name = "least memory", .dtype = WEFT_FLOAT32, .threads = 3, .least_memory = true},
+    {.name = "least memory, poisoned", .dtype = WEFT_FLOAT32, .poison = true, .least_memory = true},
     {.name = "poisoned", .dtype = WEFT_FLOAT32, .poison = true},
     {.name = "odd addresses", .dtype = WEFT_FLOAT32, .odd_addresses = true},
     {.name = NULL},
@@ -207,6 +209,10 @@ static const weft_variant same_bits_unless_strided[] = {
 /* Must have the bits of the plain float64 program. */
 static const weft_variant same_bits_in_double[] = {
     {.name = "float64, 2 threads, poisoned", .dtype = WEFT_FLOAT64, .threads = 2, .poison = true},
+    {.name = "float64, least memory, poisoned",
+     .dtype = WEFT_FLOAT64,
+     .poison = true,
+     .least_memory = true},
     {.name = "float64, nothing aliased",
      .dtype = WEFT_FLOAT64,
      .without = WITHOUT(WEFT_PASS_ORDER) | WITHOUT(WEFT_PASS_VIEW) | WITHOUT(WEFT_PASS_IN_PLACE) |

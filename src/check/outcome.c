@@ -141,6 +141,7 @@ weft_status weft_outcome_create(const weft_sampler *sample, const weft_value *fe
         .fetches = fetches,
         .threads = variant->threads,
         .without = variant->without,
+        .memory_limit = variant->least_memory ? WEFT_LEAST_MEMORY : 0,
         .poison = variant->poison,
     };
     weft_status status = weft_state_create(sample->graph, &state_options, &state, error);

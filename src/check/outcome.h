@@ -11,6 +11,7 @@ typedef struct weft_variant {
     weft_mode mode;
     int threads;
     unsigned without; /* passes, as in weft_compile_options */
+    bool least_memory;
     bool poison;
     bool odd_addresses; /* feeds lie one element past an aligned address */
 } weft_variant;

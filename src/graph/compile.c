@@ -21,6 +21,7 @@ static const struct pass {
     {"hoist", weft_pass_hoist, -1},
     {"select", weft_pass_select, -1},
     {"order", weft_pass_order, -1},
+    {"rematerialize", weft_pass_rematerialize, WEFT_PASS_REMATERIALIZE},
     {"plan", weft_pass_plan, -1},
 };
 
@@ -35,6 +36,10 @@ static weft_status check_options(weft_graph *graph, weft_state *state,
         options->extent_count < 0)
         return weft_error_set(error, WEFT_ERROR_ARGUMENT,
                               "compile: batch, threads and counts must not be negative");
+    if (options->memory_limit < 0 && options->memory_limit != WEFT_LEAST_MEMORY)
+        return weft_error_set(error, WEFT_ERROR_ARGUMENT,
+                              "compile: memory_limit is negative: %lld bytes",
+                              (long long)options->memory_limit);
     if (options->measure && !options->wisdom)
         return weft_error_set(error, WEFT_ERROR_ARGUMENT,
                               "compile: what is measured goes into wisdom, which is NULL");
@@ -88,6 +93,8 @@ static weft_status compile(weft_ir *ir, weft_program *program)
 {
     WEFT_TRY(weft_state_extend(ir->state, ir->error));
     WEFT_TRY(run_passes(ir));
+    if (ir->options->memory_limit > 0 && ir->arena_bytes > ir->options->memory_limit)
+        return weft_ir_refuse_limit(ir, ir->arena_bytes);
     if (ir->steps == 0 && ir->options->fetches == 0)
         return weft_error_set(ir->error, WEFT_ERROR_ARGUMENT,
                               "compile: nothing to run: no fetches%s",

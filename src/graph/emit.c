@@ -58,6 +58,7 @@ static weft_status emit_step(const weft_ir *ir, weft_program *program, int index
                         .workspace_slot = node->own_inputs + node->own_outputs,
                         .in_place = node->in_place,
                         .cost = node->cost,
+                        .again = node->again,
                         .workspace_bytes = node->workspace_bytes,
                         .prepared_bytes = node->prepared_bytes,
                         .prepare_inputs = node->prepare_inputs};
@@ -345,9 +346,11 @@ static void emit_report(const weft_ir *ir, weft_program *program)
     report->prepared_bytes = ir->kept_bytes;
     report->recomputed_flops = ir->recomputed_flops;
     report->constant_bytes = (int64_t)program->pool.bytes;
+    report->again_share = ir->again_share;
     for (int i = program->hoisted_steps; i < program->steps; i++) {
         report->flops += program->step[i].cost.flops;
         report->bytes += program->step[i].cost.bytes;
+        report->steps_again += program->step[i].again;
     }
     for (int s = 0; s < ir->storages; s++)
         if (ir->storage[s].used && ir->storage[s].place == WEFT_PLACE_VARIABLE)

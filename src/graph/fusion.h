@@ -20,6 +20,9 @@ typedef struct weft_partial {
 /* The kernel writes to its output before it has read all of the inputs that the output might replace. */
 void weft_bind_not_in_place(weft_bind *bind);
 
+/* How long the kernel takes by the model that chose it. */
+void weft_bind_cycles(weft_bind *bind, double cycles);
+
 /* The nodes that stand for one: see weft_expand_node. */
 typedef struct weft_expansion weft_expansion;
 

@@ -67,6 +67,8 @@ typedef struct weft_ir_node {
     int64_t prepared_bytes;
     int prepared; /* a storage, or -1 */
     weft_cost cost;
+    double cycles; /* as the model that chose the kernel sees it; 0: there was no choice */
+    bool again;    /* made by rematerialization: another node computes the same */
 } weft_ir_node;
 
 typedef struct weft_ir {
@@ -91,6 +93,7 @@ typedef struct weft_ir {
     int hoisted; /* steps that come first, and run only after the state has changed */
     int64_t arena_bytes, bound_bytes, kept_bytes;
     double recomputed_flops; /* of what is computed more often than once, but for the first time */
+    double again_share; /* predicted time of what rematerialization adds, of that without */
 } weft_ir;
 
 /* ir.c */
@@ -103,6 +106,8 @@ void weft_ir_prune(weft_ir *ir); /* marks nodes that nothing needs any more as g
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors);
 bool weft_ir_reads(const weft_ir_node *node, int input); /* false where only the shape is read */
 bool weft_ir_writes(const weft_ir_node *node, int input);
+/* True where input k fills its storage and is laid out as output 0, which may take its place (pass_plan.c). */
+bool weft_ir_fits_over(const weft_ir *ir, const weft_ir_node *node, int k);
 /* True where equal elements of both lie equally far from the first one. */
 bool weft_ir_same_layout(const weft_tensor *a, const weft_tensor *b);
 /* Where operand k (inputs, then outputs) is in weft_call.operand: own inputs, own outputs, workspace, what is
@@ -117,6 +122,8 @@ int weft_ir_add_storage(weft_ir *ir,
 /* The same; float32, dense, with these extents. */
 int weft_ir_add_value(weft_ir *ir, const weft_tensor *like);
 weft_status weft_ir_out_of_memory(weft_ir *ir);
+/* The limit of the compile options is too small; this is the smallest that is not. */
+weft_status weft_ir_refuse_limit(weft_ir *ir, int64_t least);
 
 /* cost.c: of the node with these operands, and of all that is fused with it. */
 weft_cost weft_ir_cost(const weft_ir *ir, const weft_ir_node *node, const weft_bind *bind);
@@ -132,9 +139,12 @@ weft_status weft_pass_fuse(weft_ir *ir);
 weft_status weft_pass_hoist(weft_ir *ir);
 weft_status weft_pass_select(weft_ir *ir);
 weft_status weft_pass_order(weft_ir *ir);
+weft_status weft_pass_rematerialize(weft_ir *ir);
 weft_status weft_pass_plan(weft_ir *ir);
 
-/* Adapters for ops without a kernel of their own (run_plain.c). */
+/* Adapters for ops without a kernel of their own (run_plain.c). Each node has arguments of its own, which running
+ * it changes. */
 weft_status weft_select_plain(weft_ir *ir, weft_ir_node *node);
+bool weft_is_plain(const weft_ir_node *node);
 
 #endif

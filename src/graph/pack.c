@@ -21,11 +21,6 @@ typedef struct packer {
     int count;
 } packer;
 
-static int64_t rounded(int64_t bytes)
-{
-    return (bytes + WEFT_ALIGNMENT - 1) / WEFT_ALIGNMENT * WEFT_ALIGNMENT;
-}
-
 static bool meet(const weft_interval *a, const weft_interval *b)
 {
     return a->first <= b->last && b->first <= a->last;
@@ -203,7 +198,7 @@ bool weft_pack(weft_context *context, weft_interval *interval, int count, bool a
     bool good = p.item && p.placed && p.best;
     if (good) {
         for (int i = 0; i < count; i++)
-            p.item[i] = (item){.interval = &interval[i], .bytes = rounded(interval[i].bytes)};
+            p.item[i] = (item){.interval = &interval[i], .bytes = weft_aligned(interval[i].bytes)};
         pack(&p, apart, packing);
         for (int i = 0; i < count; i++)
             interval[i].offset = p.best[i];

@@ -49,12 +49,10 @@ static void find_lifetimes(weft_ir *ir)
 
 /* ---- In place ---- */
 
-/* True where input k dies at this step, fills its storage, and is laid out as output 0. */
-static bool may_overwrite(const weft_ir *ir, const weft_ir_node *node, int k, int step)
+bool weft_ir_fits_over(const weft_ir *ir, const weft_ir_node *node, int k)
 {
     const weft_ir_value *x = &ir->value[node->input[k]], *y = &ir->value[node->output[0]];
-    if (!in_arena(ir, x->storage) || ir->storage[x->storage].last != step ||
-        ir->storage[x->storage].first >= step || !weft_ir_same_layout(&x->tensor, &y->tensor) ||
+    if (!in_arena(ir, x->storage) || !weft_ir_same_layout(&x->tensor, &y->tensor) ||
         x->offset != 0 || y->offset != 0 ||
         ir->storage[x->storage].bytes != ir->storage[y->storage].bytes)
         return false;
@@ -69,6 +67,14 @@ static bool may_overwrite(const weft_ir *ir, const weft_ir_node *node, int k, in
         if (ir->value[node->output[j]].storage == x->storage)
             return false;
     return true;
+}
+
+/* True where input k, which fits, dies at this step. */
+static bool may_overwrite(const weft_ir *ir, const weft_ir_node *node, int k, int step)
+{
+    int storage = ir->value[node->input[k]].storage;
+    return in_arena(ir, storage) && ir->storage[storage].last == step &&
+           ir->storage[storage].first < step && weft_ir_fits_over(ir, node, k);
 }
 
 static void take_over(weft_ir *ir, int from, int to)
@@ -111,7 +117,7 @@ static void place_kept(weft_ir *ir)
             continue;
         s->first = 0;
         s->offset = ir->kept_bytes;
-        ir->kept_bytes += (s->bytes + WEFT_ALIGNMENT - 1) / WEFT_ALIGNMENT * WEFT_ALIGNMENT;
+        ir->kept_bytes += weft_aligned(s->bytes);
     }
 }
 

@@ -51,6 +51,11 @@ void weft_bind_not_in_place(weft_bind *bind)
     ((binding *)bind->internal)->node->in_place = 0;
 }
 
+void weft_bind_cycles(weft_bind *bind, double cycles)
+{
+    ((binding *)bind->internal)->node->cycles = cycles;
+}
+
 bool weft_bind_choose_convolution(weft_bind *bind, const weft_convolution_problem *problem,
                                   weft_convolution_pass pass, const char **algorithm)
 {

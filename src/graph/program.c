@@ -151,6 +151,7 @@ bool weft_program_step(const weft_program *program, int index, weft_step_report 
         .live_bytes = step->live_bytes,
         .pieces = step->pieces,
         .hoisted = index < program->hoisted_steps,
+        .again = step->again,
     };
     return true;
 }
@@ -176,6 +177,6 @@ void weft_program_print(const weft_program *program, FILE *file)
         if (program->profile && step.seconds > 0)
             fprintf(file, " %9.1f us %8.2f GFLOP/s %7.2f GB/s", step.seconds * 1e6,
                     step.flops / step.seconds * 1e-9, step.bytes / step.seconds * 1e-9);
-        fprintf(file, "%s\n", step.hoisted ? " hoisted" : "");
+        fprintf(file, "%s\n", step.hoisted ? " hoisted" : step.again ? " again" : "");
     }
 }

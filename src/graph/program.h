@@ -35,6 +35,7 @@ typedef struct weft_step {
     int64_t prepared_offset, prepared_bytes;
     int hoisted_phases;      /* of those that write what is prepared: all, or none */
     uint32_t prepare_inputs; /* that they read */
+    bool again;              /* computes what an earlier step did */
     int64_t live_bytes;
     int64_t pieces;
     double seconds;

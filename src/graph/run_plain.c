@@ -147,3 +147,9 @@ weft_status weft_select_plain(weft_ir *ir, weft_ir_node *node)
     node->phases = 1;
     return WEFT_OK;
 }
+
+bool weft_is_plain(const weft_ir_node *node)
+{
+    return node->phases == 1 &&
+           (node->phase[0].run == run_on_copies || node->phase[0].run == run_direct);
+}

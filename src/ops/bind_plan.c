@@ -28,6 +28,7 @@ bool weft_bind_plan(weft_bind *bind, const weft_kernel_plan *plan)
         return false;
     memcpy(args, plan->args, sizeof(plan->args));
     weft_bind_algorithm(bind, plan->algorithm);
+    weft_bind_cycles(bind, plan->cycles);
     if (plan->writes_early)
         weft_bind_not_in_place(bind);
     if (plan->workspace > 0)
