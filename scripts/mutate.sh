@@ -28,6 +28,8 @@ sgd-weight-decay|src/kernels/update.c|s/clipped\(t, g\) \+ t->decay \* w/clipped
 sgd-momentum|src/kernels/update.c|s/t->momentum \* slot\[0\] \+ t->gain \* slope/t->gain * slope/
 adam-bias-correction|src/optim/adam.c|s/sqrt\(second\) \* t->unbias/sqrt(second)/
 lamb-norm-of-the-last-piece|src/optim/update.c|s/second \+= sums\[2 \* i \+ 1\]/second = sums[2 * i + 1]/
+frozen-groups-move|src/optim/update.c|s/if \(group == 0\)\n        return;//
+average-of-the-old-weights|src/optim/optimizer.c|s/slot_like\(variable, "average", 0\), updated,/slot_like(variable, "average", 0), variable,/
 keras-epsilon-outside|src/optim/update.c|s/a->keras \? &terms->inside : &terms->epsilon/\&terms->epsilon/
 plan-offset-shifted|src/graph/pass_plan.c|s/(\+ interval\[i\]\.offset);/$1 - (i % 3 == 2 ? 64 : 0);/
 plan-lives-end-a-step-early|src/graph/pass_plan.c|s/s->last = step;/s->last = step > s->first ? step - 1 : step;/

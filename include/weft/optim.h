@@ -66,6 +66,18 @@ typedef enum weft_optimizer_kind {
     WEFT_LION
 } weft_optimizer_kind;
 
+/* Variables with a rate and a weight decay of their own: a head that learns faster than what it was put
+ * on, layers that stay as they are until later. */
+typedef struct weft_variable_group {
+    const char *name; /* for weft_optimizer_set_group_rate */
+    /* Of full names: "layer1" is what has that name and all in that scope; * stands for any characters,
+     * ? for one: "*.bias", "layer?.*.conv1". A variable is in the first group that it matches. */
+    const char *pattern;
+    double rate;         /* times the learning rate; 0: 1 */
+    double weight_decay; /* 0: the optimizer's; negative: none */
+    bool frozen;         /* at first: rate is 0 until it is set */
+} weft_variable_group;
+
 /* Numbers of 0 stand for defaults; where two are named, the second is that with `keras`. Of those that
  * must be positive, as good as none is 1e-30. */
 typedef struct weft_optimizer_options {
@@ -105,6 +117,13 @@ typedef struct weft_optimizer_options {
      * without that variables stay as they are. Gradients are summed up in variables, as large as the
      * trainable ones. 0: 1. */
     int micro_batches;
+    /* A moving average of each variable, a = d a + (1 - d) w after each update, for evaluation (Polyak,
+     * Juditsky 1992); the first one is w. Keras's ema_momentum; 0: none. With warm-up d is at most
+     * (1 + t) / (10 + t) at update t, as TensorFlow's with num_updates. */
+    double average_decay;
+    bool average_warmup;
+    const weft_variable_group *groups; /* read while the optimizer is made */
+    int group_count;
 } weft_optimizer_options;
 
 /* What an optimizer has in its graph; copied freely. Null values where it has none. */
@@ -112,6 +131,7 @@ typedef struct weft_optimizer {
     weft_value learning_rate; /* variable of rank 0, "sgd.learning_rate" */
     weft_value step; /* those that count: int32 variable of rank 0, updates done, "adam.step" */
     weft_value gradient_norm; /* with clip_norm: the norm before clipping, to fetch */
+    weft_value averages;      /* with average_decay: int32 variable, updates averaged */
     int micro_batches;
 } weft_optimizer;
 
@@ -133,6 +153,22 @@ WEFT_API weft_status weft_optimizer_set_learning_rate(const weft_optimizer *opti
                                                       weft_error *error);
 /* NaN where the state does not have it. */
 WEFT_API double weft_optimizer_learning_rate(const weft_optimizer *optimizer, weft_state *state);
+
+/* Changes the rate of a group, a factor of the learning rate. While it is 0 the group is frozen: updates
+ * leave its variables and all that belongs to them as they are, and do not count; gradients are computed
+ * all the same (weft_set_trainable spares them, before minimizing). */
+WEFT_API weft_status weft_optimizer_set_group_rate(const weft_optimizer *optimizer,
+                                                   weft_state *state, const char *group,
+                                                   double rate, weft_error *error);
+/* NaN where there is no such group. */
+WEFT_API double weft_optimizer_group_rate(const weft_optimizer *optimizer, weft_state *state,
+                                          const char *group);
+
+/* Exchanges the variables of a state with their averages: once before evaluating or saving, and once more
+ * before training goes on. An error before the first update. Running statistics of norms are as they were
+ * gathered. */
+WEFT_API weft_status weft_optimizer_swap_averages(const weft_optimizer *optimizer,
+                                                  weft_state *state, weft_error *error);
 
 typedef struct weft_global_norm_options {
     const char *name; /* NULL: "global_norm" */

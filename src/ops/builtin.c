@@ -31,6 +31,7 @@ static const weft_op *const ops[] = {
 #undef WEFT_UPDATE_ROW
         & weft_accumulate_gradient_op,
     &weft_count_updates_op,
+    &weft_average_weights_op,
     &weft_global_norm_op,
     &weft_constrain_op,
     &weft_add_op,

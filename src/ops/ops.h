@@ -12,8 +12,8 @@ extern const weft_op weft_matmul_op, weft_outer_sum_op;
 #define WEFT_UPDATE_DECLARE(NAME, name, slots, flops) extern const weft_op weft_##name##_update_op;
 WEFT_UPDATE_TABLE(WEFT_UPDATE_DECLARE)
 #undef WEFT_UPDATE_DECLARE
-extern const weft_op weft_accumulate_gradient_op, weft_count_updates_op, weft_global_norm_op,
-    weft_constrain_op;
+extern const weft_op weft_accumulate_gradient_op, weft_count_updates_op, weft_average_weights_op,
+    weft_global_norm_op, weft_constrain_op;
 /* Pooling. */
 extern const weft_op weft_max_pool_op, weft_max_pool_gradient_op, weft_max_pool_gather_op,
     weft_max_pool_indices_op, weft_max_unpool_op, weft_max_unpool_gradient_op;

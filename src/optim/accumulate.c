@@ -98,7 +98,7 @@ const weft_op weft_accumulate_gradient_op = {
     .sample = sum_sample,
 };
 
-/* ---- Number of the update: input the count (an int32 variable of rank 0) ---- */
+/* ---- Number of the update: inputs the count (an int32 variable of rank 0), a group's rate ---- */
 
 static bool infer_count(weft_infer *infer)
 {
@@ -106,30 +106,43 @@ static bool infer_count(weft_infer *infer)
     infer->out_dtype[0] = WEFT_INT32;
     if (infer->shape[0].rank != 0 || infer->dtype[0] != WEFT_INT32)
         return weft_infer_fail(infer, "the count must be int32 of rank 0");
+    if (infer->inputs > 1 && (infer->shape[1].rank != 0 || infer->dtype[1] != WEFT_REAL))
+        return weft_infer_fail(infer, "the group's rate must be real of rank 0");
     return true;
 }
 
-static void run_count(const weft_operands *operands)
+static void count(const weft_operands *operands, bool frozen)
 {
-    if (weft_update_due(operands->info, *(const int32_t *)operands->attributes))
+    if (weft_update_due(operands->info, *(const int32_t *)operands->attributes) && !frozen)
         ++*(int32_t *)operands->input[0].data;
 }
 
-weft_value weft_count_updates(weft_value step, int32_t micro_batches)
+static void count_f64(const weft_operands *operands)
+{
+    count(operands, operands->inputs > 1 && *(const double *)operands->input[1].data == 0);
+}
+
+static void count_f32(const weft_operands *operands)
+{
+    count(operands, operands->inputs > 1 && *(const float *)operands->input[1].data == 0);
+}
+
+weft_value weft_count_updates(weft_value step, weft_value rate, int32_t micro_batches)
 {
     return weft_apply(step.graph, &weft_count_updates_op, &micro_batches, sizeof(micro_batches),
-                      NULL, &step, 1, NULL, 1);
+                      NULL, (weft_value[]){step, rate}, weft_is_null(rate) ? 1 : 2, NULL, 1);
 }
 
 static bool count_sample(weft_sampler *sampler, int index)
 {
-    if (index >= 2)
+    if (index >= 4)
         return false;
+    weft_graph *graph = weft_sampler_graph(sampler);
     weft_value step = weft_variable(
-        weft_sampler_graph(sampler),
-        &(weft_variable_options){.dtype = WEFT_INT32,
-                                 .initializer = {.kind = WEFT_INIT_CONSTANT, .a = 6}});
-    weft_sampler_output(sampler, weft_count_updates(step, 1 + index));
+        graph, &(weft_variable_options){.dtype = WEFT_INT32,
+                                        .initializer = {.kind = WEFT_INIT_CONSTANT, .a = 6}});
+    weft_value rate = index < 2 ? weft_null(graph) : weft_scalar(graph, index == 2 ? 0.5 : 0);
+    weft_sampler_output(sampler, weft_count_updates(step, rate, 1 + index % 2));
     return true;
 }
 
@@ -137,11 +150,11 @@ const weft_op weft_count_updates_op = {
     .name = "count_updates",
     .family = WEFT_FAMILY_UPDATE,
     .min_inputs = 1,
-    .max_inputs = 1,
+    .max_inputs = 2,
     .outputs = 1,
     .writes = WEFT_INPUT(0),
     .infer = infer_count,
-    .run_f64 = run_count,
-    .run_f32 = run_count,
+    .run_f64 = count_f64,
+    .run_f32 = count_f32,
     .sample = count_sample,
 };

@@ -1,196 +1,13 @@
 /* Appends updates to a graph. */
+#include "base/error.h"
 #include "base/memory.h"
 #include "ops/ops.h"
+#include "optim/groups.h"
+#include "optim/options.h"
 #include "optim/update.h"
-#include "weft/optim.h"
 
 #include <math.h>
 #include <string.h>
-
-/* ---- Kinds ---- */
-
-/* A number as PyTorch (or the paper) and as Keras has it. */
-typedef struct usual_number {
-    double torch, keras;
-} usual_number;
-
-static const struct {
-    const char *name;
-    usual_number learning_rate, epsilon;
-    usual_number beta2; /* rho where an optimizer has that */
-} kinds[] = {
-    [WEFT_SGD] = {"sgd", {0.01, 0.01}, {0, 0}, {0, 0}},
-    [WEFT_ADAM] = {"adam", {0.001, 0.001}, {1e-8, 1e-7}, {0.999, 0.999}},
-    [WEFT_NADAM] = {"nadam", {0.002, 0.001}, {1e-8, 1e-7}, {0.999, 0.999}},
-    [WEFT_ADAGRAD] = {"adagrad", {0.01, 0.001}, {1e-10, 1e-7}, {0, 0}},
-    [WEFT_ADADELTA] = {"adadelta", {1, 0.001}, {1e-6, 1e-7}, {0.9, 0.95}},
-    [WEFT_RMSPROP] = {"rmsprop", {0.01, 0.001}, {1e-8, 1e-7}, {0.99, 0.9}},
-    [WEFT_LAMB] = {"lamb", {0.001, 0.001}, {1e-6, 1e-7}, {0.999, 0.999}},
-    [WEFT_LARS] = {"lars", {1, 1}, {1e-8, 1e-8}, {0, 0}},
-    [WEFT_LION] = {"lion", {0.0001, 0.001}, {0, 0}, {0.99, 0.99}},
-};
-enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
-
-static weft_update_kind update_kind(const weft_optimizer_options *o)
-{
-    bool momentum = o->momentum != 0;
-    switch (o->kind) {
-    case WEFT_SGD:
-        return o->nesterov ? WEFT_UPDATE_NESTEROV
-               : momentum  ? WEFT_UPDATE_MOMENTUM
-                           : WEFT_UPDATE_SGD;
-    case WEFT_ADAM:
-        return o->amsgrad ? WEFT_UPDATE_AMSGRAD : WEFT_UPDATE_ADAM;
-    case WEFT_NADAM:
-        return WEFT_UPDATE_NADAM;
-    case WEFT_ADAGRAD:
-        return WEFT_UPDATE_ADAGRAD;
-    case WEFT_ADADELTA:
-        return WEFT_UPDATE_ADADELTA;
-    case WEFT_RMSPROP:
-        if (o->centered)
-            return momentum ? WEFT_UPDATE_RMSPROP_CENTERED_MOMENTUM : WEFT_UPDATE_RMSPROP_CENTERED;
-        return momentum ? WEFT_UPDATE_RMSPROP_MOMENTUM : WEFT_UPDATE_RMSPROP;
-    case WEFT_LAMB:
-        return WEFT_UPDATE_LAMB;
-    case WEFT_LARS:
-        return WEFT_UPDATE_LARS;
-    case WEFT_LION:
-        return WEFT_UPDATE_LION;
-    }
-    return WEFT_UPDATE_SGD;
-}
-
-static bool has_betas(weft_optimizer_kind kind)
-{
-    return kind == WEFT_ADAM || kind == WEFT_NADAM || kind == WEFT_LAMB || kind == WEFT_LION;
-}
-
-static bool has_rho(weft_optimizer_kind kind)
-{
-    return kind == WEFT_RMSPROP || kind == WEFT_ADADELTA;
-}
-
-/* ---- Options ---- */
-
-static double or_default(double value, double usual)
-{
-    return value == 0 ? usual : value;
-}
-
-/* Of a known kind. */
-static weft_optimizer_options with_defaults(weft_optimizer_options o)
-{
-    bool keras = o.keras;
-    usual_number rate = kinds[o.kind].learning_rate, epsilon = kinds[o.kind].epsilon;
-    usual_number beta2 = kinds[o.kind].beta2;
-    o.name = o.name ? o.name : kinds[o.kind].name;
-    o.learning_rate = or_default(o.learning_rate, keras ? rate.keras : rate.torch);
-    o.epsilon = or_default(o.epsilon, keras ? epsilon.keras : epsilon.torch);
-    if (has_betas(o.kind)) {
-        o.beta1 = or_default(o.beta1, 0.9);
-        o.beta2 = or_default(o.beta2, beta2.torch);
-    }
-    if (has_rho(o.kind))
-        o.rho = or_default(o.rho, keras ? beta2.keras : beta2.torch);
-    if (o.kind == WEFT_NADAM)
-        o.momentum_decay = or_default(o.momentum_decay, keras ? 1 : 0.004);
-    if (o.kind == WEFT_ADAGRAD)
-        o.initial_accumulator = or_default(o.initial_accumulator, keras ? 0.1 : 0);
-    if (o.kind == WEFT_LARS) {
-        o.momentum = or_default(o.momentum, 0.9);
-        o.trust_coefficient = or_default(o.trust_coefficient, 0.001);
-    }
-    o.micro_batches = o.micro_batches ? o.micro_batches : 1;
-    return o;
-}
-
-static bool not_negative(double value)
-{
-    return value >= 0 && isfinite(value);
-}
-
-static bool between_0_and_1(double value)
-{
-    return value > 0 && value < 1;
-}
-
-static bool check_kind(weft_graph *graph, const weft_optimizer_options *o)
-{
-    if ((int)o->kind >= 0 && (int)o->kind < KINDS)
-        return true;
-    weft_graph_fail(graph, WEFT_ERROR_ARGUMENT,
-                    "optimizer: kind %d is not one of weft_optimizer_kind", (int)o->kind);
-    return false;
-}
-
-static bool check_options(weft_graph *graph, const weft_optimizer_options *o)
-{
-    struct {
-        bool good;
-        const char *rule;
-    } const checks[] = {
-        {o->learning_rate > 0 && isfinite(o->learning_rate), "learning_rate must be positive"},
-        {o->momentum >= 0 && o->momentum < 1, "momentum must be in [0, 1)"},
-        {o->momentum == 0 || o->kind == WEFT_SGD || o->kind == WEFT_RMSPROP || o->kind == WEFT_LARS,
-         "momentum is an option of SGD, RMSProp and LARS"},
-        {!o->nesterov || o->kind == WEFT_SGD, "nesterov is an option of SGD"},
-        {!o->nesterov || o->momentum > 0, "nesterov needs a momentum"},
-        {!o->amsgrad || o->kind == WEFT_ADAM, "amsgrad is an option of Adam"},
-        {!o->centered || o->kind == WEFT_RMSPROP, "centered is an option of RMSProp"},
-        {has_betas(o->kind) ? between_0_and_1(o->beta1) && between_0_and_1(o->beta2)
-                            : o->beta1 == 0 && o->beta2 == 0,
-         "beta1 and beta2 must be in (0, 1), and are options of Adam, NAdam, LAMB and Lion"},
-        {has_rho(o->kind) ? between_0_and_1(o->rho) : o->rho == 0,
-         "rho must be in (0, 1), and is an option of RMSProp and AdaDelta"},
-        {o->kind == WEFT_NADAM ? not_negative(o->momentum_decay) : o->momentum_decay == 0,
-         "momentum_decay must not be negative, and is an option of NAdam"},
-        {o->kind == WEFT_ADAGRAD ? not_negative(o->initial_accumulator)
-                                 : o->initial_accumulator == 0,
-         "initial_accumulator must not be negative, and is an option of AdaGrad"},
-        {o->kind == WEFT_LARS ? not_negative(o->trust_coefficient) : o->trust_coefficient == 0,
-         "trust_coefficient must not be negative, and is an option of LARS"},
-        {not_negative(o->epsilon), "epsilon must be positive"},
-        {not_negative(o->weight_decay), "weight_decay must not be negative"},
-        {not_negative(o->clip_norm), "clip_norm must not be negative"},
-        {not_negative(o->clip_each_norm), "clip_each_norm must not be negative"},
-        {not_negative(o->clip_value), "clip_value must not be negative"},
-        {(o->clip_norm > 0) + (o->clip_each_norm > 0) + (o->clip_value > 0) <= 1,
-         "clip_norm, clip_each_norm and clip_value exclude each other"},
-        {o->micro_batches > 0, "micro_batches must not be negative"},
-    };
-    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
-        if (!checks[i].good) {
-            weft_graph_fail(graph, WEFT_ERROR_ARGUMENT, "optimizer \"%s\": %s", o->name,
-                            checks[i].rule);
-            return false;
-        }
-    return true;
-}
-
-static weft_update_attributes attributes_of(const weft_optimizer_options *o, weft_value variable)
-{
-    weft_update_attributes a;
-    memset(&a, 0, sizeof(a));
-    bool spared = o->decay_filters_only && weft_shape_get(variable).rank < 2;
-    a.momentum = o->momentum;
-    a.momentum_decay = o->momentum_decay;
-    a.beta1 = o->beta1;
-    a.beta2 = has_rho(o->kind) ? o->rho : o->beta2;
-    a.epsilon = o->epsilon;
-    a.trust = o->trust_coefficient;
-    a.weight_decay = spared ? 0 : o->weight_decay;
-    a.clip_norm = o->clip_norm > 0 ? o->clip_norm : o->clip_each_norm;
-    a.clip_value = o->clip_value;
-    a.kind = update_kind(o);
-    a.scalars = (weft_update_rule_of((weft_update_kind)a.kind)->counts ? WEFT_UPDATE_STEP : 0) |
-                (a.clip_norm > 0 ? WEFT_UPDATE_NORM : 0);
-    a.micro_batches = o->micro_batches;
-    a.decoupled = o->decoupled;
-    a.keras = o->keras;
-    a.adapts = !spared;
-    return a;
-}
 
 /* ---- Nodes ---- */
 
@@ -204,20 +21,14 @@ static weft_value slot_like(weft_value variable, const char *name, double first)
                                  .frozen = true});
 }
 
-static weft_optimizer append_scalars(weft_graph *graph, const weft_optimizer_options *options)
+static weft_value scalar_variable(weft_graph *graph, const char *name, weft_dtype dtype,
+                                  double first)
 {
-    weft_optimizer optimizer = {.step = weft_null(graph),
-                                .gradient_norm = weft_null(graph),
-                                .micro_batches = options->micro_batches};
-    optimizer.learning_rate =
-        weft_variable(graph, &(weft_variable_options){.name = "learning_rate",
-                                                      .initializer = {.kind = WEFT_INIT_CONSTANT,
-                                                                      .a = options->learning_rate},
-                                                      .frozen = true});
-    if (weft_update_rule_of(update_kind(options))->counts)
-        optimizer.step = weft_variable(
-            graph, &(weft_variable_options){.name = "step", .dtype = WEFT_INT32, .frozen = true});
-    return optimizer;
+    return weft_variable(
+        graph, &(weft_variable_options){.name = name,
+                                        .dtype = dtype,
+                                        .initializer = {.kind = WEFT_INIT_CONSTANT, .a = first},
+                                        .frozen = true});
 }
 
 static weft_value norm_of(weft_graph *graph, const weft_value *gradient, int count)
@@ -238,45 +49,120 @@ static void append_sums(const weft_value *variable, weft_value *gradient, int co
     }
 }
 
-static void append_update(const weft_optimizer_options *options, const weft_optimizer *optimizer,
-                          weft_value step, weft_value variable, weft_value gradient)
+/* What the variables of one group share. */
+typedef struct shared_values {
+    const weft_variable_group *group; /* NULL: those in none */
+    weft_value rate;                  /* of the group, or null */
+    weft_value count;                 /* the number of this update, or null */
+} shared_values;
+
+/* An optimizer while it is appended. */
+typedef struct appending {
+    const weft_optimizer_options *options;
+    weft_optimizer optimizer;
+    weft_value averaged;   /* number of this update, where averages are kept */
+    shared_values *shared; /* of those in no group, then of each group */
+} appending;
+
+/* step becomes the variable that counts, where the optimizer does. */
+static shared_values append_shared(weft_graph *graph, const weft_optimizer_options *options,
+                                   const weft_variable_group *group, weft_value *step)
+{
+    shared_values s = {group, weft_null(graph), weft_null(graph)};
+    if (group)
+        s.rate = scalar_variable(graph, "rate", WEFT_REAL,
+                                 group->frozen      ? 0
+                                 : group->rate != 0 ? group->rate
+                                                    : 1);
+    *step = weft_null(graph);
+    if (weft_update_rule_of(weft_optimizer_update_kind(options))->counts) {
+        *step = scalar_variable(graph, "step", WEFT_INT32, 0);
+        s.count = weft_count_updates(*step, s.rate, options->micro_batches);
+    }
+    return s;
+}
+
+static void append_groups(weft_graph *graph, appending *a)
+{
+    a->shared[0] = append_shared(graph, a->options, NULL, &a->optimizer.step);
+    if (a->options->group_count == 0)
+        return;
+    weft_scope_push(graph, "groups");
+    for (int i = 0; i < a->options->group_count; i++) {
+        weft_value step;
+        weft_scope_push(graph, a->options->groups[i].name);
+        a->shared[1 + i] = append_shared(graph, a->options, &a->options->groups[i], &step);
+        weft_scope_pop(graph);
+    }
+    weft_scope_pop(graph);
+}
+
+/* The scalars that an update reads; returns the number of inputs. */
+static int add_scalars(const appending *a, const shared_values *shared, int32_t scalars,
+                       weft_value gradient, weft_value *input, int inputs)
+{
+    input[inputs++] = a->optimizer.learning_rate;
+    if (scalars & WEFT_UPDATE_STEP)
+        input[inputs++] = shared->count;
+    if (scalars & WEFT_UPDATE_NORM)
+        input[inputs++] = a->options->clip_norm > 0 ? a->optimizer.gradient_norm
+                                                    : norm_of(gradient.graph, &gradient, 1);
+    if (scalars & WEFT_UPDATE_GROUP)
+        input[inputs++] = shared->rate;
+    return inputs;
+}
+
+static void append_update(const appending *a, weft_value variable, weft_value gradient)
 {
     weft_graph *graph = variable.graph;
-    weft_update_attributes a = attributes_of(options, variable);
-    const weft_update_rule *rule = weft_update_rule_of((weft_update_kind)a.kind);
+    const weft_optimizer_options *o = a->options;
+    const shared_values *shared =
+        &a->shared[1 + weft_group_of(o->groups, o->group_count, weft_name_get(variable))];
+    weft_update_attributes attributes = weft_optimizer_attributes(o, variable, shared->group);
+    const weft_update_rule *rule = weft_update_rule_of((weft_update_kind)attributes.kind);
     weft_value input[1 + WEFT_UPDATE_SLOTS + 2 + WEFT_UPDATE_SCALARS];
     int inputs = 0;
     weft_scope_push(graph, weft_name_get(variable));
     input[inputs++] = variable;
     for (int i = 0; i < WEFT_UPDATE_SLOTS && rule->slot[i]; i++)
-        input[inputs++] = slot_like(variable, rule->slot[i], options->initial_accumulator);
+        input[inputs++] = slot_like(variable, rule->slot[i], o->initial_accumulator);
     input[inputs++] = gradient;
-    input[inputs++] = optimizer->learning_rate;
-    if (a.scalars & WEFT_UPDATE_STEP)
-        input[inputs++] = step;
-    if (a.scalars & WEFT_UPDATE_NORM)
-        input[inputs++] =
-            options->clip_norm > 0 ? optimizer->gradient_norm : norm_of(graph, &gradient, 1);
-    weft_apply(graph, rule->op, &a, sizeof(a), "update", input, inputs, NULL, 1);
+    inputs = add_scalars(a, shared, attributes.scalars, gradient, input, inputs);
+    weft_value updated = weft_apply(graph, rule->op, &attributes, sizeof(attributes), "update",
+                                    input, inputs, NULL, 1);
+    if (o->average_decay > 0)
+        weft_average_weights(slot_like(variable, "average", 0), updated, a->averaged,
+                             o->average_decay, o->average_warmup, o->micro_batches);
     weft_scope_pop(graph);
 }
 
-/* gradient is changed where sums of micro-batches take its place. */
+/* gradient is changed where sums of micro-batches take its place; shared has room for all groups. */
 static weft_optimizer append(weft_graph *graph, const weft_value *variable, weft_value *gradient,
-                             int count, const weft_optimizer_options *options)
+                             int count, const weft_optimizer_options *options,
+                             shared_values *shared)
 {
-    weft_scope_push(graph, options->name);
-    weft_optimizer optimizer = append_scalars(graph, options);
+    appending a = {.options = options,
+                   .optimizer = {.gradient_norm = weft_null(graph),
+                                 .averages = weft_null(graph),
+                                 .micro_batches = options->micro_batches},
+                   .averaged = weft_null(graph),
+                   .shared = shared};
+    weft_scope_push_unique(graph, options->name);
+    a.optimizer.learning_rate =
+        scalar_variable(graph, "learning_rate", WEFT_REAL, options->learning_rate);
+    append_groups(graph, &a);
     append_sums(variable, gradient, count, options->micro_batches);
     if (options->clip_norm > 0)
-        optimizer.gradient_norm = norm_of(graph, gradient, count);
-    weft_value step = weft_is_null(optimizer.step)
-                          ? optimizer.step
-                          : weft_count_updates(optimizer.step, options->micro_batches);
+        a.optimizer.gradient_norm = norm_of(graph, gradient, count);
+    if (options->average_decay > 0) {
+        a.optimizer.averages = scalar_variable(graph, "averages", WEFT_INT32, 0);
+        a.averaged =
+            weft_count_updates(a.optimizer.averages, weft_null(graph), options->micro_batches);
+    }
     for (int i = 0; i < count && weft_graph_error(graph)->status == WEFT_OK; i++)
-        append_update(options, &optimizer, step, variable[i], gradient[i]);
+        append_update(&a, variable[i], gradient[i]);
     weft_scope_pop(graph);
-    return optimizer;
+    return a.optimizer;
 }
 
 /* ---- For users ---- */
@@ -306,22 +192,23 @@ weft_status weft_apply_gradients(weft_graph *graph, const weft_value *variable,
                                  const weft_value *gradient, int count,
                                  const weft_optimizer_options *options, weft_optimizer *out)
 {
-    weft_optimizer none = {weft_null(graph), weft_null(graph), weft_null(graph), 0};
-    weft_optimizer optimizer = none;
-    weft_optimizer_options chosen = options ? *options : (weft_optimizer_options){0};
-    bool known = check_kind(graph, &chosen);
-    if (known)
-        chosen = with_defaults(chosen);
-    if (known && check_options(graph, &chosen) && check_pairs(graph, variable, gradient, count)) {
-        weft_value *room =
-            weft_allocate_array(weft_graph_context(graph), (size_t)count, sizeof(*room));
-        if (room) {
+    weft_value null = weft_null(graph);
+    weft_optimizer none = {null, null, null, null, 0}, optimizer = none;
+    weft_optimizer_options chosen;
+    if (weft_optimizer_complete(graph, options, variable, count, &chosen) &&
+        check_pairs(graph, variable, gradient, count)) {
+        weft_context *context = weft_graph_context(graph);
+        size_t groups = 1 + (size_t)chosen.group_count;
+        weft_value *room = weft_allocate_array(context, (size_t)count, sizeof(*room));
+        shared_values *shared = weft_allocate_array(context, groups, sizeof(*shared));
+        if (room && shared) {
             memcpy(room, gradient, (size_t)count * sizeof(*room));
-            optimizer = append(graph, variable, room, count, &chosen);
+            optimizer = append(graph, variable, room, count, &chosen, shared);
         } else {
             weft_graph_fail(graph, WEFT_ERROR_MEMORY, "apply_gradients: out of memory");
         }
-        weft_release_array(weft_graph_context(graph), room, (size_t)count, sizeof(*room));
+        weft_release_array(context, shared, groups, sizeof(*shared));
+        weft_release_array(context, room, (size_t)count, sizeof(*room));
     }
     weft_status status = weft_graph_error(graph)->status;
     if (out)

@@ -22,19 +22,25 @@ const weft_update_rule *weft_update_rule_of(weft_update_kind kind)
 
 /* Which input is what; -1: there is none. */
 typedef struct update_inputs {
-    int slots, gradient, rate, step, norm, count;
+    int slots, gradient, rate, step, norm, group, count;
 } update_inputs;
 
 static update_inputs inputs_of(const weft_op *op, int32_t scalars)
 {
     int slots = __builtin_popcount(op->writes) - 1;
-    update_inputs at = {
-        .slots = slots, .gradient = slots + 1, .rate = slots + 2, .step = -1, .norm = -1};
+    update_inputs at = {.slots = slots,
+                        .gradient = slots + 1,
+                        .rate = slots + 2,
+                        .step = -1,
+                        .norm = -1,
+                        .group = -1};
     at.count = slots + 3;
     if (scalars & WEFT_UPDATE_STEP)
         at.step = at.count++;
     if (scalars & WEFT_UPDATE_NORM)
         at.norm = at.count++;
+    if (scalars & WEFT_UPDATE_GROUP)
+        at.group = at.count++;
     return at;
 }
 
@@ -64,7 +70,8 @@ bool weft_update_infer(weft_infer *infer)
     infer->out_shape[0] = infer->shape[0];
     return is_scalar(infer, at.rate, WEFT_REAL, "learning rate") &&
            is_scalar(infer, at.step, WEFT_INT32, "step") &&
-           is_scalar(infer, at.norm, WEFT_REAL, "norm");
+           is_scalar(infer, at.norm, WEFT_REAL, "norm") &&
+           is_scalar(infer, at.group, WEFT_REAL, "group rate");
 }
 
 /* ---- Terms ---- */
@@ -147,7 +154,10 @@ void weft_update_f64(const weft_operands *operands)
     const weft_update_rule *rule = weft_update_rule_of((weft_update_kind)a->kind);
     update_inputs at = inputs_of(rule->op, a->scalars);
     const weft_tensor *x = operands->input;
-    weft_update_terms terms = terms_of(a, *(const double *)x[at.rate].data,
+    double group = at.group >= 0 ? *(const double *)x[at.group].data : 1;
+    if (group == 0)
+        return;
+    weft_update_terms terms = terms_of(a, *(const double *)x[at.rate].data * group,
                                        at.step >= 0 ? *(const int32_t *)x[at.step].data : 0,
                                        at.norm >= 0 ? *(const double *)x[at.norm].data : -1);
     int64_t elements = weft_tensor_elements(&x[0]);
@@ -175,17 +185,24 @@ typedef struct update_args {
     weft_update_measure_fn *measure;
 } update_args;
 
+static double group_rate(const weft_call *call)
+{
+    const update_args *args = call->args;
+    return args->at.group >= 0 ? (double)*(const float *)call->operand[args->at.group] : 1;
+}
+
 static bool is_due(const weft_call *call)
 {
     const update_args *args = call->args;
-    return weft_update_due(call->info, args->attributes.micro_batches);
+    return weft_update_due(call->info, args->attributes.micro_batches) && group_rate(call) != 0;
 }
 
 static weft_update_terms terms_of_call(const weft_call *call)
 {
     const update_args *args = call->args;
     update_inputs at = args->at;
-    return terms_of(&args->attributes, *(const float *)call->operand[at.rate],
+    return terms_of(&args->attributes,
+                    (double)*(const float *)call->operand[at.rate] * group_rate(call),
                     at.step >= 0 ? *(const int32_t *)call->operand[at.step] : 0,
                     at.norm >= 0 ? *(const float *)call->operand[at.norm] : -1);
 }
@@ -340,7 +357,8 @@ bool weft_update_sample(weft_sampler *sampler, int index, weft_update_kind kind)
     attributes.clip_norm = by_norm ? 0.5 : 0;
     attributes.clip_value = weft_sampler_integer(sampler, 0, 1) ? 0.25 : 0;
     attributes.kind = kind;
-    attributes.scalars = (rule->counts ? WEFT_UPDATE_STEP : 0) | (by_norm ? WEFT_UPDATE_NORM : 0);
+    attributes.scalars = (rule->counts ? WEFT_UPDATE_STEP : 0) | (by_norm ? WEFT_UPDATE_NORM : 0) |
+                         (index >= 5 ? WEFT_UPDATE_GROUP : 0);
     attributes.micro_batches = 1;
     attributes.decoupled = index & 1;
     attributes.keras = index >> 1 & 1;
@@ -353,10 +371,13 @@ bool weft_update_sample(weft_sampler *sampler, int index, weft_update_kind kind)
     input[at.gradient] = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
     input[at.rate] = weft_scalar(graph, 0.25);
     if (at.step >= 0)
-        input[at.step] = weft_count_updates(
-            weft_variable(graph, &(weft_variable_options){.dtype = WEFT_INT32}), 1);
+        input[at.step] =
+            weft_count_updates(weft_variable(graph, &(weft_variable_options){.dtype = WEFT_INT32}),
+                               weft_null(graph), 1);
     if (at.norm >= 0)
         input[at.norm] = weft_scalar(graph, 2);
+    if (at.group >= 0)
+        input[at.group] = weft_scalar(graph, index == 7 ? 0 : 0.5);
     weft_sampler_output(sampler, weft_apply(graph, rule->op, &attributes, sizeof(attributes), NULL,
                                             input, at.count, NULL, 1));
     return true;

@@ -9,9 +9,10 @@
 
 /* Scalar inputs beside the learning rate, in the order of their bits. */
 enum {
-    WEFT_UPDATE_STEP = 1 << 0, /* the number of this update, int32, from 1 */
-    WEFT_UPDATE_NORM = 1 << 1, /* of what is clipped by norm */
-    WEFT_UPDATE_SCALARS = 2
+    WEFT_UPDATE_STEP = 1 << 0,  /* the number of this update, int32, from 1 */
+    WEFT_UPDATE_NORM = 1 << 1,  /* of what is clipped by norm */
+    WEFT_UPDATE_GROUP = 1 << 2, /* the group's rate, a factor; 0: no update at all */
+    WEFT_UPDATE_SCALARS = 3
 };
 
 /* Of every update op; zero where an op does not need one. */
@@ -128,14 +129,20 @@ bool weft_update_sample(weft_sampler *sampler, int index, weft_update_kind kind)
         .sample = lower##_sample,                                                                  \
     }
 
-/* ---- Micro-batches ---- */
+/* ---- What else writes ---- */
 
-/* An int32 variable of rank 0 that counts updates; its value is the number of this update, from 1. */
-weft_value weft_count_updates(weft_value step, int32_t micro_batches);
+/* An int32 variable of rank 0 that counts updates; its value is the number of this update, from 1. rate is
+ * that of a group, whose updates are not counted while it is 0, or the null value. */
+weft_value weft_count_updates(weft_value step, weft_value rate, int32_t micro_batches);
 
 /* Adds gradient / micro_batches to the variable sum, which the first micro-batch sets; its value is the
  * new sum. */
 weft_value weft_accumulate_gradient(weft_value sum, weft_value gradient, int32_t micro_batches);
+
+/* Takes the new value of a variable into the variable average, at the update of that number; see
+ * average_decay in include/weft/optim.h. Its value is the new average. */
+weft_value weft_average_weights(weft_value average, weft_value new_value, weft_value count,
+                                double decay, bool warmup, int32_t micro_batches);
 
 /* Pieces of update kernels: some 10 microseconds from the cache, 50 from memory. */
 enum { WEFT_UPDATE_PIECE = 1 << 15 };
