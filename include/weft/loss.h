@@ -1,5 +1,5 @@
 /* Softmax and losses. Losses take logits (scores before softmax or sigmoid), which keeps them accurate
- * where probabilities would round to 0 or 1. */
+ * where probabilities would round to 0 or 1; they take probabilities where options say so. */
 #ifndef WEFT_LOSS_H
 #define WEFT_LOSS_H
 
@@ -12,43 +12,129 @@ extern "C" {
 /* exp(x[k]) / sum over j of exp(x[j]) along the last dimension. */
 WEFT_API weft_value weft_softmax(weft_value x);
 
+/* Of labels [...]: [...,classes], real, 1 at the label and 0 elsewhere; all 0 for a label outside. */
+WEFT_API weft_value weft_one_hot(weft_value labels, int64_t classes);
+
 typedef enum weft_loss_reduction {
-    WEFT_LOSS_MEAN = 0, /* a scalar: the mean over all examples (or elements) */
-    WEFT_LOSS_SUM,      /* a scalar: their sum */
-    WEFT_LOSS_NONE      /* one loss for each */
+    WEFT_LOSS_MEAN =
+        0,          /* a scalar: the mean over all examples (or elements) that are not ignored */
+    WEFT_LOSS_SUM,  /* a scalar: their sum */
+    WEFT_LOSS_NONE, /* one loss for each */
+    /* a scalar: their sum over the sum of the weights of examples and of labels: PyTorch's mean with class
+     * weights, where Keras divides by the number of examples. NaN where all weights are 0 */
+    WEFT_LOSS_WEIGHTED_MEAN
 } weft_loss_reduction;
 
+/* Options of all losses. One that a loss does not have must be 0; which it has, is said at each, but for
+ * name, reduction and weights, which all have. */
 typedef struct weft_loss_options {
-    const char *name; /* NULL: the op's */
+    const char *name; /* of the reduced loss; NULL: the op's */
     weft_loss_reduction reduction;
+    /* Real factors of the losses, broadcast to their shape: of examples, of pixels. Zero: none */
+    weft_value weights;
+    /* The first operand is probabilities, which count as at least 1e-7 in logarithms (Keras) */
+    bool probabilities;
+    double
+        label_smoothing; /* a in [0, 1]: targets t become (1 - a) t + a / K; binary ones + a / 2 */
+    weft_value class_weights; /* real [K], a factor of each class's part; zero: none */
+    bool ignore; /* examples (or pixels) with the label ignored_label have loss and gradient 0 */
+    int32_t ignored_label; /* such as 255, or -100 */
+    double focal;          /* gamma >= 0: see each loss. 0: none */
+    double focal_alpha;    /* in (0, 1): factor of positive targets, 1 less it of others. 0: none */
+    double positive_weight; /* factor of positive targets. 0: 1 */
+    double delta;           /* 0: 1 */
+    double smooth;          /* 0: 1. As good as none is 1e-30 */
+    bool exclusive;         /* one class a pixel: softmax in place of sigmoid */
+    bool over_batch;        /* sums over the batch too */
+    bool squared;
+    double temperature; /* 0: 1 */
 } weft_loss_options;
+
+/* ---- Classes ---- */
 
 /* log(sum over k of exp(x[k])) - x[label], for logits [...,K] and int32 labels [...]: the cross-entropy
  * of softmax(x) and a class (Goodfellow, Bengio, Courville, "Deep Learning", section 6.2.2). A label
  * outside [0, K) makes NaN of its example's loss and gradient, so that it cannot go unseen. options may
- * be NULL, also below. */
+ * be NULL, also below: probabilities, label_smoothing, class_weights, ignore; focal: times (1 - p)^focal,
+ * p being the label's probability (Lin et al. 2017, eq. 4). Class weights and smoothing are as PyTorch's:
+ * sum over k of weights[k] t[k] -log p[k]. Where all examples are ignored the mean is 0. */
 WEFT_API weft_value weft_sparse_cross_entropy(weft_value logits, weft_value labels,
                                               const weft_loss_options *options);
 /* sum over k of targets[k] (log(sum over j of exp(x[j])) - x[k]) for logits and targets [...,K]. Targets
- * are usually probabilities, but need not add up to 1. */
+ * are usually probabilities, but need not add up to 1. Options: probabilities, label_smoothing,
+ * class_weights; focal: each term times (1 - p[k])^focal. */
 WEFT_API weft_value weft_cross_entropy(weft_value logits, weft_value targets,
                                        const weft_loss_options *options);
 /* -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) for logits x and targets t of one shape, each element
- * a decision of its own; computed as max(x, 0) - x t + log(1 + exp(-|x|)). */
+ * a decision of its own; computed as max(x, 0) - x t + log(1 + exp(-|x|)). Options: probabilities,
+ * label_smoothing, class_weights, focal_alpha, positive_weight: factors (alpha t + (1 - alpha) (1 - t)) and
+ * 1 + (positive_weight - 1) t; focal: times (p^(1 - t) (1 - p)^t)^focal, which for targets of 0 and 1 is
+ * that of Lin et al. */
 WEFT_API weft_value weft_binary_cross_entropy(weft_value logits, weft_value targets,
                                               const weft_loss_options *options);
+/* sum over k of targets[k] (log(targets[k]) - log(p[k])), p = softmax(logits), for logits and targets
+ * [...,K] (Kullback, Leibler 1951). Option: probabilities. */
+WEFT_API weft_value weft_kl_divergence(weft_value logits, weft_value targets,
+                                       const weft_loss_options *options);
+/* T^2 times the divergence of softmax(logits / T) from softmax(teacher / T), for the temperature T
+ * (Hinton, Vinyals, Dean 2015, section 2). No gradient flows to the teacher's logits. */
+WEFT_API weft_value weft_distillation(weft_value logits, weft_value teacher,
+                                      const weft_loss_options *options);
+/* max(0, 1 - t x) for targets t of -1 and 1; squared: its square. */
+WEFT_API weft_value weft_hinge(weft_value x, weft_value targets, const weft_loss_options *options);
+
+/* ---- Overlap of masks [N,...,C]: one loss for each example and class, or with over_batch each class ---- */
+
+/* 1 - (2 sum p t + s) / (sum p + sum t + s) with sums over pixels, p = sigmoid(logits), s = smooth; squared:
+ * sums of p^2 and t^2 in the denominator (Milletari, Navab, Ahmadi 2016, section 3). Weights are those of
+ * pixels, [N,...,1] or [N,...,C]. Options: probabilities, exclusive, over_batch, smooth, squared,
+ * class_weights. */
+WEFT_API weft_value weft_dice(weft_value logits, weft_value targets,
+                              const weft_loss_options *options);
+/* 1 - (sum p t + s) / (sum p + sum t - sum p t + s) (Rahman, Wang 2016, eq. 3); the rest as above. */
+WEFT_API weft_value weft_jaccard(weft_value logits, weft_value targets,
+                                 const weft_loss_options *options);
+
+/* ---- Numbers ---- */
+
 /* (x - target)^2, for each element. */
 WEFT_API weft_value weft_mean_squared_error(weft_value x, weft_value target,
                                             const weft_loss_options *options);
+/* |x - target|; its gradient where they are equal is 0. */
+WEFT_API weft_value weft_mean_absolute_error(weft_value x, weft_value target,
+                                             const weft_loss_options *options);
+/* With e = |x - target|: e^2 / 2 where e <= delta, else delta (e - delta / 2) (Huber 1964). */
+WEFT_API weft_value weft_huber(weft_value x, weft_value target, const weft_loss_options *options);
+
+/* ---- Several ---- */
+
+/* The sum of weight[i] loss[i], for losses of one shape: main and auxiliary heads, parts of a loss. weight
+ * NULL: 1 each. */
+WEFT_API weft_value weft_sum_losses(const weft_value *loss, const double *weight, int count);
 
 #if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)
 #define weft_softmax(x) (weft_softmax)(WEFT_HERE(x))
+#define weft_one_hot(labels, classes) (weft_one_hot)(WEFT_HERE(labels), classes)
 #define weft_sparse_cross_entropy(logits, labels, ...)                                             \
     (weft_sparse_cross_entropy)(WEFT_HERE(logits), labels, &(weft_loss_options){__VA_ARGS__})
 #define weft_cross_entropy(logits, targets, ...)                                                   \
     (weft_cross_entropy)(WEFT_HERE(logits), targets, &(weft_loss_options){__VA_ARGS__})
 #define weft_binary_cross_entropy(logits, targets, ...)                                            \
     (weft_binary_cross_entropy)(WEFT_HERE(logits), targets, &(weft_loss_options){__VA_ARGS__})
+#define weft_kl_divergence(logits, targets, ...)                                                   \
+    (weft_kl_divergence)(WEFT_HERE(logits), targets, &(weft_loss_options){__VA_ARGS__})
+#define weft_distillation(logits, teacher, ...)                                                    \
+    (weft_distillation)(WEFT_HERE(logits), teacher, &(weft_loss_options){__VA_ARGS__})
+#define weft_hinge(x, targets, ...)                                                                \
+    (weft_hinge)(WEFT_HERE(x), targets, &(weft_loss_options){__VA_ARGS__})
+#define weft_dice(logits, targets, ...)                                                            \
+    (weft_dice)(WEFT_HERE(logits), targets, &(weft_loss_options){__VA_ARGS__})
+#define weft_jaccard(logits, targets, ...)                                                         \
+    (weft_jaccard)(WEFT_HERE(logits), targets, &(weft_loss_options){__VA_ARGS__})
+#define weft_mean_absolute_error(x, target, ...)                                                   \
+    (weft_mean_absolute_error)(WEFT_HERE(x), target, &(weft_loss_options){__VA_ARGS__})
+#define weft_huber(x, target, ...)                                                                 \
+    (weft_huber)(WEFT_HERE(x), target, &(weft_loss_options){__VA_ARGS__})
 #define weft_mean_squared_error(x, target, ...)                                                    \
     (weft_mean_squared_error)(WEFT_HERE(x), target, &(weft_loss_options){__VA_ARGS__})
 #endif

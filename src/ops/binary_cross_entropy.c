@@ -8,13 +8,52 @@
 
 enum { LOGITS, TARGETS };
 
+static weft_value one_minus(weft_value x)
+{
+    return weft_offset(weft_negate(x), 1);
+}
+
+static weft_value losses_of(weft_value x, weft_value t, const weft_loss_options *o,
+                            const char *name)
+{
+    if (!o->probabilities)
+        return weft_map_apply(&weft_binary_cross_entropy_op, WEFT_MAP_BINARY_CROSS_ENTROPY, 0, 0,
+                              name, (weft_value[]){x, t});
+    return weft_add(weft_multiply(t, weft_negative_log(x)),
+                    weft_multiply(one_minus(t), weft_negative_log(one_minus(x))));
+}
+
+/* 1 - p of the target is exp(-loss of the other target). */
+static weft_value focused(weft_value losses, weft_value x, weft_value t, const weft_loss_options *o)
+{
+    weft_value other = losses_of(x, one_minus(t), o, NULL);
+    return weft_multiply(losses, weft_exp(weft_scale(other, -o->focal)));
+}
+
+/* Times low + (high - low) t. */
+static weft_value weigh_targets(weft_value losses, weft_value t, double low, double high)
+{
+    return weft_multiply(losses, weft_offset(weft_scale(t, high - low), low));
+}
+
 weft_value weft_binary_cross_entropy(weft_value logits, weft_value targets,
                                      const weft_loss_options *options)
 {
-    weft_value losses =
-        weft_map_apply(&weft_binary_cross_entropy_op, WEFT_MAP_BINARY_CROSS_ENTROPY, 0, 0,
-                       weft_loss_name(options), (weft_value[]){logits, targets});
-    return weft_loss_reduce(losses, options);
+    weft_loss_options o;
+    if (!weft_loss_options_of("binary_cross_entropy", logits,
+                              WEFT_LOSS_PROBABILITIES | WEFT_LOSS_SMOOTHING |
+                                  WEFT_LOSS_CLASS_WEIGHTS | WEFT_LOSS_FOCAL | WEFT_LOSS_POSITIVE,
+                              options, &o))
+        return weft_null(logits.graph);
+    weft_value losses = losses_of(logits, weft_smooth_labels(targets, o.label_smoothing, 2), &o,
+                                  weft_loss_name(&o));
+    if (o.focal != 0)
+        losses = focused(losses, logits, targets, &o);
+    if (o.focal_alpha != 0)
+        losses = weigh_targets(losses, targets, 1 - o.focal_alpha, o.focal_alpha);
+    if (o.positive_weight != 0)
+        losses = weigh_targets(losses, targets, 1, o.positive_weight);
+    return weft_loss_reduce(weft_loss_weigh_classes(losses, &o), &o);
 }
 
 /* sigmoid(x) - t, and -x. */

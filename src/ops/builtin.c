@@ -92,6 +92,7 @@ static const weft_op *const ops[] = {
     &weft_cross_entropy_op,
     &weft_cross_entropy_gradient_op,
     &weft_binary_cross_entropy_op,
+    &weft_label_weights_op,
     NULL, /* the end */
 };
 

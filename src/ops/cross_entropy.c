@@ -15,13 +15,30 @@ static weft_value gradient_of(weft_value logits, weft_value targets, weft_value 
                       (weft_value[]){logits, targets, dloss}, 3, NULL, 1);
 }
 
+weft_value weft_class_losses(weft_value x, weft_value targets, const weft_loss_options *options)
+{
+    if (!options->probabilities && options->focal == 0)
+        return weft_apply(x.graph, &weft_cross_entropy_op, NULL, 0, weft_loss_name(options),
+                          (weft_value[]){x, targets}, 2, NULL, 1);
+    weft_value l = options->probabilities ? weft_negative_log(x) : weft_negative_log_softmax(x);
+    weft_value terms = weft_multiply(targets, l);
+    if (options->focal != 0)
+        terms = weft_multiply(terms, weft_focal_factor(l, options->focal));
+    return weft_sum_classes(terms, false);
+}
+
 weft_value weft_cross_entropy(weft_value logits, weft_value targets,
                               const weft_loss_options *options)
 {
-    weft_value losses =
-        weft_apply(logits.graph, &weft_cross_entropy_op, NULL, 0, weft_loss_name(options),
-                   (weft_value[]){logits, targets}, 2, NULL, 1);
-    return weft_loss_reduce(losses, options);
+    weft_loss_options o;
+    if (!weft_loss_options_of("cross_entropy", logits,
+                              WEFT_LOSS_PROBABILITIES | WEFT_LOSS_SMOOTHING |
+                                  WEFT_LOSS_CLASS_WEIGHTS | WEFT_LOSS_FOCAL,
+                              options, &o))
+        return weft_null(logits.graph);
+    targets = weft_smooth_labels(targets, o.label_smoothing, (double)weft_channels(logits));
+    targets = weft_loss_weigh_classes(targets, &o);
+    return weft_loss_reduce(weft_class_losses(logits, targets, &o), &o);
 }
 
 static bool check(const weft_infer *infer)
@@ -47,15 +64,6 @@ static bool infer(weft_infer *infer)
     return true;
 }
 
-/* log(sum of exp(x)) - x, which is -log(softmax(x)); the maximum only keeps exp from overflowing. */
-static weft_value negative_log_softmax(weft_value x)
-{
-    weft_value largest = weft_stop_gradient(
-        weft_max(x, &(weft_reduce_options){.axes = {-1}, .axis_count = 1, .keep_dims = true}));
-    weft_value below = weft_subtract(x, largest);
-    return weft_subtract(weft_log(weft_sum_classes(weft_exp(below), true)), below);
-}
-
 static void gradient(weft_gradient_call *call)
 {
     weft_value x = call->input[LOGITS], dloss = call->output_gradient[0];
@@ -63,7 +71,7 @@ static void gradient(weft_gradient_call *call)
         call->input_gradient[LOGITS] = gradient_of(x, call->input[TARGETS], dloss);
     if (call->wanted[TARGETS])
         call->input_gradient[TARGETS] =
-            weft_multiply(negative_log_softmax(x), weft_over_classes(dloss));
+            weft_multiply(weft_negative_log_softmax(x), weft_over_classes(dloss));
 }
 
 static void run_f64(const weft_operands *operands)
@@ -99,7 +107,9 @@ static bool sample_inputs(weft_sampler *sampler, int index, weft_value *input)
 static bool sample(weft_sampler *sampler, int index)
 {
     static const weft_loss_options options[] = {
-        {.reduction = WEFT_LOSS_NONE}, {.reduction = WEFT_LOSS_SUM}, {.name = "loss"}};
+        {.reduction = WEFT_LOSS_NONE, .label_smoothing = 0.25},
+        {.reduction = WEFT_LOSS_SUM, .focal = 2},
+        {.name = "loss"}};
     weft_value input[3];
     if (!sample_inputs(sampler, index, input))
         return false;

@@ -49,6 +49,6 @@ extern const weft_op weft_split_op, weft_split_like_op, weft_concat_op;
 extern const weft_op weft_softmax_op, weft_softmax_gradient_op;
 extern const weft_op weft_sparse_cross_entropy_op, weft_sparse_cross_entropy_gradient_op;
 extern const weft_op weft_cross_entropy_op, weft_cross_entropy_gradient_op;
-extern const weft_op weft_binary_cross_entropy_op;
+extern const weft_op weft_binary_cross_entropy_op, weft_label_weights_op;
 
 #endif

@@ -16,13 +16,41 @@ static weft_value gradient_of(weft_value logits, weft_value labels, weft_value d
                       (weft_value[]){logits, labels, dloss}, 3, NULL, 1);
 }
 
+static weft_value fused(weft_value logits, weft_value labels, const weft_loss_options *o)
+{
+    weft_value l = weft_apply(logits.graph, &weft_sparse_cross_entropy_op, NULL, 0,
+                              weft_loss_name(o), (weft_value[]){logits, labels}, 2, NULL, 1);
+    return o->focal != 0 ? weft_multiply(l, weft_focal_factor(l, o->focal)) : l;
+}
+
+/* By way of targets for all classes. */
+static weft_value spread(weft_value x, weft_value labels, const weft_loss_options *o)
+{
+    weft_value t = weft_one_hot(labels, weft_channels(x));
+    t = weft_smooth_labels(t, o->label_smoothing, (double)weft_channels(x));
+    return weft_class_losses(x, weft_loss_weigh_classes(t, o), o);
+}
+
 weft_value weft_sparse_cross_entropy(weft_value logits, weft_value labels,
                                      const weft_loss_options *options)
 {
-    weft_value losses =
-        weft_apply(logits.graph, &weft_sparse_cross_entropy_op, NULL, 0, weft_loss_name(options),
-                   (weft_value[]){logits, labels}, 2, NULL, 1);
-    return weft_loss_reduce(losses, options);
+    weft_loss_options o;
+    if (!weft_loss_options_of("sparse_cross_entropy", logits,
+                              WEFT_LOSS_PROBABILITIES | WEFT_LOSS_SMOOTHING |
+                                  WEFT_LOSS_CLASS_WEIGHTS | WEFT_LOSS_IGNORE | WEFT_LOSS_FOCAL,
+                              options, &o))
+        return weft_null(logits.graph);
+    bool weighted = !weft_is_null(o.class_weights);
+    bool spreads = o.probabilities || o.label_smoothing != 0;
+    if (!weighted && !spreads && !o.ignore)
+        return weft_loss_reduce(fused(logits, labels, &o), &o);
+    weft_known_labels known = weft_know_labels(labels, logits, &o);
+    weft_loss_parts parts = {.losses = spreads ? spread(logits, known.labels, &o)
+                                               : fused(logits, known.labels, &o),
+                             .factor = spreads ? known.counted : known.weights,
+                             .counted = o.ignore ? known.counted : weft_null(logits.graph),
+                             .weight = known.weights};
+    return weft_loss_finish(&parts, &o);
 }
 
 static bool check(const weft_infer *infer)
@@ -95,13 +123,15 @@ static bool sample_inputs(weft_sampler *sampler, int index, weft_value *input)
 
 static bool sample(weft_sampler *sampler, int index)
 {
-    static const weft_loss_options options[] = {
-        {.reduction = WEFT_LOSS_NONE}, {.reduction = WEFT_LOSS_SUM}, {.name = "loss"}};
+    static const weft_loss_options options[] = {{.reduction = WEFT_LOSS_NONE},
+                                                {.reduction = WEFT_LOSS_SUM, .focal = 1.5},
+                                                {.name = "loss", .label_smoothing = 0.25},
+                                                {.ignore = true, .ignored_label = 1}};
     weft_value input[3];
     if (!sample_inputs(sampler, index, input))
         return false;
     weft_sampler_output(
-        sampler, weft_sparse_cross_entropy(input[LOGITS], input[LABELS], &options[index % 3]));
+        sampler, weft_sparse_cross_entropy(input[LOGITS], input[LABELS], &options[index % 4]));
     return true;
 }
 

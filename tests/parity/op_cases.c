@@ -352,6 +352,63 @@ static weft_value mean_squared_error(parity_builder *b)
     return weft_mean_squared_error(image(b), parity_input(b, "y", weft_shape_of(2, 9, 8, 6)));
 }
 
+static weft_value label_smoothing(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(12, 11));
+    weft_value w = weft_stop_gradient(parity_input(b, "w+", weft_shape_of(11)));
+    return weft_sparse_cross_entropy(x, parity_labels(b, "t", weft_shape_of(12), 11),
+                                     .label_smoothing = 0.2, .class_weights = w, .ignore = true,
+                                     .ignored_label = 3, .reduction = WEFT_LOSS_WEIGHTED_MEAN);
+}
+
+static weft_value class_weights(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(12, 5));
+    weft_value w = weft_stop_gradient(parity_input(b, "w+", weft_shape_of(5)));
+    return weft_sparse_cross_entropy(x, parity_labels(b, "t", weft_shape_of(12), 5),
+                                     .class_weights = w, .reduction = WEFT_LOSS_WEIGHTED_MEAN);
+}
+
+static weft_value ignored_label(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(12, 3));
+    return weft_sparse_cross_entropy(x, parity_labels(b, "t", weft_shape_of(12), 3), .ignore = true,
+                                     .ignored_label = 1);
+}
+
+static weft_value positive_weight(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(5, 11));
+    weft_value t = parity_labels(b, "t", weft_shape_of(5, 11), 2);
+    return weft_binary_cross_entropy(x, weft_cast_real(t), .positive_weight = 3);
+}
+
+static weft_value probabilities(parity_builder *b)
+{
+    weft_value x = weft_sigmoid(parity_input(b, "x", weft_shape_of(5, 11)));
+    return weft_binary_cross_entropy(x, weft_sigmoid(parity_input(b, "y", weft_shape_of(5, 11))),
+                                     .probabilities = true);
+}
+
+static weft_value kl_divergence(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(5, 11));
+    return weft_kl_divergence(x, weft_softmax(parity_input(b, "y", weft_shape_of(5, 11))));
+}
+
+static weft_value distillation(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(5, 11));
+    return weft_distillation(x, parity_input(b, "y", weft_shape_of(5, 11)), .temperature = 3);
+}
+
+static weft_value errors(parity_builder *b)
+{
+    weft_value x = image(b), y = parity_input(b, "y", weft_shape_of(2, 9, 8, 6));
+    weft_value losses[] = {weft_mean_absolute_error(x, y), weft_huber(x, y, .delta = 0.75)};
+    return weft_sum_losses(losses, (double[]){1, 0.5}, 2);
+}
+
 #define TRAIN .mode = WEFT_TRAIN
 
 const parity_case parity_op_cases[] = {
@@ -443,5 +500,17 @@ const parity_case parity_op_cases[] = {
     {"binary cross-entropy", binary_cross_entropy,
      "F.binary_cross_entropy_with_logits(x, y.sigmoid())"},
     {"mean squared error", mean_squared_error, "F.mse_loss(x, y)"},
+    {"label smoothing", label_smoothing,
+     "F.cross_entropy(x, t.long(), w.detach(), ignore_index=3, label_smoothing=0.2)"},
+    {"class weights", class_weights, "F.cross_entropy(x, t.long(), w.detach())"},
+    {"ignored label", ignored_label, "F.cross_entropy(x, t.long(), ignore_index=1)"},
+    {"positive weight", positive_weight,
+     "F.binary_cross_entropy_with_logits(x, t.to(x), pos_weight=torch.full((11,), 3).to(x))"},
+    {"probabilities", probabilities, "F.binary_cross_entropy(x.sigmoid(), y.sigmoid())"},
+    {"KL divergence", kl_divergence,
+     "F.kl_div(x.log_softmax(-1), y.softmax(-1), reduction='batchmean')"},
+    {"distillation", distillation,
+     "9 * F.kl_div((x / 3).log_softmax(-1), (y.detach() / 3).softmax(-1), reduction='batchmean')"},
+    {"errors", errors, "F.l1_loss(x, y) + 0.5 * F.huber_loss(x, y, delta=0.75)"},
     {0},
 };

@@ -1,0 +1,157 @@
+/* What options of losses make of labels: those that are ignored become 0, and count 0; the others count 1,
+ * or the weight of their class, or NaN where there is no such class. */
+#include "ops/loss.h"
+#include "ops/ops.h"
+#include "ops/rules.h"
+#include "ops/softmax.h"
+#include "weft/arithmetic.h"
+#include "weft/array.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct attributes {
+    int32_t ignore; /* as a truth value */
+    int32_t ignored_label;
+} attributes;
+
+enum { LABELS, LIKE, CLASS_WEIGHTS };
+enum { KNOWN, WEIGHTS };
+
+static bool infer(weft_infer *infer)
+{
+    const weft_shape *labels = &infer->shape[LABELS], *like = &infer->shape[LIKE];
+    char a[120], b[120];
+    infer->out_shape[KNOWN] = infer->out_shape[WEIGHTS] = *labels;
+    infer->out_dtype[KNOWN] = WEFT_INT32;
+    if (infer->dtype[LABELS] != WEFT_INT32)
+        return weft_infer_fail(infer, "labels must be int32, not %s",
+                               weft_dtype_name(infer->dtype[LABELS]));
+    if (like->rank < 1 || !weft_shape_equal(*labels, weft_shape_without_classes(*like)))
+        return weft_infer_fail(
+            infer, "logits %s need labels of that shape without the last extent, not %s",
+            weft_shape_text(*like, a, sizeof(a)), weft_shape_text(*labels, b, sizeof(b)));
+    if (infer->inputs <= CLASS_WEIGHTS)
+        return true;
+    const weft_shape *weights = &infer->shape[CLASS_WEIGHTS];
+    return weft_infer_real(infer, CLASS_WEIGHTS, "class weights") &&
+           ((weights->rank == 1 && weights->extent[0] == like->extent[like->rank - 1]) ||
+            weft_infer_fail(infer, "class weights are %s for %lld classes",
+                            weft_shape_text(*weights, a, sizeof(a)),
+                            (long long)like->extent[like->rank - 1]));
+}
+
+static void run_f64(const weft_operands *operands)
+{
+    const attributes *a = operands->attributes;
+    const weft_tensor *x = operands->input, *y = operands->output;
+    int64_t classes = x[LIKE].extent[x[LIKE].rank - 1];
+    for (int64_t i = 0, n = weft_tensor_elements(&x[LABELS]); i < n; i++) {
+        int32_t label = ((const int32_t *)x[LABELS].data)[weft_tensor_offset(&x[LABELS], i)];
+        bool ignored = a->ignore && label == a->ignored_label;
+        double weight = ignored ? 0 : label >= 0 && label < classes ? 1 : NAN;
+        if (weight == 1 && operands->inputs > CLASS_WEIGHTS)
+            weight = ((const double *)x[CLASS_WEIGHTS]
+                          .data)[weft_tensor_offset(&x[CLASS_WEIGHTS], label)];
+        ((int32_t *)y[KNOWN].data)[weft_tensor_offset(&y[KNOWN], i)] = ignored ? 0 : label;
+        ((double *)y[WEIGHTS].data)[weft_tensor_offset(&y[WEIGHTS], i)] = weight;
+    }
+}
+
+/* ---- Float32 form ---- */
+
+enum { LABEL_PIECE = 1 << 14 };
+
+typedef struct label_args {
+    attributes attributes;
+    int64_t count;
+    int32_t classes, inputs;
+} label_args;
+
+static void label_piece(const weft_call *call, int64_t piece)
+{
+    const label_args *args = call->args;
+    const int32_t *labels = call->operand[LABELS];
+    const float *of_class = args->inputs > CLASS_WEIGHTS ? call->operand[CLASS_WEIGHTS] : NULL;
+    int32_t *known = call->operand[args->inputs + KNOWN];
+    float *weights = call->operand[args->inputs + WEIGHTS];
+    int64_t end = (piece + 1) * LABEL_PIECE < args->count ? (piece + 1) * LABEL_PIECE : args->count;
+    for (int64_t i = piece * LABEL_PIECE; i < end; i++) {
+        int32_t label = labels[i];
+        if (args->attributes.ignore && label == args->attributes.ignored_label) {
+            known[i] = 0;
+            weights[i] = 0;
+            continue;
+        }
+        bool exists = label >= 0 && label < args->classes;
+        known[i] = label;
+        weights[i] = !exists ? NAN : of_class ? of_class[label] : 1;
+    }
+}
+
+static bool bind(weft_bind *bind)
+{
+    label_args *args = weft_bind_args(bind, sizeof(*args));
+    if (!args)
+        return false;
+    const weft_tensor *like = &bind->input[LIKE];
+    memcpy(&args->attributes, bind->attributes, sizeof(args->attributes));
+    args->count = weft_tensor_elements(&bind->input[LABELS]);
+    args->classes = (int32_t)like->extent[like->rank - 1];
+    args->inputs = bind->inputs;
+    weft_bind_phase(bind, label_piece, (args->count + LABEL_PIECE - 1) / LABEL_PIECE);
+    return true;
+}
+
+static void append(weft_value labels, weft_value logits, weft_value class_weights,
+                   const weft_loss_options *options, weft_value output[2])
+{
+    attributes a = {.ignore = options->ignore, .ignored_label = options->ignored_label};
+    weft_apply(labels.graph, &weft_label_weights_op, &a, sizeof(a), NULL,
+               (weft_value[]){labels, logits, class_weights}, weft_is_null(class_weights) ? 2 : 3,
+               output, 2);
+}
+
+weft_known_labels weft_know_labels(weft_value labels, weft_value logits,
+                                   const weft_loss_options *options)
+{
+    weft_value plain[2], weighted[2];
+    append(labels, logits, weft_null(labels.graph), options, plain);
+    if (weft_is_null(options->class_weights))
+        return (weft_known_labels){plain[KNOWN], plain[WEIGHTS], plain[WEIGHTS]};
+    append(labels, logits, options->class_weights, options, weighted);
+    return (weft_known_labels){plain[KNOWN], plain[WEIGHTS], weighted[WEIGHTS]};
+}
+
+static bool sample(weft_sampler *sampler, int index)
+{
+    weft_shape shape;
+    weft_value logits, output[2];
+    if (index >= 4 || !weft_sample_classes(sampler, index, &shape, &logits))
+        return false;
+    int32_t classes = (int32_t)shape.extent[shape.rank - 1];
+    weft_value labels = weft_sampler_labels(sampler, weft_shape_without_classes(shape), classes);
+    weft_value class_weights =
+        index & 1 ? weft_sampler_input(sampler, weft_shape_of(classes), WEFT_SAMPLE_POSITIVE)
+                  : weft_null(labels.graph);
+    weft_loss_options options = {.ignore = index & 2,
+                                 .ignored_label = classes > 1 ? classes / 2 : 7};
+    append(labels, logits, class_weights, &options, output);
+    weft_sampler_output(sampler, output[KNOWN]);
+    weft_sampler_output(sampler, weft_offset(output[WEIGHTS], 0.5));
+    return true;
+}
+
+const weft_op weft_label_weights_op = {
+    .name = "label_weights",
+    .family = WEFT_FAMILY_LOSS,
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .outputs = 2,
+    .flags = WEFT_OP_NO_GRADIENT,
+    .shape_only = WEFT_INPUT(LIKE),
+    .infer = infer,
+    .run_f64 = run_f64,
+    .bind = bind,
+    .sample = sample,
+};
