@@ -57,9 +57,10 @@ static void print(const workload *w, const timing *t, int64_t resident, bool jso
         printf("\"arena_bytes\": %" PRId64 ", \"bound_bytes\": %" PRId64
                ", \"state_bytes\": %" PRId64 ", \"constant_bytes\": %" PRId64
                ", \"peak_resident_bytes\": %" PRId64 ", \"parameters\": %" PRId64
-               ", \"flops\": %.0f, \"steps\": %d}\n",
+               ", \"flops\": %.0f, \"steps\": %d, \"steps_again\": %d, \"again_share\": %.4f}\n",
                report.arena_bytes, report.bound_bytes, report.state_bytes, report.constant_bytes,
-               resident, w->parameters, workload_flops(w), report.steps);
+               resident, w->parameters, workload_flops(w), report.steps, report.steps_again,
+               report.again_share);
         return;
     }
     printf("%s, %s, batch %" PRId64 " of %" PRId64 "x%" PRId64 "x%d, %d threads, %s\n",
@@ -70,6 +71,9 @@ static void print(const workload *w, const timing *t, int64_t resident, bool jso
     printf("  speed       %.1f GFLOP/s, %.1f images/s\n", gflops, images);
     printf("  arena       %.2f MB (bound %.2f MB), %d steps\n", (double)report.arena_bytes * 1e-6,
            (double)report.bound_bytes * 1e-6, report.steps);
+    if (report.steps_again)
+        printf("  again       %d steps, predicted to take %.1f%% more time\n", report.steps_again,
+               report.again_share * 100);
     printf("  state       %.2f MB, %" PRId64 " parameters\n", (double)report.state_bytes * 1e-6,
            w->parameters);
     printf("  resident    %.2f MB at most, above what was before the network\n",

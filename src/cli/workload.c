@@ -28,6 +28,9 @@ void workload_arguments(workload_options *options, argument *table)
          .text = &options->wisdom},
         {"measure", NULL, "algorithms where wisdom knows of none, and write the file",
          .flag = &options->measure},
+        {"limit", "SIZE", "of the arena: compute again what does not fit into 300MB, 1GiB, ...",
+         .bytes = &options->limit},
+        {"keep-all", NULL, "compute nothing again to save memory", .flag = &options->keep_all},
         {0},
     };
     memcpy(table, all, sizeof(all));
@@ -126,17 +129,23 @@ static weft_status load_wisdom(workload *w, const workload_options *options, wef
     return is_there ? weft_wisdom_load(w->wisdom, options->wisdom, error) : WEFT_OK;
 }
 
-static weft_compile_options compile_options(const workload *w)
+static weft_compile_options compile_options(const workload *w, const workload_options *options)
 {
-    return (weft_compile_options){
-        .mode = w->mode, .fetch = &w->result, .fetches = 1, .batch = w->batch, .wisdom = w->wisdom};
+    unsigned keep_all = 1u << WEFT_PASS_REMATERIALIZE | 1u << WEFT_PASS_RECOMPUTE;
+    return (weft_compile_options){.mode = w->mode,
+                                  .fetch = &w->result,
+                                  .fetches = 1,
+                                  .batch = w->batch,
+                                  .wisdom = w->wisdom,
+                                  .memory_limit = options->limit,
+                                  .without = options->keep_all ? keep_all : 0};
 }
 
 weft_status workload_compile(workload *w, const workload_options *options, bool profile,
                              weft_error *error)
 {
     weft_status status = load_wisdom(w, options, error);
-    weft_compile_options compiled = compile_options(w);
+    weft_compile_options compiled = compile_options(w, options);
     compiled.profile = profile;
     compiled.measure = options->measure;
     if (status == WEFT_OK)
@@ -155,7 +164,7 @@ weft_status workload_plan(workload *w, const workload_options *options, weft_pla
                           weft_error *error)
 {
     weft_status status = load_wisdom(w, options, error);
-    weft_compile_options compiled = compile_options(w);
+    weft_compile_options compiled = compile_options(w, options);
     return status == WEFT_OK ? weft_plan_create(w->graph, WEFT_FLOAT32, &compiled, plan, error)
                              : status;
 }
@@ -164,7 +173,7 @@ weft_status workload_fit(workload *w, const workload_options *options, int64_t l
                          weft_batch_limit *result, weft_error *error)
 {
     weft_status status = load_wisdom(w, options, error);
-    weft_compile_options compiled = compile_options(w);
+    weft_compile_options compiled = compile_options(w, options);
     if (status == WEFT_OK)
         status = weft_largest_batch(w->graph, WEFT_FLOAT32, &compiled, limit_bytes, result, error);
     if (status == WEFT_OK && result->batch > 0)
