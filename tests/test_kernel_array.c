@@ -371,6 +371,8 @@ static void expect_near(float got, double want, const char *what, const rows *r,
               (long long)at, got, want);
 }
 
+enum { BEYOND = 17 }; /* elements that nobody may write */
+
 /* Runs one kernel on the operands, and returns its results in r->out. */
 static const float *output(weft_piece_fn *kernel, rows *r, void *a, void *b, void *c)
 {
@@ -381,10 +383,33 @@ static const float *output(weft_piece_fn *kernel, rows *r, void *a, void *b, voi
         operands[2] = r->out;
     if (!b)
         operands[1] = r->out;
-    for (int64_t i = 0; i < r->rows * r->classes; i++)
+    int64_t elements = r->rows * r->classes;
+    for (int64_t i = 0; i < elements + BEYOND; i++)
         r->out[i] = untouched;
     run(kernel, &args, operands, pieces);
+    for (int64_t i = elements; i < elements + BEYOND; i++)
+        cr_assert_eq(r->out[i], untouched, "%lld classes: wrote past the end",
+                     (long long)r->classes);
     return r->out;
+}
+
+/* The same with the results over x, or over b: as many bits. */
+static void expect_in_place(weft_piece_fn *kernel, rows *r, void *b, void *c, bool over_b)
+{
+    size_t bytes = (size_t)(r->rows * r->classes) * sizeof(float);
+    float *over = malloc(bytes);
+    weft_softmax_args args = {.rows = r->rows, .classes = r->classes};
+    int64_t pieces = weft_softmax_cut(&args);
+    memcpy(over, over_b ? b : r->x, bytes);
+    void *operands[4] = {over_b ? r->x : over, over_b ? over : b, c, over};
+    if (!c)
+        operands[2] = over;
+    if (!b)
+        operands[1] = over;
+    run(kernel, &args, operands, pieces);
+    cr_assert(memcmp(over, r->out, bytes) == 0, "%lld classes: other bits in place",
+              (long long)r->classes);
+    free(over);
 }
 
 static void check_rows(const weft_softmax_kernels *kernels, rows *r)
@@ -397,7 +422,10 @@ static void check_rows(const weft_softmax_kernels *kernels, rows *r)
         for (int64_t k = 0; k < n; k++)
             expect_near(y[i * n + k], p[k], "softmax", r, i);
     }
+    expect_in_place(kernels->softmax, r, NULL, NULL, false);
     y = output(kernels->softmax_gradient, r, r->x, r->t, NULL);
+    expect_in_place(kernels->softmax_gradient, r, r->t, NULL, false);
+    expect_in_place(kernels->softmax_gradient, r, r->t, NULL, true);
     for (int64_t i = 0; i < r->rows; i++) {
         double dot = 0;
         for (int64_t k = 0; k < n; k++)
@@ -415,6 +443,7 @@ static void check_rows(const weft_softmax_kernels *kernels, rows *r)
             expect_near(y[i], logarithm - r->x[i * n + r->label[i]], "sparse loss", r, i);
     }
     y = output(kernels->sparse_cross_entropy_gradient, r, r->x, r->label, r->dloss);
+    expect_in_place(kernels->sparse_cross_entropy_gradient, r, r->label, r->dloss, false);
     for (int64_t i = 0; i < r->rows; i++) {
         softmax_of(r->x + i * n, n, p, &logarithm);
         for (int64_t k = 0; k < n; k++)
@@ -433,6 +462,7 @@ static void check_rows(const weft_softmax_kernels *kernels, rows *r)
         expect_near(y[i], want, "loss", r, i);
     }
     y = output(kernels->cross_entropy_gradient, r, r->x, r->t, r->dloss);
+    expect_in_place(kernels->cross_entropy_gradient, r, r->t, r->dloss, false);
     for (int64_t i = 0; i < r->rows; i++) {
         double sum = 0;
         softmax_of(r->x + i * n, n, p, &logarithm);
@@ -457,7 +487,7 @@ Test(softmax, rows_of_every_length)
                 r.x = random_floats(&seed, count * classes);
                 r.t = random_floats(&seed, count * classes);
                 r.dloss = random_floats(&seed, count);
-                r.out = malloc((size_t)(count * classes) * sizeof(float));
+                r.out = malloc((size_t)(count * classes + BEYOND) * sizeof(float));
                 r.label = malloc((size_t)count * sizeof(int32_t));
                 for (int64_t i = 0; i < count; i++) {
                     r.label[i] = i % 40 == 7 ? -1 : (int32_t)draw(&seed, 0, classes - 1);

@@ -134,6 +134,31 @@ Test(map_rows, extreme_values)
     }
 }
 
+/* Against the one in double, in units in the last place. */
+Test(map_rows, exponential_is_accurate)
+{
+    enum { COUNT = 4000 };
+    static float x[COUNT], y[COUNT];
+    weft_map_row row = {.in = {x, x}, .out = y, .count = COUNT, .rows = 1};
+    for (int level = 0; level <= (int)weft_isa_level(); level++) {
+        for (int part = 0; part < 50; part++) {
+            for (int i = 0; i < COUNT; i++)
+                x[i] = -86.6f + 175.3f * (float)(part * COUNT + i) / (50 * COUNT);
+            kernels_of(level)->row[WEFT_MAP_EXP](&row);
+            for (int i = 0; i < COUNT; i++) {
+                double want = exp(x[i]), unit = nextafterf((float)want, INFINITY) - (float)want;
+                cr_assert(fabs(y[i] - want) <= 1.1 * unit, "exp(%.9g) = %.9g, want %.9g", x[i],
+                          y[i], want);
+            }
+        }
+        const float edge[] = {0, -0.0f, INFINITY, -INFINITY, 1000, -1000, 88.72283f, NAN};
+        memcpy(x, edge, sizeof(edge));
+        kernels_of(level)->row[WEFT_MAP_EXP](&row);
+        cr_assert(y[0] == 1 && y[1] == 1 && y[2] == INFINITY && y[3] == 0 && y[4] == INFINITY &&
+                  y[5] == 0 && isfinite(y[6]) && isnan(y[7]));
+    }
+}
+
 static weft_tensor dense(int rank, const int64_t *extent)
 {
     weft_tensor tensor = {.dtype = WEFT_FLOAT32, .rank = rank};

@@ -2,7 +2,7 @@
 #ifndef WEFT_KERNELS_MATMUL_PACK_H
 #define WEFT_KERNELS_MATMUL_PACK_H
 
-#include "kernels/simd.h"
+#include "kernels/transpose.h"
 
 /* n elements, n any. */
 SIMD_INLINE void copy_floats(float *to, const float *from, int64_t n)
@@ -35,28 +35,6 @@ SIMD_INLINE void pack_rows(float *panel, int64_t width, const float *from, int64
             vstore(panel + whole, vload_first(from + whole, columns - whole));
         for (int64_t j = whole + LANES * (whole < columns); j < width; j += LANES)
             vstore(panel + j, (vfloat){0});
-    }
-}
-
-/* A square of LANES x LANES, in place: log2(LANES) perfect shuffles of its rows. */
-SIMD_INLINE void transpose_square(vfloat row[LANES])
-{
-    vint low, high;
-    for (int i = 0; i < LANES; i++) {
-        low[i] = i / 2 + (i & 1) * LANES;
-        high[i] = low[i] + LANES / 2;
-    }
-#pragma GCC unroll 4
-    for (int stage = 1; stage < LANES; stage *= 2) {
-        vfloat next[LANES];
-#pragma GCC unroll 8
-        for (int i = 0; i < LANES / 2; i++) {
-            next[2 * i] = __builtin_shuffle(row[i], row[i + LANES / 2], low);
-            next[2 * i + 1] = __builtin_shuffle(row[i], row[i + LANES / 2], high);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++)
-            row[i] = next[i];
     }
 }
 

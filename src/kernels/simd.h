@@ -72,6 +72,15 @@ SIMD_INLINE vfloat vrounded(vfloat x)
     return x;
 }
 
+/* 0, 1, 2, ... */
+SIMD_INLINE vint vlanes(void)
+{
+    static const int32_t number[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    vint v;
+    memcpy(&v, number, sizeof(v));
+    return v;
+}
+
 #if defined(WEFT_ISA_avx2)
 /* All bits set in the first n lanes. */
 SIMD_INLINE __m256i vfirst(int64_t n)
@@ -193,11 +202,27 @@ SIMD_INLINE float vsum(vfloat v)
     {                                                                                              \
         return (vfloat)SIMD_SLEEF(name, accuracy)(x);                                              \
     }
-SIMD_UNARY(vexp, exp, u10)
 SIMD_UNARY(vlog, log, u10)
 SIMD_UNARY(vlog1p, log1p, u10)
 SIMD_UNARY(vsin, sin, u10)
 SIMD_UNARY(vcos, cos, u10)
+
+/* Within 1 unit in the last place, several times as fast as SLEEF's; below 2^-125 the result may be 0.
+ * exp(x) = 2^n exp(r), where n is x / ln 2 rounded; exp(r) = 1 + r + r^2 q(r), with the q of degree 4 that has
+ * the least largest error for |r| <= ln 2 / 2. */
+SIMD_INLINE vfloat vexp(vfloat x)
+{
+    const float shift = 0x1.8p23f; /* a sum with it has an integer in its last bits */
+    x = vmax(vsplat(-87.3f), vmin(vsplat(89), x)); /* from n = -126 to 128; NaN stays */
+    vfloat shifted = x * 1.44269504f + shift, n = shifted - shift;
+    vfloat r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts, one of few bits */
+    vfloat square = r * r;
+    vfloat low = 1.66665206e-1f * r + 4.99999934e-1f, high = 8.36871697e-3f * r + 4.16683881e-2f;
+    vfloat q = (1.38145986e-3f * square + high) * square + low;
+    vfloat half = (vfloat)(((vint)shifted << 23) + (126 << 23)); /* 2^(n - 1), or 0 */
+    vfloat y = (q * square + r) * half + half;
+    return y + y;
+}
 
 /* The processor's own, correctly rounded: many times as fast as SLEEF's. */
 SIMD_INLINE vfloat vsqrt(vfloat x)
