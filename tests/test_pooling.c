@@ -208,6 +208,21 @@ Test(pooling, infinities_and_nan_among_many_channels)
 
 /* ---- Gradients ---- */
 
+/* Elements in the middle are in more windows than the kernel keeps weights of. */
+Test(pooling, average_of_many_windows)
+{
+    enum { LENGTH = 150, WINDOW = 70 };
+    double element[LENGTH] = {0}, expected[LENGTH];
+    for (int i = 0; i < LENGTH; i++) {
+        int first = i < WINDOW ? 0 : i - WINDOW + 1,
+            last = i < LENGTH - WINDOW ? i : LENGTH - WINDOW;
+        expected[i] = (double)(last - first + 1) / WINDOW;
+    }
+    weft_value x = sequence(element, LENGTH);
+    test_expect(&bench, gradient(weft_average_pool(x, .window = {WINDOW}, .stride = {1}), x),
+                expected, LENGTH);
+}
+
 Test(pooling, the_first_maximum_gets_the_gradient)
 {
     weft_value x = sequence((double[]){1, 3, 3, 2}, 4);

@@ -57,33 +57,41 @@ static void forward(const weft_call *call, int64_t piece)
 
 /* ---- Backward: each element gathers from the windows that it is in ---- */
 
+enum { MOST_WEIGHTS = 64 };
+
 typedef struct backward_pixel {
     const weft_pool_args *args;
     box dy;
     const weft_pool_range *range; /* positions of those windows */
+    const float *weight;          /* of each of them; NULL: there are too many to keep */
     float *dx;
 } backward_pixel;
+
+/* Of the window that is so many along each dimension from the first. */
+SIMD_INLINE float weight_of(const weft_pool_args *args, const weft_pool_range range[3], int64_t d,
+                            int64_t h, int64_t w)
+{
+    return 1.0f / (count(args, 0, range[0].begin + d) * count(args, 1, range[1].begin + h) *
+                   count(args, 2, range[2].begin + w));
+}
 
 SIMD_INLINE void backward_block(const void *context, int64_t channel, int vectors, int64_t last)
 {
     const backward_pixel *pixel = context;
     const box *b = &pixel->dy;
-    const weft_pool_range *range = pixel->range;
     vfloat sum[BLOCK];
+    const float *kept = pixel->weight;
     for (int v = 0; v < vectors; v++)
         sum[v] = vsplat(0);
-    for (int64_t d = 0; d < b->count[0]; d++) {
-        float depth = count(pixel->args, 0, range[0].begin + d);
+    for (int64_t d = 0; d < b->count[0]; d++)
         for (int64_t h = 0; h < b->count[1]; h++) {
-            float area = depth * count(pixel->args, 1, range[1].begin + h);
             const float *dy = b->first + d * b->step[0] + h * b->step[1] + channel;
             for (int64_t w = 0; w < b->count[2]; w++, dy += b->step[2]) {
-                float weight = 1.0f / (area * count(pixel->args, 2, range[2].begin + w));
+                float weight = kept ? *kept++ : weight_of(pixel->args, pixel->range, d, h, w);
                 for (int v = 0; v < vectors; v++)
                     sum[v] += weight * vload_lanes(dy + v * LANES, lanes_of(v, vectors, last));
             }
         }
-    }
     for (int v = 0; v < vectors; v++)
         vstore_lanes(pixel->dx + channel + v * LANES, sum[v], lanes_of(v, vectors, last));
 }
@@ -92,10 +100,18 @@ SIMD_INLINE void visit_backward(const weft_pool_args *args, void *const *operand
                                 const int64_t position[3], const weft_pool_range range[3])
 {
     const float *dy = (const float *)operand[0] + image * args->coarse.image;
+    box windows = box_of(dy, &args->coarse, range);
+    float weight[MOST_WEIGHTS], *next = weight;
+    bool keep = windows.count[0] * windows.count[1] * windows.count[2] <= MOST_WEIGHTS;
+    for (int64_t d = 0; keep && d < windows.count[0]; d++)
+        for (int64_t h = 0; h < windows.count[1]; h++)
+            for (int64_t w = 0; w < windows.count[2]; w++)
+                *next++ = weight_of(args, range, d, h, w);
     backward_pixel pixel = {
         .args = args,
-        .dy = box_of(dy, &args->coarse, range),
+        .dy = windows,
         .range = range,
+        .weight = keep ? weight : NULL,
         .dx = (float *)operand[2] + pixel_offset(&args->fine[0], image, position),
     };
     each_block(args->channels, backward_block, &pixel);
