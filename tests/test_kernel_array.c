@@ -180,28 +180,56 @@ Test(copy, large_boxes_in_many_pieces)
 
 /* ---- Reductions ---- */
 
+static bool adds(weft_reduce_kind kind)
+{
+    return kind <= WEFT_REDUCE_SUM_DEVIATIONS;
+}
+
+/* A result that has one more element; NaN before the first. */
+static double with_element(weft_reduce_kind kind, double result, double x, double mean)
+{
+    double term = kind == WEFT_REDUCE_ROOT_SUM_SQUARES ? x * x
+                  : kind == WEFT_REDUCE_SUM_DEVIATIONS ? (x - mean) * (x - mean)
+                  : kind == WEFT_REDUCE_SUM_MAGNITUDES || kind == WEFT_REDUCE_MAX_MAGNITUDE
+                      ? fabs(x)
+                      : x;
+    if (isnan(result))
+        return term;
+    return adds(kind)                ? result + term
+           : kind == WEFT_REDUCE_MIN ? fmin(result, term)
+                                     : fmax(result, term);
+}
+
+/* want: the reduction of x in double, before it is scaled; mean: NULL, or one for each result. */
+static void expected_reduction(const weft_reduce_problem *p, weft_reduce_kind kind, const float *x,
+                               const double *mean, double *want)
+{
+    for (int64_t i = 0; i < product(p->rank, p->extent); i++) {
+        int64_t to = offset_of(p->rank, p->extent, p->to_stride, i);
+        double element = x[offset_of(p->rank, p->extent, p->from_stride, i)];
+        want[to] = with_element(kind, want[to], element, mean ? mean[to] : 0);
+    }
+}
+
 static void check_reduce(const weft_reduce_kernels *kernels, const weft_reduce_problem *p,
                          int64_t from_elements, int64_t to_elements, uint64_t seed)
 {
     weft_reduce_plan plan = weft_reduce_make(p);
     float *x = random_floats(&seed, from_elements), *y = malloc((size_t)to_elements * sizeof(*y));
     double *want = malloc((size_t)to_elements * sizeof(*want));
+    double *mean = malloc((size_t)to_elements * sizeof(*mean));
     float *workspace = malloc(plan.workspace_bytes + 1);
     for (int64_t i = 0; i < to_elements; i++) {
         y[i] = untouched;
-        want[i] = NAN;
+        want[i] = mean[i] = NAN;
     }
     int64_t terms = 1;
     for (int i = 0; i < p->rank; i++)
         terms *= p->reduced[i] ? p->extent[i] : 1;
-    for (int64_t i = 0; i < product(p->rank, p->extent); i++) {
-        double element = x[offset_of(p->rank, p->extent, p->from_stride, i)];
-        double *to = &want[offset_of(p->rank, p->extent, p->to_stride, i)];
-        if (isnan(*to))
-            *to = element;
-        else
-            *to = p->kind == WEFT_REDUCE_SUM ? *to + element : fmax(*to, element);
-    }
+    expected_reduction(p, WEFT_REDUCE_SUM, x, NULL, mean);
+    for (int64_t i = 0; i < to_elements; i++)
+        mean[i] /= (double)terms;
+    expected_reduction(p, p->kind, x, mean, want);
     void *operands[] = {x, y, workspace};
     run(kernels->reduce[p->kind], &plan.args, operands, plan.pieces);
     if (plan.workspace_bytes)
@@ -211,14 +239,16 @@ static void check_reduce(const weft_reduce_kernels *kernels, const weft_reduce_p
             cr_assert_eq(y[i], untouched, "wrote between results at %lld", (long long)i);
             continue;
         }
-        double bound = p->kind == WEFT_REDUCE_SUM ? 5e-6 * 10 * sqrt((double)terms) : 0;
-        double scaled = want[i] * p->scale;
+        bool rooted = p->kind == WEFT_REDUCE_ROOT_SUM_SQUARES;
+        double scaled = rooted ? sqrt(want[i] * p->scale) : want[i] * p->scale;
+        double bound = adds(p->kind) ? 5e-6 * (10 * sqrt((double)terms) + fabs(scaled)) : 0;
         cr_assert(fabs(y[i] - scaled) <= bound, "rank %d, %lld terms: %.9g, want %.9g", p->rank,
                   (long long)terms, y[i], scaled);
     }
     free(x);
     free(y);
     free(want);
+    free(mean);
     free(workspace);
 }
 
@@ -239,7 +269,8 @@ Test(reduce, random_problems)
     for (int level = 0; level <= (int)weft_isa_level(); level++)
         for (uint64_t seed = 0; seed < 400; seed++) {
             uint64_t state = seed * 7 + 1;
-            weft_reduce_problem p = {.kind = (weft_reduce_kind)draw(&state, 0, 1),
+            weft_reduce_problem p = {.kind =
+                                         (weft_reduce_kind)draw(&state, 0, WEFT_REDUCE_KINDS - 1),
                                      .scale = draw(&state, 0, 1) ? 1 : 0.125f,
                                      .rank = (int)draw(&state, 0, 5)};
             for (int i = 0; i < p.rank; i++) {
@@ -281,24 +312,48 @@ Test(reduce, long_ones_cut_into_slices)
             }
 }
 
-Test(reduce, maximum_keeps_nan)
+Test(reduce, extremes_keep_nan)
 {
     for (int level = 0; level <= (int)weft_isa_level(); level++)
-        for (int at = 0; at < 40; at++) {
-            float x[40], y = 0;
-            for (int i = 0; i < 40; i++)
-                x[i] = i == at ? NAN : (float)i;
-            weft_reduce_problem p = {.kind = WEFT_REDUCE_MAX,
-                                     .scale = 1,
-                                     .rank = 1,
-                                     .extent = {40},
-                                     .from_stride = {1},
-                                     .reduced = {true}};
-            weft_reduce_plan plan = weft_reduce_make(&p);
-            run(reduce_levels[level]->reduce[WEFT_REDUCE_MAX], &plan.args, (void *[]){x, &y},
-                plan.pieces);
-            cr_assert(isnan(y), "NaN at %d was lost", at);
-        }
+        for (int kind = WEFT_REDUCE_MAX; kind < WEFT_REDUCE_KINDS; kind++)
+            for (int at = 0; at < 40; at++) {
+                float x[40], y = 0;
+                for (int i = 0; i < 40; i++)
+                    x[i] = i == at ? NAN : (float)i;
+                weft_reduce_problem p = {.kind = (weft_reduce_kind)kind,
+                                         .scale = 1,
+                                         .rank = 1,
+                                         .extent = {40},
+                                         .from_stride = {1},
+                                         .reduced = {true}};
+                weft_reduce_plan plan = weft_reduce_make(&p);
+                run(reduce_levels[level]->reduce[kind], &plan.args, (void *[]){x, &y}, plan.pieces);
+                cr_assert(isnan(y), "kind %d lost NaN at %d", kind, at);
+            }
+}
+
+/* Far from zero a difference of sums of squares would have no correct digit left. */
+Test(reduce, deviations_from_a_large_mean)
+{
+    enum { N = 100001 };
+    static float x[N], workspace[4096];
+    for (int i = 0; i < N; i++)
+        x[i] = 10000.0f + (float)(i % 5); /* deviations -2 to 2, whose squares are 2 on average */
+    weft_reduce_problem p = {.kind = WEFT_REDUCE_SUM_DEVIATIONS,
+                             .scale = 1.0f / N,
+                             .rank = 1,
+                             .extent = {N},
+                             .from_stride = {1},
+                             .reduced = {true}};
+    weft_reduce_plan plan = weft_reduce_make(&p);
+    cr_assert(plan.workspace_bytes > 0 && plan.workspace_bytes <= sizeof(workspace));
+    for (int level = 0; level <= (int)weft_isa_level(); level++) {
+        float y = 0;
+        void *operands[] = {x, &y, workspace};
+        run(reduce_levels[level]->reduce[p.kind], &plan.args, operands, plan.pieces);
+        run(reduce_levels[level]->merge[p.kind], &plan.args, operands, 1);
+        cr_expect_float_eq(y, 2, 1e-4, "%.9g", y);
+    }
 }
 
 /* ---- Argmax ---- */

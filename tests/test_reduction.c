@@ -43,6 +43,99 @@ Test(reduction, maxima_and_where_they_are)
     cr_expect_eq(weft_dtype_get(weft_argmax(x, 0)), WEFT_INT32);
 }
 
+Test(reduction, minima_and_where_they_are)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 3, 2), numbers);
+    test_expect(&bench, weft_min(x, .axes = {1}, .axis_count = 1), (double[]){-5, -1, -5, 3}, 4);
+    test_expect(&bench, weft_min(x), (double[]){-5}, 1);
+    test_expect(&bench, weft_argmin(x, 1), (double[]){2, 0, 1, 1}, 4);
+    test_expect(&bench, weft_argmin(x, -1), (double[]){1, 1, 0, 0, 0, 0}, 6);
+    test_expect(&bench, weft_argmin(x, 0), (double[]){1, 0, 1, 0, 0, 0}, 6);
+    cr_expect_eq(weft_dtype_get(weft_argmin(x, 0)), WEFT_INT32);
+}
+
+/* 1 2 3 6: mean 3, squares of deviations 4 1 0 9. 5 5 5 9: mean 6, squares 1 1 1 9. */
+Test(reduction, variances)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 4), (double[]){1, 2, 3, 6, 5, 5, 5, 9});
+    test_expect(&bench, weft_variance(x, .axes = {1}, .axis_count = 1), (double[]){3.5, 3}, 2);
+    test_expect(&bench, weft_variance(x, .axes = {-1}, .axis_count = 1, .unbiased = true),
+                (double[]){14.0 / 3, 4}, 2);
+    /* mean 4.5: 12.25 6.25 2.25 2.25 .25 .25 .25 20.25 */
+    test_expect(&bench, weft_variance(x), (double[]){44.0 / 8}, 1);
+    test_expect(&bench, weft_variance(x, .axes = {0}, .axis_count = 1),
+                (double[]){4, 2.25, 1, 2.25}, 4);
+}
+
+/* 2 (x - mean) / (n - 1), with means 3 and 6. */
+Test(reduction, gradient_of_an_unbiased_variance)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 4), (double[]){1, 2, 3, 6, 5, 5, 5, 9});
+    weft_value y = weft_variance(x, .axes = {1}, .axis_count = 1, .unbiased = true);
+    weft_value scale = test_given(&bench, weft_shape_of(2), (double[]){3, 6});
+    test_expect(&bench, weft_gradient(weft_sum(weft_multiply(y, scale)), x),
+                (double[]){-4, -2, 0, 6, -4, -4, -4, 12}, 8);
+}
+
+Test(reduction, norms)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 2), (double[]){3, -4, 5, 12});
+    weft_vector_norm_options rows = {.axes = {1}, .axis_count = 1};
+    test_expect(&bench, (weft_vector_norm)(x, &rows), (double[]){5, 13}, 2);
+    rows.kind = WEFT_NORM_L1;
+    test_expect(&bench, (weft_vector_norm)(x, &rows), (double[]){7, 17}, 2);
+    rows.kind = WEFT_NORM_MAX;
+    test_expect(&bench, (weft_vector_norm)(x, &rows), (double[]){4, 12}, 2);
+    test_expect(&bench, weft_vector_norm(x, .kind = WEFT_NORM_MAX), (double[]){12}, 1);
+    weft_value kept = weft_vector_norm(x, .kind = WEFT_NORM_L1, .keep_dims = true);
+    cr_expect(weft_shape_equal(weft_shape_get(kept), weft_shape_of(1, 1)));
+}
+
+/* x / |x|, and 0 where all are 0; signs; a sign shared by the largest. */
+Test(reduction, gradients_of_norms)
+{
+    weft_value x = test_given(&bench, weft_shape_of(3, 2), (double[]){3, -4, 0, 0, -2, 2});
+    static const double want[][6] = {[WEFT_NORM_L2] = {0.6, -0.8, 0, 0, -M_SQRT1_2, M_SQRT1_2},
+                                     [WEFT_NORM_L1] = {1, -1, 0, 0, -1, 1},
+                                     [WEFT_NORM_MAX] = {0, -1, 0, 0, -0.5, 0.5}};
+    for (int kind = 0; kind <= WEFT_NORM_MAX; kind++) {
+        weft_value y =
+            weft_vector_norm(x, .axes = {1}, .axis_count = 1, .kind = (weft_norm_kind)kind);
+        test_expect(&bench, weft_gradient(weft_sum(y), x), want[kind], 6);
+    }
+}
+
+Test(reduction, no_unbiased_variance_of_one_element)
+{
+    weft_variance(weft_input(bench.graph, .shape = weft_shape_of(5, 1)), .axes = {1},
+                  .axis_count = 1, .unbiased = true);
+    test_expect_error(&bench, "one element has no unbiased variance");
+}
+
+/* With an open batch that is known when a program is compiled. */
+Test(reduction, no_unbiased_variance_of_a_batch_of_one)
+{
+    weft_value x = weft_input(bench.graph, .shape = weft_shape_of(WEFT_BATCH, 3));
+    weft_value y = weft_variance(x, .axes = {0}, .axis_count = 1, .unbiased = true);
+    weft_state *state;
+    weft_error error = {0};
+    cr_assert_eq(weft_state_create(bench.graph, NULL, &state, &error), WEFT_OK);
+    for (int64_t batch = 1; batch <= 2; batch++) {
+        weft_program *program = NULL;
+        weft_compile_options options = {.fetch = &y, .fetches = 1, .batch = batch};
+        weft_status status = weft_compile(bench.graph, state, &options, &program, &error);
+        cr_expect_eq(status == WEFT_OK, batch == 2, "%s", error.message);
+        weft_program_destroy(program);
+    }
+    weft_state_destroy(state);
+}
+
+Test(reduction, a_kind_of_norm_that_is_not)
+{
+    weft_vector_norm(weft_input(bench.graph, .shape = weft_shape_of(2)), .kind = (weft_norm_kind)7);
+    test_expect_error(&bench, "vector_norm: there is no kind 7");
+}
+
 /* Long enough to be cut into slices and merged; small integers, so that float32 is exact. */
 Test(reduction, long_sums)
 {

@@ -1,4 +1,4 @@
-/* Position of the first largest element along one dimension; NaN counts as largest. */
+/* Position of the first largest or smallest element along one dimension; NaN counts as either. */
 #ifndef WEFT_KERNELS_ARGMAX_H
 #define WEFT_KERNELS_ARGMAX_H
 
@@ -17,7 +17,7 @@ typedef struct weft_argmax_args {
 } weft_argmax_args;
 
 typedef struct weft_argmax_kernels {
-    weft_piece_fn *argmax;
+    weft_piece_fn *argmax, *argmin;
 } weft_argmax_kernels;
 
 WEFT_ISA_DECLARE(weft_argmax_kernels, weft_argmax_table);

@@ -1,14 +1,16 @@
-/* Argmax: vectors of neighbouring results, or, along contiguous elements, first the maximum and then
- * where it is. */
+/* Argmax and argmin: vectors of neighbouring results, or, along contiguous elements, first the extreme and
+ * then where it is. */
 #include "kernels/argmax.h"
 #include "kernels/simd.h"
 
-SIMD_INLINE vint beats(vfloat candidate, vfloat best)
+SIMD_INLINE vint beats(bool least, vfloat candidate, vfloat best)
 {
-    return (candidate > best) | ((candidate != candidate) & (best == best));
+    return (least ? candidate < best : candidate > best) |
+           ((candidate != candidate) & (best == best));
 }
 
-static void search_columns(const weft_argmax_args *args, int32_t *to, const float *x)
+SIMD_INLINE void search_columns(bool least, const weft_argmax_args *args, int32_t *to,
+                                const float *x)
 {
     for (int64_t c = 0; c < args->columns; c += LANES) {
         int64_t n = args->columns - c < LANES ? args->columns - c : LANES;
@@ -16,7 +18,7 @@ static void search_columns(const weft_argmax_args *args, int32_t *to, const floa
         vint position = {0};
         for (int64_t i = 1; i < args->searched; i++) {
             vfloat candidate = vload_first(x + i * args->stride + c, n);
-            vint better = beats(candidate, best);
+            vint better = beats(least, candidate, best);
             best = vselect(better, candidate, best);
             position = (better & ((vint){0} + (int32_t)i)) | (~better & position);
         }
@@ -25,45 +27,46 @@ static void search_columns(const weft_argmax_args *args, int32_t *to, const floa
 }
 
 /* True where `candidate` takes the place of `best`. */
-static bool replaces(float candidate, float best)
+SIMD_INLINE bool replaces(bool least, float candidate, float best)
 {
-    return candidate > best || (candidate != candidate && best == best);
+    return (least ? candidate < best : candidate > best) ||
+           (candidate != candidate && best == best);
 }
 
-static int32_t search_short(const float *x, int64_t n)
+SIMD_INLINE int32_t search_short(bool least, const float *x, int64_t n)
 {
     int32_t best = 0;
     for (int32_t i = 1; i < n; i++)
-        best = replaces(x[i], x[best]) ? i : best;
+        best = replaces(least, x[i], x[best]) ? i : best;
     return best;
 }
 
-/* First the maximum (NaN if there is one), then where it is. */
-static int32_t search_long(const float *x, int64_t n)
+/* First the extreme (NaN if there is one), then where it is. */
+SIMD_INLINE int32_t search_long(bool least, const float *x, int64_t n)
 {
     vfloat best = vload(x);
     int64_t i = LANES;
     for (; i + LANES <= n; i += LANES) {
         vfloat v = vload(x + i);
-        best = vselect(beats(v, best), v, best);
+        best = vselect(beats(least, v, best), v, best);
     }
     float wanted = best[0];
     for (int lane = 1; lane < LANES; lane++)
-        wanted = replaces(best[lane], wanted) ? best[lane] : wanted;
+        wanted = replaces(least, best[lane], wanted) ? best[lane] : wanted;
     for (; i < n; i++)
-        wanted = replaces(x[i], wanted) ? x[i] : wanted;
+        wanted = replaces(least, x[i], wanted) ? x[i] : wanted;
     int32_t position = 0;
     while (wanted == wanted ? x[position] != wanted : x[position] == x[position])
         position++;
     return position;
 }
 
-static int32_t search_run(const float *x, int64_t n)
+SIMD_INLINE int32_t search_run(bool least, const float *x, int64_t n)
 {
-    return n < 4 * LANES ? search_short(x, n) : search_long(x, n);
+    return n < 4 * LANES ? search_short(least, x, n) : search_long(least, x, n);
 }
 
-static void argmax(const weft_call *call, int64_t piece)
+SIMD_INLINE void search(bool least, const weft_call *call, int64_t piece)
 {
     const weft_argmax_args *args = call->args;
     int64_t begin = piece * args->outer_a_piece, end = begin + args->outer_a_piece;
@@ -77,10 +80,20 @@ static void argmax(const weft_call *call, int64_t piece)
             rest /= args->extent[i];
         }
         if (args->columns == 1 && args->stride == 1)
-            *to = search_run(x, args->searched);
+            *to = search_run(least, x, args->searched);
         else
-            search_columns(args, to, x);
+            search_columns(least, args, to, x);
     }
 }
 
-const weft_argmax_kernels WEFT_FOR_ISA(weft_argmax_table) = {.argmax = argmax};
+static void argmax(const weft_call *call, int64_t piece)
+{
+    search(false, call, piece);
+}
+
+static void argmin(const weft_call *call, int64_t piece)
+{
+    search(true, call, piece);
+}
+
+const weft_argmax_kernels WEFT_FOR_ISA(weft_argmax_table) = {.argmax = argmax, .argmin = argmin};

@@ -50,7 +50,7 @@ static void walk_add(weft_reduce_walk *walk, const weft_reduce_problem *problem,
     walk->count *= problem->extent[dimension];
 }
 
-static void cut(weft_reduce_plan *plan)
+static void cut(weft_reduce_plan *plan, bool deviations)
 {
     weft_reduce_args *args = &plan->args;
     int64_t parts = args->run ? quotient_up(args->run, WEFT_REDUCE_RUN_PART) : 1;
@@ -67,6 +67,8 @@ static void cut(weft_reduce_plan *plan)
     if (args->slices > 1)
         plan->workspace_bytes =
             (size_t)(args->slices * args->kept.count * args->columns) * sizeof(float);
+    if (deviations)
+        plan->workspace_bytes *= 2;
 }
 
 weft_reduce_plan weft_reduce_make(const weft_reduce_problem *given)
@@ -89,6 +91,6 @@ weft_reduce_plan weft_reduce_make(const weft_reduce_problem *given)
             walk_add(problem.reduced[i] ? &args->rows : &args->kept, &problem, i);
     }
     args->column_block = smaller(args->columns, WEFT_REDUCE_COLUMN_BLOCK);
-    cut(&plan);
+    cut(&plan, problem.kind == WEFT_REDUCE_SUM_DEVIATIONS);
     return plan;
 }

@@ -1,4 +1,4 @@
-/* Sums and maxima over some dimensions of a strided array. Long reductions are cut into fixed slices,
+/* Sums, extremes, norms and deviations over some dimensions of a strided array. Long reductions are cut into fixed slices,
  * which a second phase merges in order: the bits depend on extents only. */
 #ifndef WEFT_KERNELS_REDUCE_H
 #define WEFT_KERNELS_REDUCE_H
@@ -8,7 +8,14 @@
 
 typedef enum weft_reduce_kind {
     WEFT_REDUCE_SUM,
-    WEFT_REDUCE_MAX, /* NaN wins */
+    WEFT_REDUCE_SUM_MAGNITUDES,
+    WEFT_REDUCE_ROOT_SUM_SQUARES, /* scaled before the root is taken */
+    /* The squares of what elements differ from their mean by, added up. Slices are merged as in Chan,
+     * Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances". */
+    WEFT_REDUCE_SUM_DEVIATIONS,
+    WEFT_REDUCE_MAX, /* NaN wins, also below */
+    WEFT_REDUCE_MAX_MAGNITUDE,
+    WEFT_REDUCE_MIN,
     WEFT_REDUCE_KINDS
 } weft_reduce_kind;
 
@@ -29,8 +36,8 @@ typedef struct weft_reduce_walk {
     int64_t extent[WEFT_MAX_RANK], from[WEFT_MAX_RANK], to[WEFT_MAX_RANK];
 } weft_reduce_walk;
 
-/* The arguments of the kernels. Operands: 0 input, `output`, and the workspace after it.
- * Where `run` is 0 the last kept dimension is contiguous: for each of the `kept` places, `columns`
+/* The arguments of the kernels. Operands: 0 input, `output`, and the workspace after it: for
+ * each slice the results, and then for each slice their means, of deviations. Where `run` is 0 the last kept dimension is contiguous: for each of the `kept` places, `columns`
  * elements lie side by side in input and output, and rows are added to them. Else the last dimension
  * is reduced: columns is 1, and each row is a run of that many contiguous elements. */
 typedef struct weft_reduce_args {

@@ -11,28 +11,60 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* ---- What kinds of reduction differ in ---- */
+
+SIMD_INLINE bool adds(weft_reduce_kind kind)
+{
+    return kind <= WEFT_REDUCE_SUM_DEVIATIONS;
+}
+
 SIMD_INLINE vfloat neutral(weft_reduce_kind kind)
 {
-    return vsplat(kind == WEFT_REDUCE_SUM ? 0.0f : -INFINITY);
+    return vsplat(adds(kind) ? 0.0f : kind == WEFT_REDUCE_MIN ? INFINITY : -INFINITY);
+}
+
+/* What an element brings into the reduction. */
+SIMD_INLINE vfloat term(weft_reduce_kind kind, vfloat x, vfloat mean)
+{
+    switch (kind) {
+    case WEFT_REDUCE_SUM_MAGNITUDES:
+    case WEFT_REDUCE_MAX_MAGNITUDE:
+        return (vfloat)((vint)x & INT32_MAX);
+    case WEFT_REDUCE_ROOT_SUM_SQUARES:
+        return x * x;
+    case WEFT_REDUCE_SUM_DEVIATIONS:
+        return (x - mean) * (x - mean);
+    default:
+        return x;
+    }
 }
 
 SIMD_INLINE vfloat join(weft_reduce_kind kind, vfloat a, vfloat b)
 {
-    return kind == WEFT_REDUCE_SUM ? a + b : vselect((b > a) | (b != b), b, a);
+    if (adds(kind))
+        return a + b;
+    return vselect((kind == WEFT_REDUCE_MIN ? b < a : b > a) | (b != b), b, a);
 }
 
 SIMD_INLINE float join_lanes(weft_reduce_kind kind, vfloat v)
 {
-    if (kind == WEFT_REDUCE_SUM)
+    if (adds(kind))
         return vsum(v);
     float lane[LANES];
     vstore(lane, v);
     for (int width = LANES / 2; width > 0; width /= 2)
         for (int i = 0; i < width; i++) {
             float other = lane[i + width];
-            lane[i] = other > lane[i] || other != other ? other : lane[i];
+            bool wins = kind == WEFT_REDUCE_MIN ? other < lane[i] : other > lane[i];
+            lane[i] = wins || other != other ? other : lane[i];
         }
     return lane[0];
+}
+
+/* The result of everything, from what is joined. */
+SIMD_INLINE vfloat finish(weft_reduce_kind kind, vfloat all, float scale)
+{
+    return kind == WEFT_REDUCE_ROOT_SUM_SQUARES ? vsqrt(all * scale) : all * scale;
 }
 
 SIMD_INLINE vint lane_numbers(void)
@@ -43,11 +75,11 @@ SIMD_INLINE vint lane_numbers(void)
     return v;
 }
 
-/* The first n elements, then neutral ones. */
-SIMD_INLINE vfloat load_tail(weft_reduce_kind kind, const float *p, int64_t n)
+/* The terms of the first n elements, then neutral ones. */
+SIMD_INLINE vfloat tail_terms(weft_reduce_kind kind, const float *p, int64_t n, vfloat mean)
 {
-    vfloat v = vload_first(p, n);
-    if (kind == WEFT_REDUCE_SUM)
+    vfloat v = term(kind, vload_first(p, n), mean);
+    if (adds(kind) && kind != WEFT_REDUCE_SUM_DEVIATIONS)
         return v;
     return vselect(lane_numbers() < (vint){0} + (int32_t)n, v, neutral(kind));
 }
@@ -62,39 +94,42 @@ static int64_t walk_offset(const weft_reduce_walk *walk, const int64_t *stride, 
     return walk->rank ? offset + index * stride[0] : 0;
 }
 
-/* ---- Columns: rows are added to elements that lie side by side ---- */
+/* ---- Columns: rows are added to elements that lie side by side, each column with its mean ---- */
 
 /* Adds `rows` rows to one vector (or its first n elements). */
 SIMD_INLINE void add_vector(weft_reduce_kind kind, float *sum, const float *x, int64_t rows,
-                            int64_t stride, int64_t n)
+                            int64_t stride, int64_t n, const float *mean)
 {
     vfloat part[UNROLL] = {vload_first(sum, n), neutral(kind), neutral(kind), neutral(kind)};
+    vfloat m = mean ? vload_first(mean, n) : vsplat(0);
     int64_t r = 0;
     if (n == LANES) {
         for (; r + UNROLL <= rows; r += UNROLL)
             for (int u = 0; u < UNROLL; u++)
-                part[u] = join(kind, part[u], vload(x + (r + u) * stride));
+                part[u] = join(kind, part[u], term(kind, vload(x + (r + u) * stride), m));
     } else {
         for (; r + UNROLL <= rows; r += UNROLL)
             for (int u = 0; u < UNROLL; u++)
-                part[u] = join(kind, part[u], vload_first(x + (r + u) * stride, n));
+                part[u] = join(kind, part[u], term(kind, vload_first(x + (r + u) * stride, n), m));
     }
     for (; r < rows; r++)
-        part[0] = join(kind, part[0], vload_first(x + r * stride, n));
+        part[0] = join(kind, part[0], term(kind, vload_first(x + r * stride, n), m));
     vfloat all = join(kind, join(kind, part[0], part[1]), join(kind, part[2], part[3]));
     vstore_first(sum, all, n);
 }
 
 /* Adds rows to UNROLL vectors. */
 SIMD_INLINE void add_wide(weft_reduce_kind kind, float *sum, const float *x, int64_t rows,
-                          int64_t stride)
+                          int64_t stride, const float *mean)
 {
-    vfloat part[UNROLL];
-    for (int u = 0; u < UNROLL; u++)
+    vfloat part[UNROLL], m[UNROLL];
+    for (int u = 0; u < UNROLL; u++) {
         part[u] = vload(sum + u * LANES);
+        m[u] = mean ? vload(mean + u * LANES) : vsplat(0);
+    }
     for (int64_t r = 0; r < rows; r++)
         for (int u = 0; u < UNROLL; u++)
-            part[u] = join(kind, part[u], vload(x + r * stride + u * LANES));
+            part[u] = join(kind, part[u], term(kind, vload(x + r * stride + u * LANES), m[u]));
     for (int u = 0; u < UNROLL; u++)
         vstore(sum + u * LANES, part[u]);
 }
@@ -102,18 +137,22 @@ SIMD_INLINE void add_wide(weft_reduce_kind kind, float *sum, const float *x, int
 /* Rows of fewer elements than a vector, without gaps: LANES rows at a time are `width` vectors, whose
  * element i belongs to column i % width. Returns how many rows it has added. */
 SIMD_INLINE int64_t add_narrow(weft_reduce_kind kind, float *sum, const float *x, int64_t rows,
-                               int64_t width)
+                               int64_t width, const float *mean)
 {
     if (rows < 2 * LANES)
         return 0;
-    vfloat part[LANES];
-    for (int64_t v = 0; v < width; v++)
+    vfloat part[LANES], m[LANES];
+    float flat[LANES * LANES];
+    for (int64_t i = 0; mean && i < LANES * width; i++)
+        flat[i] = mean[i % width];
+    for (int64_t v = 0; v < width; v++) {
         part[v] = neutral(kind);
+        m[v] = mean ? vload(flat + v * LANES) : vsplat(0);
+    }
     int64_t r = 0;
     for (; r + LANES <= rows; r += LANES)
         for (int64_t v = 0; v < width; v++)
-            part[v] = join(kind, part[v], vload(x + r * width + v * LANES));
-    float flat[LANES * LANES];
+            part[v] = join(kind, part[v], term(kind, vload(x + r * width + v * LANES), m[v]));
     for (int64_t v = 0; v < width; v++)
         vstore(flat + v * LANES, part[v]);
     for (int64_t i = 0; i < LANES; i++)
@@ -123,65 +162,71 @@ SIMD_INLINE int64_t add_narrow(weft_reduce_kind kind, float *sum, const float *x
 }
 
 SIMD_INLINE void add_rows(weft_reduce_kind kind, float *sum, const float *x, int64_t rows,
-                          int64_t stride, int64_t width)
+                          int64_t stride, int64_t width, const float *mean)
 {
     if (width < LANES && stride == width) {
-        int64_t done = add_narrow(kind, sum, x, rows, width);
+        int64_t done = add_narrow(kind, sum, x, rows, width, mean);
         x += done * stride;
         rows -= done;
     }
     int64_t c = 0;
     for (; c + UNROLL * LANES <= width; c += UNROLL * LANES)
-        add_wide(kind, sum + c, x + c, rows, stride);
+        add_wide(kind, sum + c, x + c, rows, stride, mean ? mean + c : NULL);
     for (; c < width; c += LANES)
-        add_vector(kind, sum + c, x + c, rows, stride, smaller(LANES, width - c));
+        add_vector(kind, sum + c, x + c, rows, stride, smaller(LANES, width - c),
+                   mean ? mean + c : NULL);
 }
 
 /* Adds the rows [begin, end), in stretches along their innermost dimension. */
 SIMD_INLINE void add_row_range(weft_reduce_kind kind, const weft_reduce_args *args, float *sum,
-                               const float *x, int64_t begin, int64_t end, int64_t width)
+                               const float *x, int64_t begin, int64_t end, int64_t width,
+                               const float *mean)
 {
     const weft_reduce_walk *rows = &args->rows;
     int64_t inner = rows->rank ? rows->extent[rows->rank - 1] : 1;
     int64_t stride = rows->rank ? rows->from[rows->rank - 1] : 0;
     while (begin < end) {
         int64_t count = smaller(inner - begin % inner, end - begin);
-        add_rows(kind, sum, x + walk_offset(rows, rows->from, begin), count, stride, width);
+        add_rows(kind, sum, x + walk_offset(rows, rows->from, begin), count, stride, width, mean);
         begin += count;
     }
 }
 
-SIMD_INLINE void reduce_columns(weft_reduce_kind kind, const weft_reduce_args *args, float *to,
-                                const float *x, int64_t begin, int64_t end, int64_t width,
-                                float scale)
+SIMD_INLINE void join_columns(weft_reduce_kind kind, const weft_reduce_args *args, float *sum,
+                              const float *x, int64_t begin, int64_t end, int64_t width,
+                              const float *mean)
 {
-    float sum[WEFT_REDUCE_COLUMN_BLOCK];
     for (int64_t i = 0; i < width; i += LANES)
         vstore_first(sum + i, neutral(kind), smaller(LANES, width - i));
-    add_row_range(kind, args, sum, x, begin, end, width);
+    add_row_range(kind, args, sum, x, begin, end, width, mean);
+}
+
+SIMD_INLINE void scale_columns(float *to, const float *from, int64_t width, float scale)
+{
     for (int64_t i = 0; i < width; i += LANES) {
         int64_t count = smaller(LANES, width - i);
-        vstore_first(to + i, vload_first(sum + i, count) * scale, count);
+        vstore_first(to + i, vload_first(from + i, count) * scale, count);
     }
 }
 
 /* ---- Runs: the last dimension is reduced ---- */
 
-SIMD_INLINE void add_run(weft_reduce_kind kind, vfloat *part, const float *x, int64_t n)
+SIMD_INLINE void add_run(weft_reduce_kind kind, vfloat *part, const float *x, int64_t n,
+                         vfloat mean)
 {
     int64_t i = 0;
     for (; i + UNROLL * LANES <= n; i += UNROLL * LANES)
         for (int u = 0; u < UNROLL; u++)
-            part[u] = join(kind, part[u], vload(x + i + u * LANES));
+            part[u] = join(kind, part[u], term(kind, vload(x + i + u * LANES), mean));
     for (; i + LANES <= n; i += LANES)
-        part[0] = join(kind, part[0], vload(x + i));
+        part[0] = join(kind, part[0], term(kind, vload(x + i), mean));
     if (i < n)
-        part[1] = join(kind, part[1], load_tail(kind, x + i, n - i));
+        part[1] = join(kind, part[1], tail_terms(kind, x + i, n - i, mean));
 }
 
 /* The units [begin, end) of a row-major list of runs, each cut into parts. */
 SIMD_INLINE float reduce_runs(weft_reduce_kind kind, const weft_reduce_args *args, const float *x,
-                              int64_t begin, int64_t end)
+                              int64_t begin, int64_t end, float mean)
 {
     int64_t parts = (args->run + WEFT_REDUCE_RUN_PART - 1) / WEFT_REDUCE_RUN_PART;
     vfloat part[UNROLL];
@@ -191,13 +236,65 @@ SIMD_INLINE float reduce_runs(weft_reduce_kind kind, const weft_reduce_args *arg
         int64_t row = parts == 1 ? unit : unit / parts;
         int64_t first = (unit - row * parts) * WEFT_REDUCE_RUN_PART;
         int64_t offset = walk_offset(&args->rows, args->rows.from, row) + first;
-        add_run(kind, part, x + offset, smaller(WEFT_REDUCE_RUN_PART, args->run - first));
+        int64_t count = smaller(WEFT_REDUCE_RUN_PART, args->run - first);
+        add_run(kind, part, x + offset, count, vsplat(mean));
     }
     vfloat all = join(kind, join(kind, part[0], part[1]), join(kind, part[2], part[3]));
     return join_lanes(kind, all);
 }
 
 /* ---- Pieces ---- */
+
+static int64_t slice_begin(const weft_reduce_args *args, int64_t slice)
+{
+    return args->units * slice / args->slices;
+}
+
+/* Elements for one result in the units before this one. */
+static int64_t terms_before(const weft_reduce_args *args, int64_t unit)
+{
+    int64_t parts = (args->run + WEFT_REDUCE_RUN_PART - 1) / WEFT_REDUCE_RUN_PART;
+    return args->run ? unit / parts * args->run + unit % parts * WEFT_REDUCE_RUN_PART : unit;
+}
+
+static int64_t terms_of(const weft_reduce_args *args, int64_t slice)
+{
+    return terms_before(args, slice_begin(args, slice + 1)) -
+           terms_before(args, slice_begin(args, slice));
+}
+
+/* Joins what one slice has for `width` results; of deviations it writes the means too, after the results of
+ * all slices. */
+SIMD_INLINE void reduce_slice(weft_reduce_kind kind, const weft_reduce_args *args, int64_t slice,
+                              float *to, const float *x, int64_t width)
+{
+    int64_t begin = slice_begin(args, slice), end = slice_begin(args, slice + 1);
+    bool centered = kind == WEFT_REDUCE_SUM_DEVIATIONS;
+    float all[WEFT_REDUCE_COLUMN_BLOCK], mean[WEFT_REDUCE_COLUMN_BLOCK];
+    mean[0] = 0;
+    float share = centered ? 1 / (float)terms_of(args, slice) : 0;
+    if (args->run) {
+        if (centered)
+            mean[0] = share * reduce_runs(WEFT_REDUCE_SUM, args, x, begin, end, 0);
+        all[0] = reduce_runs(kind, args, x, begin, end, mean[0]);
+    } else {
+        if (centered) {
+            join_columns(WEFT_REDUCE_SUM, args, mean, x, begin, end, width, NULL);
+            scale_columns(mean, mean, width, share);
+        }
+        join_columns(kind, args, all, x, begin, end, width, centered ? mean : NULL);
+    }
+    if (args->slices > 1) {
+        scale_columns(to, all, width, 1);
+        if (centered)
+            scale_columns(to + args->slices * args->kept.count * args->columns, mean, width, 1);
+        return;
+    }
+    for (int64_t i = 0; i < width; i += LANES) {
+        int64_t count = smaller(LANES, width - i);
+        vstore_first(to + i, finish(kind, vload_first(all + i, count), args->scale), count);
+    }
+}
 
 SIMD_INLINE void reduce(weft_reduce_kind kind, const weft_call *call, int64_t piece)
 {
@@ -209,21 +306,39 @@ SIMD_INLINE void reduce(weft_reduce_kind kind, const weft_call *call, int64_t pi
     int64_t width = smaller(args->column_block, args->columns - column);
     int64_t kept = piece / blocks * args->kept_a_piece;
     int64_t kept_end = smaller(kept + args->kept_a_piece, args->kept.count);
-    int64_t begin = args->units * slice / args->slices;
-    int64_t end = args->units * (slice + 1) / args->slices;
     bool sliced = args->slices > 1;
-    float scale = sliced ? 1 : args->scale;
     for (; kept < kept_end; kept++) {
         const float *x = (const float *)call->operand[0] + column +
                          walk_offset(&args->kept, args->kept.from, kept);
         float *to = call->operand[sliced ? args->output + 1 : args->output];
         to += column + (sliced ? (slice * args->kept.count + kept) * args->columns
                                : walk_offset(&args->kept, args->kept.to, kept));
-        if (args->run)
-            *to = scale * reduce_runs(kind, args, x, begin, end);
-        else
-            reduce_columns(kind, args, to, x, begin, end, width, scale);
+        reduce_slice(kind, args, slice, to, x, width);
     }
+}
+
+/* Of n results from `from` on, one for each slice. */
+SIMD_INLINE vfloat join_slices(weft_reduce_kind kind, const weft_reduce_args *args,
+                               const float *from, int64_t stride, int64_t n)
+{
+    if (kind != WEFT_REDUCE_SUM_DEVIATIONS) {
+        vfloat all = neutral(kind);
+        for (int64_t slice = 0; slice < args->slices; slice++)
+            all = join(kind, all, vload_first(from + slice * stride, n));
+        return all;
+    }
+    const float *means = from + args->slices * stride;
+    vfloat all = vload_first(from, n), mean = vload_first(means, n);
+    int64_t terms = terms_of(args, 0);
+    for (int64_t slice = 1; slice < args->slices; slice++) {
+        int64_t more = terms_of(args, slice);
+        float share = (float)more / (float)(terms + more);
+        vfloat apart = vload_first(means + slice * stride, n) - mean;
+        all += vload_first(from + slice * stride, n) + apart * apart * ((float)terms * share);
+        mean += apart * share;
+        terms += more;
+    }
+    return all;
 }
 
 /* Joins the slices in order. There is one piece: slices are only cut where results are few. */
@@ -237,37 +352,33 @@ SIMD_INLINE void merge(weft_reduce_kind kind, const weft_call *call)
         const float *from = (const float *)call->operand[args->output + 1] + kept * args->columns;
         for (int64_t i = 0; i < args->columns; i += LANES) {
             int64_t count = smaller(LANES, args->columns - i);
-            vfloat all = neutral(kind);
-            for (int64_t slice = 0; slice < args->slices; slice++)
-                all = join(kind, all, vload_first(from + slice * stride + i, count));
-            vstore_first(to + i, all * args->scale, count);
+            vfloat all = join_slices(kind, args, from + i, stride, count);
+            vstore_first(to + i, finish(kind, all, args->scale), count);
         }
     }
 }
 
-static void reduce_sum(const weft_call *call, int64_t piece)
-{
-    reduce(WEFT_REDUCE_SUM, call, piece);
-}
-
-static void reduce_max(const weft_call *call, int64_t piece)
-{
-    reduce(WEFT_REDUCE_MAX, call, piece);
-}
-
-static void merge_sum(const weft_call *call, int64_t piece)
-{
-    (void)piece;
-    merge(WEFT_REDUCE_SUM, call);
-}
-
-static void merge_max(const weft_call *call, int64_t piece)
-{
-    (void)piece;
-    merge(WEFT_REDUCE_MAX, call);
-}
+#define KIND(name, kind)                                                                           \
+    static void reduce_##name(const weft_call *call, int64_t piece)                                \
+    {                                                                                              \
+        reduce(kind, call, piece);                                                                 \
+    }                                                                                              \
+    static void merge_##name(const weft_call *call, int64_t piece)                                 \
+    {                                                                                              \
+        (void)piece;                                                                               \
+        merge(kind, call);                                                                         \
+    }
+KIND(sum, WEFT_REDUCE_SUM)
+KIND(sum_magnitudes, WEFT_REDUCE_SUM_MAGNITUDES)
+KIND(root_sum_squares, WEFT_REDUCE_ROOT_SUM_SQUARES)
+KIND(sum_deviations, WEFT_REDUCE_SUM_DEVIATIONS)
+KIND(max, WEFT_REDUCE_MAX)
+KIND(max_magnitude, WEFT_REDUCE_MAX_MAGNITUDE)
+KIND(min, WEFT_REDUCE_MIN)
 
 const weft_reduce_kernels WEFT_FOR_ISA(weft_reduce_table) = {
-    .reduce = {[WEFT_REDUCE_SUM] = reduce_sum, [WEFT_REDUCE_MAX] = reduce_max},
-    .merge = {[WEFT_REDUCE_SUM] = merge_sum, [WEFT_REDUCE_MAX] = merge_max},
+    .reduce = {reduce_sum, reduce_sum_magnitudes, reduce_root_sum_squares, reduce_sum_deviations,
+               reduce_max, reduce_max_magnitude, reduce_min},
+    .merge = {merge_sum, merge_sum_magnitudes, merge_root_sum_squares, merge_sum_deviations,
+              merge_max, merge_max_magnitude, merge_min},
 };

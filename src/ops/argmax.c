@@ -1,4 +1,4 @@
-/* The position of the first largest element along an axis. */
+/* The position of the first largest, or smallest, element along an axis. */
 #include "kernels/argmax.h"
 
 #include "ops/axes.h"
@@ -9,11 +9,20 @@
 #include <math.h>
 #include <stdio.h>
 
-weft_value weft_argmax(weft_value x, int axis)
+static weft_value apply(const weft_op *op, weft_value x, int axis)
 {
     int32_t attribute = axis;
-    return weft_apply(x.graph, &weft_argmax_op, &attribute, sizeof(attribute), NULL, &x, 1, NULL,
-                      1);
+    return weft_apply(x.graph, op, &attribute, sizeof(attribute), NULL, &x, 1, NULL, 1);
+}
+
+weft_value weft_argmax(weft_value x, int axis)
+{
+    return apply(&weft_argmax_op, x, axis);
+}
+
+weft_value weft_argmin(weft_value x, int axis)
+{
+    return apply(&weft_argmin_op, x, axis);
 }
 
 static bool infer(weft_infer *infer)
@@ -29,7 +38,7 @@ static bool infer(weft_infer *infer)
     return true;
 }
 
-static void run_f64(const weft_operands *operands)
+static void search_f64(const weft_operands *operands, bool (*beats)(double, double))
 {
     const weft_tensor *x = &operands->input[0], *y = &operands->output[0];
     int axis = weft_axis(*(const int32_t *)operands->attributes, x->rank);
@@ -41,17 +50,37 @@ static void run_f64(const weft_operands *operands)
         const double *from = (const double *)x->data + weft_tensor_offset(x, first);
         int32_t best = 0;
         for (int64_t k = 1; k < x->extent[axis]; k++) {
-            double candidate = from[k * x->stride[axis]], largest = from[best * x->stride[axis]];
-            if (candidate > largest || (isnan(candidate) && !isnan(largest)))
+            double candidate = from[k * x->stride[axis]], extreme = from[best * x->stride[axis]];
+            if (beats(candidate, extreme) || (isnan(candidate) && !isnan(extreme)))
                 best = (int32_t)k;
         }
         ((int32_t *)y->data)[weft_tensor_offset(y, i)] = best;
     }
 }
 
+static bool is_larger(double a, double b)
+{
+    return a > b;
+}
+
+static bool is_smaller(double a, double b)
+{
+    return a < b;
+}
+
+static void argmax_f64(const weft_operands *operands)
+{
+    search_f64(operands, is_larger);
+}
+
+static void argmin_f64(const weft_operands *operands)
+{
+    search_f64(operands, is_smaller);
+}
+
 enum { ELEMENTS_A_PIECE = 16384 };
 
-static bool bind(weft_bind *bind)
+static bool bind_kernel(weft_bind *bind, weft_piece_fn *run)
 {
     const weft_tensor *x = &bind->input[0], *y = &bind->output[0];
     int axis = weft_axis(*(const int32_t *)bind->attributes, x->rank);
@@ -78,8 +107,18 @@ static bool bind(weft_bind *bind)
     int64_t work = args->searched * args->columns;
     args->outer_a_piece = work < ELEMENTS_A_PIECE ? ELEMENTS_A_PIECE / work : 1;
     int64_t pieces = (args->outer + args->outer_a_piece - 1) / args->outer_a_piece;
-    weft_bind_phase(bind, weft_argmax_table()->argmax, pieces);
+    weft_bind_phase(bind, run, pieces);
     return true;
+}
+
+static bool argmax_bind(weft_bind *bind)
+{
+    return bind_kernel(bind, weft_argmax_table()->argmax);
+}
+
+static bool argmin_bind(weft_bind *bind)
+{
+    return bind_kernel(bind, weft_argmax_table()->argmin);
 }
 
 static void cost(const weft_bind *bind, weft_cost *cost)
@@ -93,7 +132,7 @@ static void label(const void *attributes, char *text, size_t size)
     snprintf(text, size, "axis %d", *(const int32_t *)attributes);
 }
 
-static bool sample(weft_sampler *sampler, int index)
+static bool sample(weft_sampler *sampler, int index, const weft_op *op)
 {
     static const struct {
         int rank, axis;
@@ -104,21 +143,26 @@ static bool sample(weft_sampler *sampler, int index)
     weft_shape shape =
         weft_sample_shape(sampler, cases[index].rank, cases[index].low, cases[index].high);
     weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
-    weft_sampler_output(sampler, weft_argmax(x, cases[index].axis));
+    weft_sampler_output(sampler, apply(op, x, cases[index].axis));
     return true;
 }
 
-const weft_op weft_argmax_op = {
-    .name = "argmax",
-    .family = WEFT_FAMILY_REDUCTION,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .outputs = 1,
-    .flags = WEFT_OP_NO_GRADIENT | WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
-    .infer = infer,
-    .run_f64 = run_f64,
-    .bind = bind,
-    .cost = cost,
-    .label = label,
-    .sample = sample,
-};
+static bool argmax_sample(weft_sampler *sampler, int index)
+{
+    return sample(sampler, index, &weft_argmax_op);
+}
+
+static bool argmin_sample(weft_sampler *sampler, int index)
+{
+    return sample(sampler, index, &weft_argmin_op);
+}
+
+#define SEARCH(words)                                                                              \
+    .name = words, .family = WEFT_FAMILY_REDUCTION, .min_inputs = 1, .max_inputs = 1,              \
+    .outputs = 1, .flags = WEFT_OP_NO_GRADIENT | WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS, \
+    .infer = infer, .cost = cost, .label = label
+
+const weft_op weft_argmax_op = {SEARCH("argmax"), .run_f64 = argmax_f64, .bind = argmax_bind,
+                                .sample = argmax_sample};
+const weft_op weft_argmin_op = {SEARCH("argmin"), .run_f64 = argmin_f64, .bind = argmin_bind,
+                                .sample = argmin_sample};

@@ -1,4 +1,4 @@
-/* |x|, of maps that there are. */
+/* |x| and its slope, of maps that there are. */
 #ifndef WEFT_OPS_MAGNITUDE_H
 #define WEFT_OPS_MAGNITUDE_H
 
@@ -9,6 +9,13 @@
 static inline weft_value weft_magnitude(weft_value x)
 {
     return (weft_add)((weft_relu)(x), (weft_relu)((weft_negate)(x)));
+}
+
+/* -1, 0 or 1: where x is |x| less where -x is. */
+static inline weft_value weft_magnitude_slope(weft_value x)
+{
+    weft_value size = weft_magnitude(x);
+    return (weft_subtract)((weft_equal)(size, x), (weft_equal)(size, (weft_negate)(x)));
 }
 
 #endif

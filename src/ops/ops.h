@@ -36,7 +36,9 @@ extern const weft_op weft_sigmoid_op, weft_sigmoid_gradient_op, weft_tanh_op, we
 extern const weft_op weft_gaussian_noise_op, weft_gaussian_dropout_op;
 extern const weft_op weft_dropout_op, weft_is_training_op;
 /* Reductions. */
-extern const weft_op weft_sum_op, weft_mean_op, weft_max_op, weft_argmax_op;
+extern const weft_op weft_sum_op, weft_mean_op, weft_max_op, weft_min_op, weft_variance_op,
+    weft_vector_norm_op;
+extern const weft_op weft_argmax_op, weft_argmin_op;
 extern const weft_op weft_divide_by_count_op, weft_equal_op;
 /* Resizing, and borders of images. */
 extern const weft_op weft_resize_op, weft_resize_gradient_op;

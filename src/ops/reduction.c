@@ -1,10 +1,8 @@
-/* sum, mean and max over axes. */
-#include "weft/reduction.h"
+/* sum, mean, max and min over axes, and what all reductions share. */
+#include "ops/reduction.h"
 
 #include "ops/axes.h"
-#include "ops/map.h"
 #include "ops/ops.h"
-#include "ops/reduction.h"
 #include "ops/rules.h"
 #include "weft/arithmetic.h"
 #include "weft/array.h"
@@ -13,16 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct reduce_attributes {
-    int32_t axis[WEFT_MAX_RANK];
-    int32_t axes; /* 0: all */
-    int32_t keep_dims;
-} reduce_attributes;
-
 /* ---- Which dimensions ---- */
 
-/* Marks the dimensions that are reduced; false where an axis is unknown or given twice. */
-static bool select_axes(const reduce_attributes *attributes, int rank, bool *reduced)
+bool weft_reduce_select(const weft_reduce_attributes *attributes, int rank, bool *reduced)
 {
     for (int i = 0; i < rank; i++)
         reduced[i] = attributes->axes == 0;
@@ -35,15 +26,15 @@ static bool select_axes(const reduce_attributes *attributes, int rank, bool *red
     return true;
 }
 
-static bool infer(weft_infer *infer)
+bool weft_reduce_infer(weft_infer *infer)
 {
-    const reduce_attributes *attributes = infer->attributes;
+    const weft_reduce_attributes *attributes = infer->attributes;
     const weft_shape *x = &infer->shape[0];
     bool reduced[WEFT_MAX_RANK];
     char text[120];
     if (!weft_infer_real(infer, 0, "input"))
         return false;
-    if (!select_axes(attributes, x->rank, reduced))
+    if (!weft_reduce_select(attributes, x->rank, reduced))
         return weft_infer_fail(infer, "axes must be different dimensions of the input %s",
                                weft_shape_text(*x, text, sizeof(text)));
     weft_shape y = {0};
@@ -57,38 +48,56 @@ static bool infer(weft_infer *infer)
 }
 
 /* Which dimensions of x are reduced, and the stride of y along each of the others. */
-static void match(const reduce_attributes *attributes, const weft_tensor *x, const weft_tensor *y,
-                  bool *reduced, int64_t *to_stride)
+static void match(const weft_reduce_attributes *attributes, const weft_tensor *x,
+                  const weft_tensor *y, bool *reduced, int64_t *to_stride)
 {
-    select_axes(attributes, x->rank, reduced);
+    weft_reduce_select(attributes, x->rank, reduced);
     for (int i = 0, own = 0; i < x->rank; i++) {
         to_stride[i] = reduced[i] ? 0 : y->stride[own];
         own += !reduced[i] || attributes->keep_dims;
     }
 }
 
-static double count_of(const weft_tensor *x, const weft_tensor *y)
+double weft_reduce_count(const weft_tensor *x, const weft_tensor *y)
 {
     return (double)weft_tensor_elements(x) / (double)weft_tensor_elements(y);
 }
 
 /* ---- Builders ---- */
 
+weft_reduce_attributes weft_reduce_attributes_of(const weft_op *op, weft_value x,
+                                                 const weft_reduce_options *options)
+{
+    weft_reduce_attributes attributes;
+    memset(&attributes, 0, sizeof(attributes));
+    if (options->axis_count < 0 || options->axis_count > WEFT_MAX_RANK) {
+        weft_graph_fail(x.graph, WEFT_ERROR_ARGUMENT, "%s: %d axes given", op->name,
+                        options->axis_count);
+        attributes.axes = -1;
+        return attributes;
+    }
+    attributes.axes = options->axis_count;
+    attributes.keep_dims = options->keep_dims;
+    for (int i = 0; i < options->axis_count; i++)
+        attributes.axis[i] = options->axes[i];
+    return attributes;
+}
+
+weft_value weft_reduce_apply(const weft_op *op, weft_value x,
+                             const weft_reduce_attributes *attributes, const char *name)
+{
+    if (attributes->axes < 0)
+        return (weft_value){0};
+    return weft_apply(x.graph, op, attributes, sizeof(*attributes), name, &x, 1, NULL, 1);
+}
+
 static weft_value reduce(const weft_op *op, weft_value x, const weft_reduce_options *options)
 {
     static const weft_reduce_options defaults;
     if (!options)
         options = &defaults;
-    if (options->axis_count < 0 || options->axis_count > WEFT_MAX_RANK)
-        return weft_graph_fail(x.graph, WEFT_ERROR_ARGUMENT, "%s: %d axes given", op->name,
-                               options->axis_count);
-    reduce_attributes attributes;
-    memset(&attributes, 0, sizeof(attributes));
-    attributes.axes = options->axis_count;
-    attributes.keep_dims = options->keep_dims;
-    for (int i = 0; i < options->axis_count; i++)
-        attributes.axis[i] = options->axes[i];
-    return weft_apply(x.graph, op, &attributes, sizeof(attributes), options->name, &x, 1, NULL, 1);
+    weft_reduce_attributes attributes = weft_reduce_attributes_of(op, x, options);
+    return weft_reduce_apply(op, x, &attributes, options->name);
 }
 
 weft_value weft_sum(weft_value x, const weft_reduce_options *options)
@@ -106,17 +115,21 @@ weft_value weft_max(weft_value x, const weft_reduce_options *options)
     return reduce(&weft_max_op, x, options);
 }
 
+weft_value weft_min(weft_value x, const weft_reduce_options *options)
+{
+    return reduce(&weft_min_op, x, options);
+}
+
 /* ---- Gradients ---- */
 
-/* A value of the output's shape with the reduced dimensions put back, as 1. */
-static weft_value with_dims(const weft_gradient_call *call, weft_value value)
+weft_value weft_reduce_with_dims(const weft_gradient_call *call, weft_value value)
 {
-    const reduce_attributes *attributes = call->attributes;
+    const weft_reduce_attributes *attributes = call->attributes;
     if (attributes->keep_dims)
         return value;
     int rank = weft_shape_get(call->input[0]).rank, axes = 0, axis[WEFT_MAX_RANK];
     bool reduced[WEFT_MAX_RANK];
-    select_axes(attributes, rank, reduced);
+    weft_reduce_select(attributes, rank, reduced);
     for (int i = 0; i < rank; i++)
         if (reduced[i])
             axis[axes++] = i;
@@ -125,27 +138,33 @@ static weft_value with_dims(const weft_gradient_call *call, weft_value value)
 
 static void sum_gradient(weft_gradient_call *call)
 {
-    weft_value dy = with_dims(call, call->output_gradient[0]);
+    weft_value dy = weft_reduce_with_dims(call, call->output_gradient[0]);
     call->input_gradient[0] = weft_broadcast_like(dy, call->input[0]);
 }
 
 static void mean_gradient(weft_gradient_call *call)
 {
-    weft_value dy = weft_divide_by_count(with_dims(call, call->output_gradient[0]), call->input[0]);
+    weft_value dy =
+        weft_divide_by_count(weft_reduce_with_dims(call, call->output_gradient[0]), call->input[0]);
     call->input_gradient[0] = weft_broadcast_like(dy, call->input[0]);
 }
 
-/* Shared equally among the largest. */
-static void max_gradient(weft_gradient_call *call)
+weft_reduce_options weft_reduce_keeping(const weft_reduce_attributes *attributes)
 {
-    const reduce_attributes *attributes = call->attributes;
     weft_reduce_options options = {.axis_count = attributes->axes, .keep_dims = true};
     for (int i = 0; i < attributes->axes; i++)
         options.axes[i] = attributes->axis[i];
-    weft_value largest = weft_equal(call->input[0], with_dims(call, call->output[0]));
-    weft_value share =
-        weft_divide(with_dims(call, call->output_gradient[0]), weft_sum(largest, &options));
-    call->input_gradient[0] = weft_multiply(largest, share);
+    return options;
+}
+
+/* Of max and min: shared equally among the elements that are the result. */
+static void extreme_gradient(weft_gradient_call *call)
+{
+    weft_reduce_options options = weft_reduce_keeping(call->attributes);
+    weft_value extreme = weft_equal(call->input[0], weft_reduce_with_dims(call, call->output[0]));
+    weft_value share = weft_divide(weft_reduce_with_dims(call, call->output_gradient[0]),
+                                   weft_sum(extreme, &options));
+    call->input_gradient[0] = weft_multiply(extreme, share);
 }
 
 /* ---- Plain forms ---- */
@@ -155,13 +174,18 @@ static double add(double a, double b)
     return a + b;
 }
 
-static double larger(double a, double b)
+double weft_larger_f64(double a, double b)
 {
     return b > a || isnan(b) ? b : a;
 }
 
-static void reduce_f64(const weft_operands *operands, double start, double (*join)(double, double),
-                       double scale)
+static double smaller(double a, double b)
+{
+    return b < a || isnan(b) ? b : a;
+}
+
+void weft_reduce_f64(const weft_operands *operands, double start, double (*join)(double, double),
+                     double scale)
 {
     const weft_tensor *x = &operands->input[0], *y = &operands->output[0];
     bool reduced[WEFT_MAX_RANK];
@@ -185,17 +209,23 @@ static void reduce_f64(const weft_operands *operands, double start, double (*joi
 
 static void sum_f64(const weft_operands *operands)
 {
-    reduce_f64(operands, 0, add, 1);
+    weft_reduce_f64(operands, 0, add, 1);
 }
 
 static void mean_f64(const weft_operands *operands)
 {
-    reduce_f64(operands, 0, add, 1 / count_of(&operands->input[0], &operands->output[0]));
+    weft_reduce_f64(operands, 0, add,
+                    1 / weft_reduce_count(&operands->input[0], &operands->output[0]));
 }
 
 static void max_f64(const weft_operands *operands)
 {
-    reduce_f64(operands, -INFINITY, larger, 1);
+    weft_reduce_f64(operands, -INFINITY, weft_larger_f64, 1);
+}
+
+static void min_f64(const weft_operands *operands)
+{
+    weft_reduce_f64(operands, INFINITY, smaller, 1);
 }
 
 /* ---- Kernels ---- */
@@ -225,7 +255,7 @@ bool weft_bind_reduction(weft_bind *bind, weft_reduce_kind kind, double scale, c
     return true;
 }
 
-static bool bind_scaled(weft_bind *bind, weft_reduce_kind kind, double scale)
+bool weft_reduce_bind(weft_bind *bind, weft_reduce_kind kind, double scale)
 {
     bool reduced[WEFT_MAX_RANK];
     int64_t to_stride[WEFT_MAX_RANK];
@@ -235,20 +265,26 @@ static bool bind_scaled(weft_bind *bind, weft_reduce_kind kind, double scale)
 
 static bool sum_bind(weft_bind *bind)
 {
-    return bind_scaled(bind, WEFT_REDUCE_SUM, 1);
+    return weft_reduce_bind(bind, WEFT_REDUCE_SUM, 1);
 }
 
 static bool mean_bind(weft_bind *bind)
 {
-    return bind_scaled(bind, WEFT_REDUCE_SUM, 1 / count_of(&bind->input[0], &bind->output[0]));
+    return weft_reduce_bind(bind, WEFT_REDUCE_SUM,
+                            1 / weft_reduce_count(&bind->input[0], &bind->output[0]));
 }
 
 static bool max_bind(weft_bind *bind)
 {
-    return bind_scaled(bind, WEFT_REDUCE_MAX, 1);
+    return weft_reduce_bind(bind, WEFT_REDUCE_MAX, 1);
 }
 
-static void cost(const weft_bind *bind, weft_cost *cost)
+static bool min_bind(weft_bind *bind)
+{
+    return weft_reduce_bind(bind, WEFT_REDUCE_MIN, 1);
+}
+
+void weft_reduce_cost(const weft_bind *bind, weft_cost *cost)
 {
     cost->flops = (double)weft_tensor_elements(&bind->input[0]);
     cost->bytes = weft_bind_bytes(bind);
@@ -261,9 +297,9 @@ static int identity(const weft_bind *bind)
     return x->rank == y->rank && weft_tensor_elements(x) == weft_tensor_elements(y) ? 0 : -1;
 }
 
-static void label(const void *given, char *text, size_t size)
+void weft_reduce_label(const void *given, char *text, size_t size)
 {
-    const reduce_attributes *attributes = given;
+    const weft_reduce_attributes *attributes = given;
     size_t used = (size_t)snprintf(text, size, attributes->axes ? "axes" : "all");
     for (int i = 0; i < attributes->axes && used < size; i++)
         used +=
@@ -291,9 +327,8 @@ static const struct {
     {1, 1, 1, {.keep_dims = true}, 0},
 };
 
-/* most: the largest extent. */
-static bool sample(weft_sampler *sampler, int index, weft_sample_kind kind, int64_t most,
-                   weft_value (*build)(weft_value, const weft_reduce_options *))
+bool weft_reduce_sample(weft_sampler *sampler, int index, weft_sample_kind kind, int64_t most,
+                        weft_value *x, weft_reduce_options *options)
 {
     if (index >= (int)(sizeof(samples) / sizeof(samples[0])))
         return false;
@@ -304,35 +339,51 @@ static bool sample(weft_sampler *sampler, int index, weft_sample_kind kind, int6
     for (int i = 0; i < shape.rank; i++)
         if (shape.extent[i] > most)
             shape.extent[i] = most;
-    weft_value x = weft_sampler_input(sampler, shape, kind);
-    weft_sampler_output(sampler, build(x, &samples[index].options));
+    *x = weft_sampler_input(sampler, shape, kind);
+    *options = samples[index].options;
+    return true;
+}
+
+static bool sample(weft_sampler *sampler, int index, weft_sample_kind kind, int64_t most,
+                   const weft_op *op)
+{
+    weft_value x;
+    weft_reduce_options options;
+    if (!weft_reduce_sample(sampler, index, kind, most, &x, &options))
+        return false;
+    weft_sampler_output(sampler, reduce(op, x, &options));
     return true;
 }
 
 static bool sum_sample(weft_sampler *sampler, int index)
 {
-    return sample(sampler, index, WEFT_SAMPLE_NORMAL, INT64_MAX, weft_sum);
+    return sample(sampler, index, WEFT_SAMPLE_NORMAL, INT64_MAX, &weft_sum_op);
 }
 
 static bool mean_sample(weft_sampler *sampler, int index)
 {
-    return sample(sampler, index, WEFT_SAMPLE_NORMAL, INT64_MAX, weft_mean);
+    return sample(sampler, index, WEFT_SAMPLE_NORMAL, INT64_MAX, &weft_mean_op);
 }
 
-/* Few elements for each maximum: most gradients of many would be zero and show nothing. */
+/* Few elements for each extreme: most gradients of many would be zero and show nothing. */
 static bool max_sample(weft_sampler *sampler, int index)
 {
-    return sample(sampler, index, WEFT_SAMPLE_DISTINCT, 4, weft_max);
+    return sample(sampler, index, WEFT_SAMPLE_DISTINCT, 4, &weft_max_op);
 }
 
-#define REDUCTION(words)                                                                           \
-    .name = words, .family = WEFT_FAMILY_REDUCTION, .min_inputs = 1, .max_inputs = 1,              \
-    .outputs = 1, .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS, .infer = infer,       \
-    .cost = cost, .identity = identity, .label = label
+static bool min_sample(weft_sampler *sampler, int index)
+{
+    return sample(sampler, index, WEFT_SAMPLE_DISTINCT, 4, &weft_min_op);
+}
 
-const weft_op weft_sum_op = {REDUCTION("sum"), .gradient = sum_gradient, .run_f64 = sum_f64,
-                             .bind = sum_bind, .sample = sum_sample};
-const weft_op weft_mean_op = {REDUCTION("mean"), .gradient = mean_gradient, .run_f64 = mean_f64,
-                              .bind = mean_bind, .sample = mean_sample};
-const weft_op weft_max_op = {REDUCTION("max"), .gradient = max_gradient, .run_f64 = max_f64,
-                             .bind = max_bind, .sample = max_sample};
+const weft_op weft_sum_op = {WEFT_REDUCTION("sum"), .identity = identity, .gradient = sum_gradient,
+                             .run_f64 = sum_f64,    .bind = sum_bind,     .sample = sum_sample};
+const weft_op weft_mean_op = {WEFT_REDUCTION("mean"),    .identity = identity,
+                              .gradient = mean_gradient, .run_f64 = mean_f64,
+                              .bind = mean_bind,         .sample = mean_sample};
+const weft_op weft_max_op = {
+    WEFT_REDUCTION("max"), .identity = identity, .gradient = extreme_gradient,
+    .run_f64 = max_f64,    .bind = max_bind,     .sample = max_sample};
+const weft_op weft_min_op = {
+    WEFT_REDUCTION("min"), .identity = identity, .gradient = extreme_gradient,
+    .run_f64 = min_f64,    .bind = min_bind,     .sample = min_sample};

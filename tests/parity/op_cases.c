@@ -261,6 +261,31 @@ static weft_value reductions(parity_builder *b)
                     weft_max(x, .axes = {0}, .axis_count = 1, .keep_dims = true));
 }
 
+static weft_value minima(parity_builder *b)
+{
+    return weft_min(image(b), .axes = {1, -1}, .axis_count = 2);
+}
+
+static weft_value variances(parity_builder *b)
+{
+    weft_value x = image(b);
+    weft_value y = weft_variance(x, .axes = {1, 2}, .axis_count = 2, .keep_dims = true);
+    weft_value z =
+        weft_variance(x, .axes = {3}, .axis_count = 1, .keep_dims = true, .unbiased = true);
+    return weft_add(y, z);
+}
+
+static weft_value norms(parity_builder *b)
+{
+    weft_value x = image(b);
+    weft_value y = weft_vector_norm(x, .axes = {1, 2}, .axis_count = 2, .keep_dims = true);
+    weft_value z =
+        weft_vector_norm(x, .axes = {3}, .axis_count = 1, .keep_dims = true, .kind = WEFT_NORM_L1);
+    weft_vector_norm_options largest = {
+        .axes = {0}, .axis_count = 1, .keep_dims = true, .kind = WEFT_NORM_MAX};
+    return weft_add(weft_multiply(y, z), (weft_vector_norm)(x, &largest));
+}
+
 static weft_value resize(parity_builder *b, weft_resize_method method, weft_resize_grid grid)
 {
     weft_value x = image(b);
@@ -494,6 +519,11 @@ const parity_case parity_op_cases[] = {
      "x.reshape(2, 9, 8, 3, 2).transpose(3, 4).reshape(2, 9, 8, 6)"},
     {"reductions", reductions,
      "x.sum((1, 2), keepdim=True) * x.mean(3, keepdim=True) + x.amax(0, keepdim=True)"},
+    {"minima", minima, "x.amin((1, 3))"},
+    {"variances", variances,
+     "x.var((1, 2), unbiased=False, keepdim=True) + x.var(3, unbiased=True, keepdim=True)"},
+    {"norms", norms,
+     "x.norm(2, (1, 2), True) * x.norm(1, 3, True) + x.norm(float('inf'), 0, True)"},
     {"sparse cross-entropy", sparse_cross_entropy,
      "F.cross_entropy(x.reshape(12, 11), t.reshape(12).long())"},
     {"cross-entropy", cross_entropy, "F.cross_entropy(x, y.softmax(-1))"},
