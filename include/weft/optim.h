@@ -117,7 +117,7 @@ typedef struct weft_optimizer_options {
      * without that variables stay as they are. Gradients are summed up in variables, as large as the
      * trainable ones. 0: 1. */
     int micro_batches;
-    /* A moving average of each variable, a = d a + (1 - d) w after each update, for evaluation (Polyak,
+    /* A moving average of each variable, a = d a + (1 - d) w after each update (and before constraints; Polyak,
      * Juditsky 1992); the first one is w. Keras's ema_momentum; 0: none. With warm-up d is at most
      * (1 + t) / (10 + t) at update t, as TensorFlow's with num_updates. */
     double average_decay;
