@@ -16,7 +16,9 @@
 /* A step's use of a storage of the arena. */
 typedef struct weft_remat_access {
     int storage;
-    int use; /* number of the step among the storage's users */
+    int use;        /* number of the step among the storage's users */
+    uint64_t parts; /* of the storage, as bits of its writers: those that the step reads */
+    uint64_t own;   /* and that which it writes */
 } weft_remat_access;
 
 typedef struct weft_remat_step {
@@ -41,7 +43,8 @@ typedef struct weft_remat_storage {
     int64_t bytes; /* 0: not of the transient arena */
     int *use;      /* steps that read or write it */
     int uses;
-    int *writer; /* steps */
+    int *
+        writer; /* steps, WEFT_REMAT_MASK at most unless pinned: each makes a part of the storage */
     int writers;
     bool pinned;     /* never dropped: small, fetched, or made by steps that do not run again */
     bool lasts;      /* to the end: fetched */
@@ -57,7 +60,8 @@ typedef struct weft_remat_model {
     int steps, hoisted;
     weft_remat_storage *storage;
     int storages;
-    double cost; /* of all steps once */
+    size_t parts; /* of all storages */
+    double cost;  /* of all steps once */
 } weft_remat_model;
 
 /* How a storage is treated: kept, or dropped in its longest gaps. What was made again for others only may be kept
@@ -99,9 +103,10 @@ typedef struct weft_remat_schedule {
     double cost;   /* of what runs again */
     /* scratch */
     weft_remat_position *sunk;
-    bool *present; /* of each storage */
-    int *life;     /* of each storage: the current one */
-    int *after;    /* of each step that changes variables: the last that reads them */
+    uint64_t *present; /* of each storage: the parts that are there */
+    uint64_t *missing; /* and those that the batch makes */
+    int *life;         /* of each storage: the current one */
+    int *after;        /* of each step that changes variables: the last that reads them */
     int *marked_step, *marked_storage, mark;
     int *batch, batches; /* steps that run again next */
     int *made, mades;    /* storages that they make */

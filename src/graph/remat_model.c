@@ -167,9 +167,59 @@ static weft_status find_uses(weft_remat_model *model)
             weft_remat_storage *storage = &model->storage[i];
             storage->use = weft_pool_array(&ir->scratch, (size_t)storage->uses, sizeof(int));
             storage->writer = weft_pool_array(&ir->scratch, (size_t)storage->writers, sizeof(int));
+            model->parts += (size_t)storage->writers;
             if (!storage->use || !storage->writer)
                 return weft_ir_out_of_memory(ir);
             storage->uses = storage->writers = 0;
+        }
+    }
+    return WEFT_OK;
+}
+
+/* The parts that the value is made of. */
+static uint64_t parts_of(const weft_remat_model *model, const int *step_of, int value)
+{
+    const weft_ir *ir = model->ir;
+    int producer = ir->value[value].producer, storage = ir->value[value].storage;
+    const weft_ir_node *node = &ir->node[producer];
+    uint64_t parts = 0;
+    if (node->alias) {
+        for (int k = 0; k < node->inputs; k++)
+            if (weft_ir_reads(node, k) && ir->value[node->input[k]].storage == storage)
+                parts |= parts_of(model, step_of, node->input[k]);
+        return parts;
+    }
+    const weft_remat_storage *of = &model->storage[storage];
+    for (int w = 0; w < of->writers && w < WEFT_REMAT_MASK; w++)
+        if (of->writer[w] == step_of[producer])
+            parts |= (uint64_t)1 << w;
+    return parts;
+}
+
+static weft_status find_parts(weft_remat_model *model)
+{
+    weft_ir *ir = model->ir;
+    int *step_of = weft_pool_array(&ir->scratch, (size_t)ir->nodes, sizeof(int));
+    if (!step_of)
+        return weft_ir_out_of_memory(ir);
+    memset(step_of, -1, (size_t)ir->nodes * sizeof(int));
+    for (int s = 0; s < model->steps; s++)
+        step_of[model->step[s].node] = s;
+    for (int s = 0; s < model->steps; s++) {
+        weft_remat_step *step = &model->step[s];
+        const weft_ir_node *node = &ir->node[step->node];
+        for (int k = 0; k < node->inputs + node->outputs; k++) {
+            int value = k < node->inputs ? node->input[k] : node->output[k - node->inputs];
+            int storage = ir->value[value].storage;
+            if ((k < node->inputs && !weft_ir_reads(node, k)) || !in_arena(ir, storage) ||
+                ir->storage[storage].kept)
+                continue;
+            uint64_t parts = parts_of(model, step_of, value);
+            weft_remat_access *access = &step->access[find_access(step, storage)];
+            if (k < node->inputs)
+                access->parts |= parts;
+            else
+                access->own |= parts;
         }
     }
     return WEFT_OK;
@@ -208,7 +258,7 @@ static void find_candidates(weft_remat_model *model)
         if (!in_arena(ir, i) || ir->storage[i].kept || !storage->uses)
             continue;
         storage->bytes = weft_aligned(ir->storage[i].bytes);
-        storage->pinned |= !storage->writers;
+        storage->pinned |= storage->writers == 0 || storage->writers > WEFT_REMAT_MASK;
         largest = storage->bytes > largest ? storage->bytes : largest;
     }
     for (int v = 0; v < ir->values; v++)
@@ -235,6 +285,7 @@ weft_status weft_remat_model_build(weft_ir *ir, weft_remat_model *model)
         WEFT_TRY(describe(model, s));
     WEFT_TRY(find_writers(model));
     WEFT_TRY(find_uses(model));
+    WEFT_TRY(find_parts(model));
     find_candidates(model);
     return WEFT_OK;
 }

@@ -25,53 +25,56 @@ weft_status weft_remat_schedule_begin(const weft_remat_model *model, weft_remat_
     schedule->sunk = weft_pool_array(pool, capacity, sizeof(*schedule->sunk));
     schedule->live = weft_pool_array(pool, capacity + 2, sizeof(int64_t));
     schedule->place = weft_pool_array(pool, steps, sizeof(int));
-    schedule->present = weft_pool_array(pool, storages, sizeof(bool));
+    schedule->present = weft_pool_array(pool, storages, sizeof(uint64_t));
+    schedule->missing = weft_pool_array(pool, storages, sizeof(uint64_t));
     schedule->marked_step = weft_pool_array(pool, steps, sizeof(int));
     schedule->marked_storage = weft_pool_array(pool, storages, sizeof(int));
     schedule->batch = weft_pool_array(pool, steps, sizeof(int));
-    schedule->stack = weft_pool_array(pool, storages, sizeof(int));
+    schedule->stack = weft_pool_array(pool, model->parts + 1, sizeof(int));
     schedule->life = weft_pool_array(pool, storages, sizeof(int));
     schedule->after = weft_pool_array(pool, steps, sizeof(int));
     schedule->made = weft_pool_array(pool, storages, sizeof(int));
     schedule->life_of = weft_pool_array(pool, lives, sizeof(*schedule->life_of));
     bool good = schedule->position && schedule->sunk && schedule->live && schedule->place &&
-                schedule->present && schedule->marked_step && schedule->marked_storage &&
-                schedule->batch && schedule->stack && schedule->life && schedule->after &&
-                schedule->made && schedule->life_of;
+                schedule->present && schedule->missing && schedule->marked_step &&
+                schedule->marked_storage && schedule->batch && schedule->stack && schedule->life &&
+                schedule->after && schedule->made && schedule->life_of;
     return good ? WEFT_OK : weft_ir_out_of_memory(model->ir);
 }
 
 /* ---- What runs again ---- */
 
-static void need_storage(weft_remat_schedule *s, int storage, int *stacked)
+static void need(weft_remat_schedule *s, const weft_remat_access *access, int *stacked)
 {
-    if (s->present[storage] || s->marked_storage[storage] == s->mark)
+    int storage = access->storage;
+    if (s->model->storage[storage].pinned)
         return;
+    if (s->marked_storage[storage] != s->mark)
+        s->missing[storage] = 0;
+    uint64_t missing = access->parts & ~s->present[storage] & ~s->missing[storage];
     s->marked_storage[storage] = s->mark;
-    s->stack[(*stacked)++] = storage;
+    s->missing[storage] |= missing;
+    for (int w = 0; missing; w++, missing >>= 1)
+        if (missing & 1)
+            s->stack[(*stacked)++] = s->model->storage[storage].writer[w];
 }
 
-/* Marks what must be made for those on the stack, and collects the steps. */
+/* Collects the steps on the stack and all that they need. */
 static void collect_batch(weft_remat_schedule *s, int stacked)
 {
-    const weft_remat_model *model = s->model;
     s->batches = 0;
     while (stacked) {
-        const weft_remat_storage *storage = &model->storage[s->stack[--stacked]];
-        for (int w = 0; w < storage->writers; w++) {
-            int index = storage->writer[w];
-            const weft_remat_step *step = &model->step[index];
-            if (s->marked_step[index] == s->mark)
-                continue;
-            s->marked_step[index] = s->mark;
-            int at = s->batches++;
-            for (; at > 0 && s->batch[at - 1] > index; at--)
-                s->batch[at] = s->batch[at - 1];
-            s->batch[at] = index;
-            for (int a = 0; a < step->accesses; a++)
-                if (step->reads & bit(a))
-                    need_storage(s, step->access[a].storage, &stacked);
-        }
+        int index = s->stack[--stacked];
+        const weft_remat_step *step = &s->model->step[index];
+        if (s->marked_step[index] == s->mark)
+            continue;
+        s->marked_step[index] = s->mark;
+        int at = s->batches++;
+        for (; at > 0 && s->batch[at - 1] > index; at--)
+            s->batch[at] = s->batch[at - 1];
+        s->batch[at] = index;
+        for (int a = 0; a < step->accesses; a++)
+            need(s, &step->access[a], &stacked);
     }
 }
 
@@ -114,16 +117,19 @@ static bool run_batch(weft_remat_schedule *s, const uint8_t *level, int now)
         weft_remat_position position = {.step = s->batch[b], .again = true};
         for (int a = 0; a < step->accesses; a++) {
             int storage = step->access[a].storage;
-            if (!(step->writes & bit(a)) || s->present[storage])
+            uint64_t own = step->access[a].own;
+            if (!(step->writes & bit(a)) || model->storage[storage].pinned)
                 continue;
-            bool wanted = s->marked_storage[storage] == s->mark;
-            if (wanted || model->storage[storage].writers == 1) {
-                position.creates |= bit(a);
-                s->present[storage] = true;
-                s->made[s->mades++] = storage;
-            } else {
+            bool wanted = s->marked_storage[storage] == s->mark && s->missing[storage] & own;
+            if (!s->present[storage] && !wanted && model->storage[storage].writers > 1) {
                 position.dummies |= bit(a);
+                continue;
             }
+            if (!s->present[storage]) {
+                position.creates |= bit(a);
+                s->made[s->mades++] = storage;
+            }
+            s->present[storage] |= own;
         }
         s->cost += step->cost;
         if (!append(s, position))
@@ -134,8 +140,8 @@ static bool run_batch(weft_remat_schedule *s, const uint8_t *level, int now)
         bool read_now = false;
         for (int a = 0; a < reader->accesses; a++)
             read_now |= reader->access[a].storage == storage;
-        s->present[storage] =
-            read_now || (!is_lazy(level[storage]) && next_use(&model->storage[storage], now) >= 0);
+        if (!read_now && (is_lazy(level[storage]) || next_use(&model->storage[storage], now) < 0))
+            s->present[storage] = 0;
     }
     return true;
 }
@@ -162,9 +168,8 @@ static bool run_step(weft_remat_schedule *s, const uint8_t *level, int index)
     s->mades = 0;
     for (int a = 0; a < step->accesses; a++) {
         const weft_remat_access *access = &step->access[a];
-        if (access->use > 0)
-            need_storage(s, access->storage, &stacked);
-        else if (a < WEFT_REMAT_MASK)
+        need(s, access, &stacked);
+        if (access->use == 0)
             position.creates |= bit(a);
     }
     if (stacked) {
@@ -177,8 +182,9 @@ static bool run_step(weft_remat_schedule *s, const uint8_t *level, int index)
         return false;
     for (int a = 0; a < step->accesses; a++) {
         const weft_remat_access *access = &step->access[a];
-        s->present[access->storage] =
-            !ends_at(&s->model->storage[access->storage], access->use, level[access->storage]);
+        s->present[access->storage] |= access->own;
+        if (ends_at(&s->model->storage[access->storage], access->use, level[access->storage]))
+            s->present[access->storage] = 0;
     }
     return true;
 }
@@ -305,7 +311,7 @@ void weft_remat_schedule_make(weft_remat_schedule *s, const uint8_t *level)
     bool good = true;
     s->positions = 0;
     s->cost = 0;
-    memset(s->present, 0, (size_t)s->model->storages * sizeof(bool));
+    memset(s->present, 0, (size_t)s->model->storages * sizeof(uint64_t));
     for (int i = 0; i < s->model->steps && good; i++)
         good = run_step(s, level, i);
     if (good) {

@@ -79,11 +79,17 @@ static bool can_move(const searcher *s, int storage)
     return next < WEFT_REMAT_LEVELS && gaps[next] <= s->model->storage[storage].gaps;
 }
 
-static double cost_of_writers(const searcher *s, const weft_remat_storage *storage)
+/* Of the steps that make what the step reads of the storage. */
+static double cost_of_writers(const searcher *s, int index, int step)
 {
+    const weft_remat_storage *storage = &s->model->storage[index];
+    const weft_remat_access *access = s->model->step[step].access;
     double cost = 0;
+    while (access->storage != index)
+        access++;
     for (int w = 0; w < storage->writers; w++)
-        cost += s->model->step[storage->writer[w]].cost;
+        if (access->parts >> w & 1)
+            cost += s->model->step[storage->writer[w]].cost;
     return cost;
 }
 
@@ -105,7 +111,7 @@ static double promise_of(const searcher *s, int index)
     double most =
         (double)storage->bytes * (double)(s->schedule.place[last] - s->schedule.place[first]);
     double there = excess_between(s, first, last);
-    return (there < most ? there : most) / cost_of_writers(s, storage);
+    return (there < most ? there : most) / cost_of_writers(s, index, last);
 }
 
 static void promise_all(searcher *s)
