@@ -454,15 +454,20 @@ static void distribution_gradient_row(int64_t classes, void *const *operand, int
 
 /* ---- The kernels ---- */
 
+/* Without exp, transposing costs more than the lanes that a row leaves unused. */
+enum { SHORT_PRODUCTS = 2 * LANES - 1 };
+
 typedef void block_fn(block *b, void *const *operand, int64_t row);
 typedef void row_fn(int64_t classes, void *const *operand, int64_t row);
 
-SIMD_INLINE void each_row(const weft_call *call, int64_t piece, block_fn *together, row_fn *alone)
+/* Rows of up to `most` classes are worked on together. */
+SIMD_INLINE void each_row(const weft_call *call, int64_t piece, int64_t most, block_fn *together,
+                          row_fn *alone)
 {
     const weft_softmax_args *args = call->args;
     int64_t row = piece * args->rows_a_piece;
     int64_t end = weft_least(row + args->rows_a_piece, args->rows);
-    if (args->classes > SHORT_CLASSES) {
+    if (args->classes > most) {
         for (; row < end; row++)
             alone(args->classes, call->operand, row);
         return;
@@ -474,17 +479,18 @@ SIMD_INLINE void each_row(const weft_call *call, int64_t piece, block_fn *togeth
     }
 }
 
-#define KERNEL(name, together, alone)                                                              \
+#define KERNEL(name, most, together, alone)                                                        \
     static void name(const weft_call *call, int64_t piece)                                         \
     {                                                                                              \
-        each_row(call, piece, together, alone);                                                    \
+        each_row(call, piece, most, together, alone);                                              \
     }
-KERNEL(softmax, softmax_block, softmax_row)
-KERNEL(softmax_gradient, softmax_gradient_block, softmax_gradient_row)
-KERNEL(sparse_cross_entropy, sparse_block, sparse_row)
-KERNEL(sparse_cross_entropy_gradient, sparse_gradient_block, sparse_gradient_row)
-KERNEL(cross_entropy, distribution_block, distribution_row)
-KERNEL(cross_entropy_gradient, distribution_gradient_block, distribution_gradient_row)
+KERNEL(softmax, SHORT_CLASSES, softmax_block, softmax_row)
+KERNEL(softmax_gradient, SHORT_PRODUCTS, softmax_gradient_block, softmax_gradient_row)
+KERNEL(sparse_cross_entropy, SHORT_CLASSES, sparse_block, sparse_row)
+KERNEL(sparse_cross_entropy_gradient, SHORT_CLASSES, sparse_gradient_block, sparse_gradient_row)
+KERNEL(cross_entropy, SHORT_CLASSES, distribution_block, distribution_row)
+KERNEL(cross_entropy_gradient, SHORT_CLASSES, distribution_gradient_block,
+       distribution_gradient_row)
 #undef KERNEL
 
 const weft_softmax_kernels WEFT_FOR_ISA(weft_softmax_table) = {
