@@ -415,3 +415,159 @@ Test(array, shuffles_channels)
     weft_channel_shuffle(value, 4);
     test_expect_error(&bench, "4 groups do not divide the channels of [1,6]");
 }
+
+/* ---- Repeating ---- */
+
+Test(array, expands_extents_of_one)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 1), counting);
+    test_expect(&bench, weft_expand(x, 2, 0, 3), (double[]){1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2},
+                12);
+    expect_shape(weft_expand(input(weft_shape_of(WEFT_BATCH, 1, 5)), 0, 7, 0),
+                 weft_shape_of(WEFT_BATCH, 7, 5));
+    /* each element was used twice in the first, thrice in the last dimension */
+    weft_value weights = test_given(&bench, weft_shape_of(2, 2, 3), counting);
+    weft_value y = weft_sum(weft_multiply(weft_expand(x, 2, 0, 3), weights));
+    test_expect(&bench, weft_gradient(y, x), (double[]){1 + 2 + 3 + 7 + 8 + 9, 15 + 33}, 2);
+}
+
+Test(array, an_extent_that_cannot_be_expanded)
+{
+    weft_expand(input(weft_shape_of(3, 2)), 4, 2);
+    test_expect_error(&bench, "[3,2] does not broadcast to [4,2]");
+}
+
+Test(array, an_extent_that_no_input_has)
+{
+    weft_expand(input(weft_shape_of(3)), 0, 3);
+    test_expect_error(&bench, "extent 0 is to be that of an input of 1 dimensions");
+}
+
+Test(array, tiles_and_repeats)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 2), counting);
+    test_expect(&bench, weft_tile_dims(x, 2, 3),
+                (double[]){1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4, 1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4},
+                24);
+    test_expect(&bench, weft_repeat(x, -1, 2), (double[]){1, 1, 2, 2, 3, 3, 4, 4}, 8);
+    test_expect(&bench, weft_repeat(x, 0, 2), (double[]){1, 2, 1, 2, 3, 4, 3, 4}, 8);
+    weft_value images = input(weft_shape_of(WEFT_BATCH, 4, 3));
+    expect_shape(weft_tile_dims(images, 1, 2, 5), weft_shape_of(WEFT_BATCH, 8, 15));
+    expect_shape(weft_tile_dims(images, 3, 1, 1), weft_shape_of(-3, 4, 3));
+    expect_shape(weft_repeat(images, 0, 2), weft_shape_of(-2, 4, 3));
+    /* the gradient is the sum over the copies */
+    weft_value weights = test_given(&bench, weft_shape_of(2, 4), counting);
+    weft_value y = weft_sum(weft_multiply(weft_tile_dims(x, 1, 2), weights));
+    test_expect(&bench, weft_gradient(y, x), (double[]){1 + 3, 2 + 4, 5 + 7, 6 + 8}, 4);
+    y = weft_sum(weft_multiply(weft_repeat(x, 1, 2), weights));
+    test_expect(&bench, weft_gradient(y, x), (double[]){1 + 2, 3 + 4, 5 + 6, 7 + 8}, 4);
+}
+
+Test(array, too_few_numbers_of_tiles)
+{
+    weft_tile_dims(input(weft_shape_of(3, 2)), 2);
+    test_expect_error(&bench, "tile_dims: 1 numbers of repetitions for 2 dimensions");
+}
+
+Test(array, repeats_along_no_axis)
+{
+    weft_repeat(input(weft_shape_of(3, 2)), 2, 4);
+    test_expect_error(&bench, "repeat: 4 repetitions along axis 2 of 2 dimensions");
+}
+
+Test(array, squeezes_extents_of_one)
+{
+    weft_value x = input(weft_shape_of(WEFT_BATCH, 1, 5, 1));
+    expect_shape((weft_squeeze)(x, NULL, 0), weft_shape_of(WEFT_BATCH, 5));
+    expect_shape(weft_squeeze(x, 1), weft_shape_of(WEFT_BATCH, 5, 1));
+    expect_shape(weft_squeeze(x, -1, 1), weft_shape_of(WEFT_BATCH, 5));
+    weft_squeeze(x, 1, 0);
+    test_expect_error(&bench, "squeeze: axis 0 of [N,1,5,1] is not one of extent 1");
+}
+
+/* ---- Parts by number ---- */
+
+Test(array, gathers_rows_and_columns)
+{
+    weft_value x = test_given(&bench, weft_shape_of(3, 2), counting);
+    weft_value rows = test_given_integers(&bench, weft_shape_of(2, 2), (double[]){2, 0, 2, -1});
+    test_expect(&bench, weft_gather(x, rows, 0), (double[]){5, 6, 1, 2, 5, 6, 0, 0}, 8);
+    weft_value columns = test_given_integers(&bench, weft_shape_of(3), (double[]){1, 1, 2});
+    test_expect(&bench, weft_gather(x, columns, -1), (double[]){2, 2, 0, 4, 4, 0, 6, 6, 0}, 9);
+    expect_shape(weft_gather(input(weft_shape_of(WEFT_BATCH, 4, 7)), rows, 1),
+                 weft_shape_of(WEFT_BATCH, 2, 2, 7));
+    /* row 2 was taken twice */
+    weft_value weights = test_given(&bench, weft_shape_of(2, 2, 2), counting);
+    weft_value y = weft_sum(weft_multiply(weft_gather(x, rows, 0), weights));
+    test_expect(&bench, weft_gradient(y, x), (double[]){3, 4, 0, 0, 1 + 5, 2 + 6}, 6);
+}
+
+Test(array, gathers_elements)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 3), counting);
+    weft_value at =
+        test_given_integers(&bench, weft_shape_of(2, 4), (double[]){0, 2, 2, 1, 1, 3, 0, 0});
+    test_expect(&bench, weft_gather_elements(x, at, 1), (double[]){1, 3, 3, 2, 5, 0, 4, 4}, 8);
+    weft_value down = test_given_integers(&bench, weft_shape_of(1, 3), (double[]){1, 0, 1});
+    test_expect(&bench, weft_gather_elements(x, down, 0), (double[]){4, 2, 6}, 3);
+    weft_value values = test_given(&bench, weft_shape_of(2, 4), counting);
+    test_expect(&bench, weft_scatter_add_elements_like(values, at, x, 1),
+                (double[]){1, 4, 2 + 3, 7 + 8, 5, 0}, 6);
+}
+
+/* Many more rows than there are places: the sums of several ranges of rows. */
+Test(array, adds_up_many_rows)
+{
+    enum { ROWS = 1000, PLACES = 37, WIDTH = 40 };
+    static double index[ROWS], row[ROWS * WIDTH], sum[PLACES * WIDTH];
+    for (int i = 0; i < ROWS; i++) {
+        index[i] = i * i % (PLACES + 2) - 1;
+        for (int c = 0; c < WIDTH; c++) {
+            row[i * WIDTH + c] = i % 7 - c % 3;
+            if (index[i] >= 0 && index[i] < PLACES)
+                sum[(int)index[i] * WIDTH + c] += row[i * WIDTH + c];
+        }
+    }
+    weft_value x = test_given(&bench, weft_shape_of(ROWS, WIDTH), row);
+    weft_value at = test_given_integers(&bench, weft_shape_of(ROWS), index);
+    weft_value like = input(weft_shape_of(PLACES, WIDTH));
+    test_expect(&bench, weft_scatter_add_like(x, at, like, 0), sum, PLACES * WIDTH);
+}
+
+Test(array, indices_that_are_real)
+{
+    weft_gather(input(weft_shape_of(3, 2)), input(weft_shape_of(4)), 0);
+    test_expect_error(&bench, "indices must be int32, not real");
+}
+
+Test(array, indices_of_other_extents)
+{
+    weft_value at = weft_input(bench.graph, .shape = weft_shape_of(3, 4), .dtype = WEFT_INT32);
+    weft_gather_elements(input(weft_shape_of(2, 5)), at, 1);
+    test_expect_error(&bench, "indices [3,4] and [2,5] differ in more than dimension 1");
+}
+
+Test(array, adds_what_was_not_gathered)
+{
+    weft_value at = weft_input(bench.graph, .shape = weft_shape_of(4), .dtype = WEFT_INT32);
+    weft_scatter_add_like(input(weft_shape_of(3, 2)), at, input(weft_shape_of(5, 2)), 0);
+    test_expect_error(&bench, "input [3,2] must have the shape [4,2]");
+}
+
+Test(array, one_hot_rows)
+{
+    weft_value at = test_given_integers(&bench, weft_shape_of(3), (double[]){2, 0, 5});
+    test_expect(&bench, weft_one_hot(at, .depth = 3), (double[]){0, 0, 1, 1, 0, 0, 0, 0, 0}, 9);
+    test_expect(&bench, weft_one_hot(at, .depth = 2, .on = 0.75, .off = 0.25),
+                (double[]){0.25, 0.25, 0.75, 0.25, 0.25, 0.25}, 6);
+    test_expect(&bench, weft_one_hot(at, .depth = 1, .off = -1), (double[]){-1, 0, -1}, 3);
+    weft_value labels =
+        weft_input(bench.graph, .shape = weft_shape_of(WEFT_BATCH), .dtype = WEFT_INT32);
+    expect_shape(weft_one_hot(labels, .depth = 10), weft_shape_of(WEFT_BATCH, 10));
+}
+
+Test(array, one_hot_rows_of_nothing)
+{
+    weft_one_hot(weft_input(bench.graph, .shape = weft_shape_of(2), .dtype = WEFT_INT32));
+    test_expect_error(&bench, "one_hot: a depth of 0 is not positive");
+}

@@ -20,11 +20,25 @@ WEFT_API weft_value weft_reshape(weft_value x, weft_shape shape);
 WEFT_API weft_value weft_flatten(weft_value x, int axis);
 /* x with dimensions of extent 1 at these places of the result. */
 WEFT_API weft_value weft_expand_dims(weft_value x, const int *axes, int count);
+/* x without the dimensions `axes`, which have extent 1; with a count of 0, without all that are known to. */
+WEFT_API weft_value weft_squeeze(weft_value x, const int *axes, int count);
 /* The elements of x, row-major, in the shape of `like`, whose elements are not read. */
 WEFT_API weft_value weft_reshape_like(weft_value x, weft_value like);
 
 /* Dimension i of the result is dimension order[i] of x; count must be the rank of x. */
 WEFT_API weft_value weft_transpose(weft_value x, const int *order, int count);
+
+/* ---- Repeating ---- */
+
+/* x, real, repeated to the shape, at whose last dimensions those of x are aligned: an extent of 1 becomes
+ * any other, 0 stands for that of x. weft_broadcast_like (arithmetic.h) takes a value for the shape. */
+WEFT_API weft_value weft_expand(weft_value x, weft_shape shape);
+/* x, real and of 7 dimensions at most, repeats[i] times along dimension i, for all `count` of them: a b a b
+ * (NumPy's tile). */
+WEFT_API weft_value weft_tile_dims(weft_value x, const int64_t *repeats, int count);
+/* Each element `count` times along the axis, a a b b (NumPy's repeat, PyTorch's repeat_interleave); x as
+ * above. */
+WEFT_API weft_value weft_repeat(weft_value x, int axis, int64_t count);
 
 /* ---- Parts ---- */
 
@@ -70,6 +84,32 @@ typedef struct weft_crop_options {
 
 /* x without a border. An open batch extent cannot be cropped. */
 WEFT_API weft_value weft_crop(weft_value x, const weft_crop_options *options);
+
+/* ---- Parts by number ---- */
+
+/* Parts of x, real, at the positions along the axis that indices (int32, of any shape) name; their
+ * dimensions take the axis's place: from [a, n, b] by [i, j] to [a, i, j, b] (NumPy's take, ONNX's Gather). A row
+ * of an embedding is one from axis 0. An index outside of [0, n) makes zeros, and gets no gradient. */
+WEFT_API weft_value weft_gather(weft_value x, weft_value indices, int axis);
+/* The same, with an index for each element of the result: from [a, n, b] by [a, k, b] to [a, k, b] (PyTorch's
+ * gather, NumPy's take_along_axis). */
+WEFT_API weft_value weft_gather_elements(weft_value x, weft_value indices, int axis);
+/* Zeros in the shape of `like`, whose elements are not read, to which x, real, is added where gathering by
+ * the same indices would have taken it from: always in the order of positions. */
+WEFT_API weft_value weft_scatter_add_like(weft_value x, weft_value indices, weft_value like,
+                                          int axis);
+WEFT_API weft_value weft_scatter_add_elements_like(weft_value x, weft_value indices,
+                                                   weft_value like, int axis);
+
+typedef struct weft_one_hot_options {
+    const char *name; /* NULL: "one_hot" */
+    int64_t depth;    /* the extent of the result's last dimension */
+    double on, off;   /* both 0: 1 and 0 */
+} weft_one_hot_options;
+
+/* From int32 indices [..] to [.., depth], real: `on` where the place in the last dimension is the index,
+ * elsewhere `off`. An index outside of [0, depth) has none. No gradient. */
+WEFT_API weft_value weft_one_hot(weft_value indices, const weft_one_hot_options *options);
 
 /* ---- Pixels and channels ---- */
 
@@ -138,6 +178,12 @@ static inline weft_value weft_concat_at(const char *file, int line, const weft_v
 #define weft_reshape(x, ...) (weft_reshape)(WEFT_HERE(x), weft_shape_of(__VA_ARGS__))
 #define weft_flatten(x, axis) (weft_flatten)(WEFT_HERE(x), axis)
 #define weft_expand_dims(x, ...) (weft_expand_dims)(WEFT_HERE(x), WEFT_INTS(__VA_ARGS__))
+#define weft_squeeze(x, ...) (weft_squeeze)(WEFT_HERE(x), WEFT_INTS(__VA_ARGS__))
+#define weft_expand(x, ...) (weft_expand)(WEFT_HERE(x), weft_shape_of(__VA_ARGS__))
+#define weft_tile_dims(x, ...)                                                                     \
+    (weft_tile_dims)(WEFT_HERE(x), (const int64_t[]){__VA_ARGS__},                                 \
+                     (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
+#define weft_repeat(x, axis, count) (weft_repeat)(WEFT_HERE(x), axis, count)
 #define weft_reshape_like(x, like) (weft_reshape_like)(WEFT_HERE(x), like)
 #define weft_transpose(x, ...) (weft_transpose)(WEFT_HERE(x), WEFT_INTS(__VA_ARGS__))
 #define weft_slice(x, ...) (weft_slice)(WEFT_HERE(x), &(weft_slice_options){__VA_ARGS__})
@@ -148,6 +194,14 @@ static inline weft_value weft_concat_at(const char *file, int line, const weft_v
     (weft_embed_like)(WEFT_HERE(x), like, &(weft_region_options){__VA_ARGS__})
 #define weft_concat(...) weft_concat_at(__FILE__, __LINE__, __VA_ARGS__)
 #define weft_crop(x, ...) (weft_crop)(WEFT_HERE(x), &(weft_crop_options){__VA_ARGS__})
+#define weft_gather(x, indices, axis) (weft_gather)(WEFT_HERE(x), indices, axis)
+#define weft_gather_elements(x, indices, axis) (weft_gather_elements)(WEFT_HERE(x), indices, axis)
+#define weft_scatter_add_like(x, indices, like, axis)                                              \
+    (weft_scatter_add_like)(WEFT_HERE(x), indices, like, axis)
+#define weft_scatter_add_elements_like(x, indices, like, axis)                                     \
+    (weft_scatter_add_elements_like)(WEFT_HERE(x), indices, like, axis)
+#define weft_one_hot(indices, ...)                                                                 \
+    (weft_one_hot)(WEFT_HERE(indices), &(weft_one_hot_options){__VA_ARGS__})
 #define weft_space_to_depth(x, ...)                                                                \
     (weft_space_to_depth)(WEFT_HERE(x), &(weft_depth_options){__VA_ARGS__})
 #define weft_depth_to_space(x, ...)                                                                \

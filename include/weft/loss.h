@@ -12,9 +12,6 @@ extern "C" {
 /* exp(x[k]) / sum over j of exp(x[j]) along the last dimension. */
 WEFT_API weft_value weft_softmax(weft_value x);
 
-/* Of labels [...]: [...,classes], real, 1 at the label and 0 elsewhere; all 0 for a label outside. */
-WEFT_API weft_value weft_one_hot(weft_value labels, int64_t classes);
-
 typedef enum weft_loss_reduction {
     WEFT_LOSS_MEAN =
         0,          /* a scalar: the mean over all examples (or elements) that are not ignored */
@@ -114,7 +111,6 @@ WEFT_API weft_value weft_sum_losses(const weft_value *loss, const double *weight
 
 #if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)
 #define weft_softmax(x) (weft_softmax)(WEFT_HERE(x))
-#define weft_one_hot(labels, classes) (weft_one_hot)(WEFT_HERE(labels), classes)
 #define weft_sparse_cross_entropy(logits, labels, ...)                                             \
     (weft_sparse_cross_entropy)(WEFT_HERE(logits), labels, &(weft_loss_options){__VA_ARGS__})
 #define weft_cross_entropy(logits, targets, ...)                                                   \

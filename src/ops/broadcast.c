@@ -5,6 +5,9 @@
 #include "ops/reduction.h"
 #include "ops/rules.h"
 #include "weft/arithmetic.h"
+#include "weft/array.h"
+
+#include <string.h>
 
 /* True where `narrow` broadcasts to exactly `wide`. */
 static bool check_shapes(weft_infer *infer, const weft_shape *narrow, const weft_shape *wide)
@@ -86,6 +89,85 @@ weft_value weft_broadcast_like(weft_value x, weft_value like)
     return weft_apply(x.graph, &weft_broadcast_like_op, &attributes, sizeof(attributes), NULL,
                       (weft_value[]){x, like}, 2, NULL, 1);
 }
+
+/* ---- expand ---- */
+
+typedef struct expand_attributes {
+    weft_map_attributes map;
+    weft_shape shape; /* 0: the extent of the input */
+} expand_attributes;
+
+weft_value weft_expand(weft_value x, weft_shape shape)
+{
+    expand_attributes attributes;
+    memset(&attributes, 0, sizeof(attributes));
+    attributes.map.function = WEFT_MAP_COPY;
+    attributes.shape.rank = shape.rank;
+    for (int i = 0; i < shape.rank && i < WEFT_MAX_RANK; i++) {
+        if (shape.extent[i] < 0)
+            return weft_graph_fail(x.graph, WEFT_ERROR_ARGUMENT,
+                                   "expand: extent %d is open; see broadcast_like", i);
+        attributes.shape.extent[i] = shape.extent[i];
+    }
+    return weft_apply(x.graph, &weft_expand_op, &attributes, sizeof(attributes), NULL, &x, 1, NULL,
+                      1);
+}
+
+static bool expand_infer(weft_infer *infer)
+{
+    const expand_attributes *attributes = infer->attributes;
+    const weft_shape *x = &infer->shape[0];
+    weft_shape *y = &infer->out_shape[0];
+    *y = attributes->shape;
+    if (y->rank > WEFT_MAX_RANK)
+        return weft_infer_fail(infer, "%d dimensions are more than %d", y->rank, WEFT_MAX_RANK);
+    for (int d = 0; d < y->rank; d++) {
+        int own = d - (y->rank - x->rank);
+        if (y->extent[d] == 0 && own < 0)
+            return weft_infer_fail(infer, "extent %d is to be that of an input of %d dimensions", d,
+                                   x->rank);
+        if (y->extent[d] == 0)
+            y->extent[d] = x->extent[own];
+    }
+    return weft_infer_real(infer, 0, "input") && check_shapes(infer, x, y);
+}
+
+static void expand_label(const void *attributes, char *text, size_t size)
+{
+    weft_shape_text(((const expand_attributes *)attributes)->shape, text, size);
+}
+
+static bool expand_sample(weft_sampler *sampler, int index)
+{
+    int64_t n = weft_sampler_integer(sampler, 2, 4), c = weft_sampler_integer(sampler, 2, 37);
+    const weft_shape shapes[][2] = {
+        {{1, {c}}, {3, {n, 3, 0}}},       {{0}, {2, {3, 5}}},
+        {{3, {n, 1, c}}, {3, {0, 6, 0}}}, {{2, {n, 1}}, {4, {2, 1, 0, c}}},
+        {{2, {n, c}}, {2, {n, 0}}},
+    };
+    if (index >= (int)(sizeof(shapes) / sizeof(shapes[0])))
+        return false;
+    weft_value x = weft_sampler_input(sampler, shapes[index][0], WEFT_SAMPLE_NORMAL);
+    weft_sampler_output(sampler, weft_expand(x, shapes[index][1]));
+    return true;
+}
+
+const weft_op weft_expand_op = {
+    .name = "expand",
+    .family = WEFT_FAMILY_SHAPE,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .outputs = 1,
+    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
+    .infer = expand_infer,
+    .gradient = broadcast_gradient,
+    .run_f64 = weft_map_run_f64,
+    .bind = weft_map_bind_op,
+    .cost = weft_map_cost,
+    .identity = same_shape,
+    .label = expand_label,
+    .sample = expand_sample,
+};
 
 /* ---- sum_like ---- */
 

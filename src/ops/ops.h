@@ -28,7 +28,7 @@ extern const weft_op weft_local_response_norm_op, weft_local_response_norm_gradi
 extern const weft_op weft_add_op, weft_subtract_op, weft_multiply_op, weft_divide_op;
 extern const weft_op weft_scale_op, weft_offset_op, weft_negate_op, weft_square_op, weft_sqrt_op,
     weft_rsqrt_op, weft_exp_op, weft_log_op;
-extern const weft_op weft_broadcast_like_op, weft_sum_like_op, weft_cast_op;
+extern const weft_op weft_broadcast_like_op, weft_expand_op, weft_sum_like_op, weft_cast_op;
 extern const weft_op weft_relu_op, weft_relu_gradient_op, weft_clipped_relu_op,
     weft_clipped_relu_gradient_op, weft_leaky_relu_op, weft_leaky_relu_gradient_op;
 extern const weft_op weft_sigmoid_op, weft_sigmoid_gradient_op, weft_tanh_op, weft_tanh_gradient_op,
@@ -47,6 +47,7 @@ extern const weft_op weft_border_op, weft_border_gradient_op;
 extern const weft_op weft_reshape_op, weft_reshape_like_op, weft_transpose_op;
 extern const weft_op weft_slice_op, weft_crop_like_op, weft_embed_like_op, weft_pad_op;
 extern const weft_op weft_split_op, weft_split_like_op, weft_concat_op;
+extern const weft_op weft_gather_op, weft_scatter_add_op, weft_one_hot_op;
 /* Softmax and losses. */
 extern const weft_op weft_softmax_op, weft_softmax_gradient_op;
 extern const weft_op weft_sparse_cross_entropy_op, weft_sparse_cross_entropy_gradient_op;

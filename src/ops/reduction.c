@@ -87,7 +87,7 @@ weft_value weft_reduce_apply(const weft_op *op, weft_value x,
                              const weft_reduce_attributes *attributes, const char *name)
 {
     if (attributes->axes < 0)
-        return (weft_value){0};
+        return weft_null(x.graph);
     return weft_apply(x.graph, op, attributes, sizeof(*attributes), name, &x, 1, NULL, 1);
 }
 

@@ -84,6 +84,28 @@ weft_value weft_expand_dims(weft_value x, const int *axes, int count)
     return apply(x, &attributes, "expand_dims");
 }
 
+weft_value weft_squeeze(weft_value x, const int *axes, int count)
+{
+    weft_shape shape = weft_shape_get(x);
+    bool dropped[WEFT_MAX_RANK] = {false};
+    for (int i = 0; i < shape.rank; i++)
+        dropped[i] = count == 0 && shape.extent[i] == 1;
+    for (int i = 0; i < count && !weft_is_null(x); i++) {
+        int axis = weft_axis(axes[i], shape.rank);
+        char text[120];
+        if (axis < 0 || dropped[axis] || shape.extent[axis] != 1)
+            return weft_graph_fail(x.graph, WEFT_ERROR_ARGUMENT,
+                                   "squeeze: axis %d of %s is not one of extent 1", axes[i],
+                                   weft_shape_text(shape, text, sizeof(text)));
+        dropped[axis] = true;
+    }
+    reshape_attributes attributes = no_attributes();
+    for (int i = 0; i < shape.rank; i++)
+        if (!dropped[i])
+            attributes.source[attributes.rank++] = i;
+    return apply(x, &attributes, "squeeze");
+}
+
 weft_value weft_reshape_like(weft_value x, weft_value like)
 {
     return weft_apply(x.graph, &weft_reshape_like_op, NULL, 0, NULL, (weft_value[]){x, like}, 2,
@@ -260,6 +282,9 @@ static bool sample_reshape(weft_sampler *sampler, int index)
     case 4:
         y = weft_reshape(weft_slice(x, &(weft_slice_options){.size = {0, 0, 0, 1}}),
                          weft_shape_of(0, -1));
+        break;
+    case 5:
+        y = weft_squeeze(weft_expand_dims(x, (int[]){1, -1}, 2), (int[]){-1}, 1);
         break;
     default:
         return false;

@@ -5,6 +5,7 @@
 #include "ops/rules.h"
 #include "ops/softmax.h"
 #include "weft/arithmetic.h"
+#include "weft/array.h"
 
 #include <math.h>
 
@@ -26,7 +27,7 @@ static weft_value fused(weft_value logits, weft_value labels, const weft_loss_op
 /* By way of targets for all classes. */
 static weft_value spread(weft_value x, weft_value labels, const weft_loss_options *o)
 {
-    weft_value t = weft_one_hot(labels, weft_channels(x));
+    weft_value t = weft_one_hot(labels, &(weft_one_hot_options){.depth = weft_channels(x)});
     t = weft_smooth_labels(t, o->label_smoothing, (double)weft_channels(x));
     return weft_class_losses(x, weft_loss_weigh_classes(t, o), o);
 }

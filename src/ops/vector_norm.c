@@ -4,6 +4,7 @@
 #include "ops/reduction.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 weft_value weft_vector_norm(weft_value x, const weft_vector_norm_options *options)
@@ -104,12 +105,9 @@ static void label(const void *given, char *text, size_t size)
     static const char *const kinds[] = {
         [WEFT_NORM_L2] = "L2 ", [WEFT_NORM_L1] = "L1 ", [WEFT_NORM_MAX] = "max "};
     const weft_reduce_attributes *attributes = given;
-    const char *kind = kinds[attributes->norm];
-    size_t used = strlen(kind);
-    if (used < size) {
-        memcpy(text, kind, used);
+    size_t used = (size_t)snprintf(text, size, "%s", kinds[attributes->norm]);
+    if (used < size)
         weft_reduce_label(given, text + used, size - used);
-    }
 }
 
 /* ---- Samples ---- */

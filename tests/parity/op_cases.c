@@ -261,6 +261,33 @@ static weft_value reductions(parity_builder *b)
                     weft_max(x, .axes = {0}, .axis_count = 1, .keep_dims = true));
 }
 
+static weft_value gathers(parity_builder *b)
+{
+    weft_value x = image(b), t = parity_labels(b, "t", weft_shape_of(2, 3), 8);
+    return weft_gather(x, t, 2);
+}
+
+static weft_value gather_elements(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(5, 11, 3));
+    return weft_gather_elements(x, parity_labels(b, "t", weft_shape_of(5, 20, 3), 11), 1);
+}
+
+static weft_value one_hot(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 3, 11));
+    return weft_multiply(x,
+                         weft_one_hot(parity_labels(b, "t", weft_shape_of(2, 3), 11), .depth = 11));
+}
+
+static weft_value repeats(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(3, 1, 4));
+    weft_value y = weft_flatten(weft_repeat(weft_tile_dims(x, 1, 2, 3), 0, 2), 0);
+    weft_value z = weft_flatten(weft_expand(weft_squeeze(x, 1), 2, 0, 0), 0);
+    return weft_concat_channels(y, z);
+}
+
 static weft_value minima(parity_builder *b)
 {
     return weft_min(image(b), .axes = {1, -1}, .axis_count = 2);
@@ -519,6 +546,12 @@ const parity_case parity_op_cases[] = {
      "x.reshape(2, 9, 8, 3, 2).transpose(3, 4).reshape(2, 9, 8, 6)"},
     {"reductions", reductions,
      "x.sum((1, 2), keepdim=True) * x.mean(3, keepdim=True) + x.amax(0, keepdim=True)"},
+    {"gather", gathers, "x[:, :, t.long()]"},
+    {"gather elements", gather_elements, "x.gather(1, t.long())"},
+    {"one-hot", one_hot, "x * F.one_hot(t.long(), 11)"},
+    {"repeats", repeats,
+     "torch.cat((x.repeat(1, 2, 3).repeat_interleave(2, 0).flatten(), "
+     "x.squeeze(1).expand(2, 3, 4).flatten()))"},
     {"minima", minima, "x.amin((1, 3))"},
     {"variances", variances,
      "x.var((1, 2), unbiased=False, keepdim=True) + x.var(3, unbiased=True, keepdim=True)"},
