@@ -93,8 +93,10 @@ Test(dense, mistakes_are_named)
     } cases[] = {
         {{2, {4, 5}}, {2, {3, 2}}, {0}, "[3,2] has 3 rows, input [4,5] has inner extent 5"},
         {{2, {4, 5}}, {2, {5, 2}}, {.transpose_b = true}, "has 2 rows when transposed"},
-        {{3, {2, 4, 5}}, {3, {3, 5, 2}}, {0}, "leading dimensions of [2,4,5] and [3,5,2]"},
-        {{3, {2, 4, 5}}, {2, {4, 2}}, {.transpose_a = true}, "where the first is transposed"},
+        {{3, {2, 4, 5}},
+         {3, {3, 5, 2}},
+         {0},
+         "leading dimensions of [2,4,5] and [3,5,2] do not broadcast"},
         {{1, {5}}, {2, {5, 2}}, {0}, "must have rank 2 at least"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -105,6 +107,36 @@ Test(dense, mistakes_are_named)
         test_expect_error(&own, cases[i].text);
         test_bench_end(&own);
     }
+}
+
+/* [1 2; 3 4] and [5 6; 7 8], each with [1 2], [3 4] and [5 6] as columns; then one for all of the other side. */
+Test(dense, leading_dimensions_broadcast)
+{
+    static const double numbers[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    weft_value a = test_given(&bench, weft_shape_of(2, 1, 2, 2), numbers);
+    weft_value b = test_given(&bench, weft_shape_of(3, 2, 1), numbers);
+    weft_value y = weft_matmul(a, b);
+    cr_expect(weft_shape_equal(weft_shape_get(y), weft_shape_of(2, 3, 2, 1)));
+    test_expect(&bench, y, (double[]){5, 11, 11, 25, 17, 39, 17, 23, 39, 53, 61, 83}, 12);
+    /* each row of a was used with all columns, whose sums are 1 + 3 + 5 and 2 + 4 + 6 */
+    test_expect(&bench, weft_gradient(weft_sum(y), a), (double[]){9, 12, 9, 12, 9, 12, 9, 12}, 8);
+    test_expect(&bench, weft_gradient(weft_sum(y), b), (double[]){16, 20, 16, 20, 16, 20}, 6);
+    weft_value open = weft_input(bench.graph, .shape = weft_shape_of(WEFT_BATCH, 3, 7, 2));
+    cr_expect(
+        weft_shape_equal(weft_shape_get(weft_matmul(open, b)), weft_shape_of(WEFT_BATCH, 3, 7, 1)));
+}
+
+/* Parts of both leading dimensions: two steps, ReLU and the product, for no one stride leads through them; a
+ * bias; one operand for all places of the first. */
+Test(dense, parts_of_batches_are_read_where_they_are)
+{
+    weft_value x = weft_relu(test_patterned(&bench, weft_shape_of(3, 4, 5, 6)));
+    weft_value part = weft_slice(x, .begin = {1, 1}, .size = {2, 2});
+    test_expect_steps(&bench, weft_matmul(part, part, .transpose_b = true), 2);
+    test_expect_steps(&bench, weft_matmul(part, part, .transpose_a = true), 2);
+    weft_value w = test_patterned(&bench, weft_shape_of(2, 6, 7));
+    weft_value bias = test_patterned(&bench, weft_shape_of(7));
+    test_expect_steps(&bench, weft_matmul(part, w, .bias = bias), 2);
 }
 
 Test(dense, outer_sum_of_shapes_that_do_not_fit)

@@ -1,4 +1,4 @@
-/* Matrix products: batched, and of all pixels or samples with one matrix (dense layers). */
+/* Matrix products: batched, also of all pixels or samples with one matrix (dense layers). */
 #ifndef WEFT_DENSE_H
 #define WEFT_DENSE_H
 
@@ -15,9 +15,9 @@ typedef struct weft_matmul_options {
 } weft_matmul_options;
 
 /* op(a) op(b) + bias, with op the identity or the transpose of the last two dimensions: op(a) is
- * [.., rows, inner], op(b) [.., inner, columns], the result [.., rows, columns]. The leading dimensions
- * are the same for both. Or b is of rank 2 and a, not transposed, of any: then b serves every row of a,
- * as the weights [in, out] of a dense layer do. */
+ * [.., rows, inner], op(b) [.., inner, columns], the result [.., rows, columns]. Leading dimensions
+ * broadcast as in arithmetic.h. So a b of rank 2 serves every row of a, as the weights [in, out] of a dense
+ * layer do. */
 WEFT_API weft_value weft_matmul(weft_value a, weft_value b, const weft_matmul_options *options);
 
 typedef struct weft_outer_sum_options {

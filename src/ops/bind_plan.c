@@ -21,12 +21,9 @@ weft_slots weft_bind_slots(const weft_bind *bind)
     return slots;
 }
 
-bool weft_bind_plan(weft_bind *bind, const weft_kernel_plan *plan)
+/* All that a plan asks for but its arguments. */
+static void bind_rest(weft_bind *bind, const weft_kernel_plan *plan)
 {
-    void *args = weft_bind_args(bind, sizeof(plan->args));
-    if (args == NULL)
-        return false;
-    memcpy(args, plan->args, sizeof(plan->args));
     weft_bind_algorithm(bind, plan->algorithm);
     weft_bind_cycles(bind, plan->cycles);
     if (plan->writes_early)
@@ -37,5 +34,25 @@ bool weft_bind_plan(weft_bind *bind, const weft_kernel_plan *plan)
         weft_bind_prepare(bind, plan->prepare_phases, plan->prepare_inputs, plan->prepared);
     for (int i = 0; i < plan->phases; i++)
         weft_bind_phase(bind, plan->phase[i].run, plan->phase[i].pieces);
+}
+
+bool weft_bind_plan(weft_bind *bind, const weft_kernel_plan *plan)
+{
+    void *args = weft_bind_args(bind, sizeof(plan->args));
+    if (args == NULL)
+        return false;
+    memcpy(args, plan->args, sizeof(plan->args));
+    bind_rest(bind, plan);
+    return true;
+}
+
+bool weft_bind_repeated(weft_bind *bind, weft_kernel_plan *plan, const weft_repeat_places *places)
+{
+    weft_repeat_args *args = weft_bind_args(bind, sizeof(*args));
+    if (args == NULL)
+        return false;
+    const weft_slots slots = weft_bind_slots(bind);
+    weft_repeat_plan(places, bind->inputs, &slots, plan, args);
+    bind_rest(bind, plan);
     return true;
 }

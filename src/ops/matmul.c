@@ -1,4 +1,4 @@
-/* Matrix products, batched or with one matrix for all rows, with an optional bias. */
+/* Matrix products, batched, with leading dimensions that broadcast, and with an optional bias. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "ops/ops.h"
 #include "ops/rules.h"
 #include "weft/arithmetic.h"
+#include "weft/array.h"
 #include "weft/dense.h"
 
 enum { A, B, BIAS };
@@ -31,20 +32,23 @@ weft_value weft_matmul(weft_value a, weft_value b, const weft_matmul_options *op
 
 /* ---- Shape rule ---- */
 
-/* Leading dimensions are equal, or b is one matrix for all rows of a. */
-static bool check_leading(const weft_infer *infer, const weft_shape *a, const weft_shape *b)
+/* The leading dimensions of the result: those of a and b, where an extent of 1 or none is repeated. */
+static bool infer_leading(const weft_infer *infer, const weft_shape *a, const weft_shape *b,
+                          weft_shape *c)
 {
-    const matmul_attributes *attributes = infer->attributes;
-    bool fits = a->rank == b->rank || (b->rank == 2 && !attributes->transpose_a);
-    for (int d = 0; fits && a->rank == b->rank && d < a->rank - 2; d++)
-        fits = a->extent[d] == b->extent[d];
-    if (fits)
-        return true;
-    char first[128], second[128];
-    return weft_infer_fail(
-        infer, "leading dimensions of %s and %s must be the same%s",
-        weft_shape_text(*a, first, sizeof(first)), weft_shape_text(*b, second, sizeof(second)),
-        attributes->transpose_a ? " where the first is transposed" : ", or the second a matrix");
+    c->rank = a->rank > b->rank ? a->rank : b->rank;
+    for (int d = 0; d < c->rank - 2; d++) {
+        int of_a = d - (c->rank - a->rank), of_b = d - (c->rank - b->rank);
+        int64_t from_a = of_a < 0 ? 1 : a->extent[of_a], from_b = of_b < 0 ? 1 : b->extent[of_b];
+        if (from_a != from_b && from_a != 1 && from_b != 1) {
+            char first[128], second[128];
+            return weft_infer_fail(infer, "leading dimensions of %s and %s do not broadcast",
+                                   weft_shape_text(*a, first, sizeof(first)),
+                                   weft_shape_text(*b, second, sizeof(second)));
+        }
+        c->extent[d] = from_a == 1 ? from_b : from_a;
+    }
+    return true;
 }
 
 static bool check_bias(const weft_infer *infer, int64_t columns)
@@ -73,7 +77,8 @@ static bool infer(weft_infer *infer)
     if (a->rank < 2 || b->rank < 2)
         return weft_infer_fail(infer, "operands %s and %s must have rank 2 at least", first,
                                second);
-    if (!check_leading(infer, a, b))
+    weft_shape *c = &infer->out_shape[0];
+    if (!infer_leading(infer, a, b, c))
         return false;
     int a_inner = a->rank - (attributes->transpose_a ? 2 : 1);
     int b_inner = b->rank - (attributes->transpose_b ? 1 : 2);
@@ -82,8 +87,6 @@ static bool infer(weft_infer *infer)
                                (long long)b->extent[b_inner],
                                attributes->transpose_b ? " when transposed" : "", first,
                                (long long)a->extent[a_inner]);
-    weft_shape *c = &infer->out_shape[0];
-    *c = *a;
     c->extent[c->rank - 2] = a->extent[attributes->transpose_a ? a->rank - 1 : a->rank - 2];
     c->extent[c->rank - 1] = b->extent[attributes->transpose_b ? b->rank - 2 : b->rank - 1];
     return check_bias(infer, c->extent[c->rank - 1]);
@@ -97,18 +100,27 @@ static weft_value product(weft_value a, bool transpose_a, weft_value b, bool tra
         a, b, &(weft_matmul_options){.transpose_a = transpose_a, .transpose_b = transpose_b});
 }
 
+/* Summed over the leading dimensions along which `like` was repeated. */
+static weft_value as_operand(weft_value gradient, weft_value like)
+{
+    weft_shape wide = weft_shape_get(gradient), narrow = weft_shape_get(like);
+    return weft_shape_equal(wide, narrow) ? gradient : weft_sum_like(gradient, like);
+}
+
 static void gradient(weft_gradient_call *call)
 {
     const matmul_attributes *attributes = call->attributes;
     bool ta = attributes->transpose_a, tb = attributes->transpose_b;
     weft_value a = call->input[A], b = call->input[B], dc = call->output_gradient[0];
-    bool serves_all = weft_shape_get(a).rank > weft_shape_get(b).rank;
+    bool serves_all = !ta && weft_shape_get(a).rank > 2 && weft_shape_get(b).rank == 2;
     if (call->wanted[A])
-        call->input_gradient[A] = ta ? product(b, tb, dc, true) : product(dc, false, b, !tb);
+        call->input_gradient[A] =
+            as_operand(ta ? product(b, tb, dc, true) : product(dc, false, b, !tb), a);
     if (call->wanted[B] && serves_all)
         call->input_gradient[B] = tb ? weft_outer_sum(dc, a, NULL) : weft_outer_sum(a, dc, NULL);
     else if (call->wanted[B])
-        call->input_gradient[B] = tb ? product(dc, true, a, ta) : product(a, !ta, dc, false);
+        call->input_gradient[B] =
+            as_operand(tb ? product(dc, true, a, ta) : product(a, !ta, dc, false), b);
     if (call->inputs > BIAS && call->wanted[BIAS])
         call->input_gradient[BIAS] = weft_sum_like(dc, call->input[BIAS]);
 }
@@ -130,6 +142,24 @@ static extents matrix_extents(const matmul_attributes *attributes, const weft_te
     };
 }
 
+/* An operand with the leading dimensions of c. */
+static weft_tensor widened(const weft_tensor *tensor, const weft_tensor *c)
+{
+    weft_tensor wide = *tensor;
+    int added = c->rank - tensor->rank;
+    wide.rank = c->rank;
+    for (int d = 0; d < c->rank - 2; d++) {
+        bool repeated = d < added || tensor->extent[d - added] == 1;
+        wide.extent[d] = c->extent[d];
+        wide.stride[d] = repeated ? 0 : tensor->stride[d - added];
+    }
+    for (int d = 1; d <= 2; d++) {
+        wide.extent[c->rank - d] = tensor->extent[tensor->rank - d];
+        wide.stride[c->rank - d] = tensor->stride[tensor->rank - d];
+    }
+    return wide;
+}
+
 /* Offset of matrix number m of those that the last two dimensions are. */
 static int64_t matrix_offset(const weft_tensor *tensor, int64_t m)
 {
@@ -140,7 +170,9 @@ static int64_t matrix_offset(const weft_tensor *tensor, int64_t m)
 static void run_f64(const weft_operands *operands)
 {
     const matmul_attributes *attributes = operands->attributes;
-    const weft_tensor *a = &operands->input[A], *b = &operands->input[B], *c = &operands->output[0];
+    const weft_tensor *c = &operands->output[0];
+    const weft_tensor all_a = widened(&operands->input[A], c), *a = &all_a;
+    const weft_tensor all_b = widened(&operands->input[B], c), *b = &all_b;
     const double *bias = operands->inputs > BIAS ? operands->input[BIAS].data : NULL;
     extents of = matrix_extents(attributes, a, c);
     int64_t a_row = a->stride[a->rank - (attributes->transpose_a ? 1 : 2)];
@@ -151,8 +183,7 @@ static void run_f64(const weft_operands *operands)
     for (int64_t m = 0; m < matrices; m++)
         for (int64_t i = 0; i < of.rows; i++) {
             const double *from_a = (const double *)a->data + matrix_offset(a, m) + i * a_row;
-            const double *from_b =
-                (const double *)b->data + (b->rank < a->rank ? 0 : matrix_offset(b, m));
+            const double *from_b = (const double *)b->data + matrix_offset(b, m);
             double *to = (double *)c->data + matrix_offset(c, m) + i * c->stride[c->rank - 2];
             for (int64_t j = 0; j < of.columns; j++)
                 to[j] = bias == NULL ? 0 : bias[j];
@@ -162,33 +193,38 @@ static void run_f64(const weft_operands *operands)
         }
 }
 
-/* Splits the dimensions of a row operand at `split`: those before are the batch, those after the rows. */
-static bool split_rows(const weft_tensor *tensor, int split, int64_t *batch, int64_t *batch_stride,
-                       int64_t *rows, int64_t *row_stride)
+/* What is one problem of the kernel: the dimensions from `outer` on are the batch, those from `split` on rows. */
+static bool describe_at(const weft_tensor *a, const weft_tensor *b, const weft_tensor *c, int outer,
+                        int split, weft_matmul_problem *problem)
 {
-    return weft_collapse(tensor, 0, split, batch, batch_stride) &&
-           weft_collapse(tensor, split, tensor->rank - 1, rows, row_stride);
-}
-
-static bool describe_at(const weft_bind *bind, int split, weft_matmul_problem *problem)
-{
-    const weft_tensor *a = &bind->input[A], *b = &bind->input[B], *c = &bind->output[0];
+    int last = c->rank - 1;
     int64_t ignored;
-    if (!split_rows(a, split, &ignored, &problem->a_batch_stride, &ignored, &problem->a_stride) ||
-        !split_rows(c, split, &problem->batch, &problem->c_batch_stride, &problem->rows,
-                    &problem->c_stride))
-        return false;
-    problem->b_stride = b->stride[b->rank - 2];
-    return b->rank < a->rank ||
-           weft_collapse(b, 0, b->rank - 2, &ignored, &problem->b_batch_stride);
+    problem->b_stride = b->stride[last - 1];
+    return weft_collapse(a, outer, split, &ignored, &problem->a_batch_stride) &&
+           weft_collapse(b, outer, split, &ignored, &problem->b_batch_stride) &&
+           weft_collapse(c, outer, split, &problem->batch, &problem->c_batch_stride) &&
+           weft_collapse(a, split, last, &ignored, &problem->a_stride) &&
+           weft_collapse(c, split, last, &problem->rows, &problem->c_stride);
 }
 
-/* Where b serves all rows, as many dimensions as the strides of a and c allow become rows. */
-static bool describe(const weft_bind *bind, weft_matmul_problem *problem)
+/* The first leading dimension whose rows, with all that follow, b serves as one matrix. */
+static int first_of_rows(const weft_matmul_problem *problem, const weft_tensor *b)
+{
+    int first = b->rank - 2;
+    while (!problem->transpose_a && first > 0 && b->stride[first - 1] == 0)
+        first--;
+    return first;
+}
+
+/* As few leading dimensions as the strides allow are places where the problem repeats, and as many of the
+ * others as b serves become rows. */
+static void describe(const weft_bind *bind, weft_matmul_problem *problem,
+                     weft_repeat_places *places)
 {
     const matmul_attributes *attributes = bind->attributes;
-    const weft_tensor *a = &bind->input[A], *b = &bind->input[B], *c = &bind->output[0];
-    extents of = matrix_extents(attributes, a, c);
+    const weft_tensor *c = &bind->output[0];
+    const weft_tensor a = widened(&bind->input[A], c), b = widened(&bind->input[B], c);
+    extents of = matrix_extents(attributes, &a, c);
     *problem = (weft_matmul_problem){
         .columns = of.columns,
         .inner = of.inner,
@@ -197,16 +233,24 @@ static bool describe(const weft_bind *bind, weft_matmul_problem *problem)
         .bias = bind->inputs > BIAS,
         .steady_b = (bind->steady & WEFT_INPUT(B)) != 0,
     };
-    for (int split = b->rank < a->rank ? 0 : a->rank - 2; split <= a->rank - 2; split++)
-        if (describe_at(bind, split, problem))
-            return true;
-    return false;
+    *places = (weft_repeat_places){0};
+    int leading = c->rank - 2, rows = first_of_rows(problem, &b);
+    for (int outer = 0; outer <= leading; outer++) {
+        for (int split = rows > outer ? rows : outer; split <= leading; split++)
+            if (describe_at(&a, &b, c, outer, split, problem))
+                return;
+        places->extent[outer] = c->extent[outer];
+        places->stride[A][outer] = a.stride[outer];
+        places->stride[B][outer] = b.stride[outer];
+        places->stride[WEFT_REPEAT_OPERANDS - 1][outer] = c->stride[outer];
+        places->rank = outer + 1;
+    }
 }
 
 static bool takes_epilogue(const weft_bind *bind)
 {
-    weft_matmul_problem problem;
-    return bind->output[0].rank == 2 && describe(bind, &problem) && !problem.transpose_a;
+    const matmul_attributes *attributes = bind->attributes;
+    return bind->output[0].rank == 2 && !attributes->transpose_a;
 }
 
 static const weft_fusion fusion = {.epilogue = takes_epilogue};
@@ -214,13 +258,13 @@ static const weft_fusion fusion = {.epilogue = takes_epilogue};
 static bool bind_f32(weft_bind *bind)
 {
     weft_matmul_problem problem;
-    if (!describe(bind, &problem))
-        return false;
+    weft_repeat_places places;
+    weft_kernel_plan plan;
+    describe(bind, &problem, &places);
     problem.epilogue = bind->epilogue;
     weft_slots slots = weft_bind_slots(bind);
-    weft_kernel_plan plan;
-    weft_matmul_plan(&problem, &slots, &plan);
-    return weft_bind_plan(bind, &plan);
+    weft_matmul_plan(&problem, places.rank ? NULL : &slots, &plan);
+    return places.rank ? weft_bind_repeated(bind, &plan, &places) : weft_bind_plan(bind, &plan);
 }
 
 static void cost(const weft_bind *bind, weft_cost *cost)
@@ -241,9 +285,11 @@ static void label(const void *attributes_bytes, char *text, size_t size)
 
 typedef struct matmul_sample {
     bool transpose_a, transpose_b, bias;
-    bool serves_all;          /* b is one matrix */
-    int leading;              /* dimensions before the last two */
-    int rows, columns, inner; /* 0: random */
+    bool serves_all;             /* b is one matrix */
+    int leading;                 /* dimensions before the last two */
+    unsigned repeat_a, repeat_b; /* bit i: leading dimension i has the extent 1 there */
+    bool window;                 /* operands are views whose leading dimensions have gaps */
+    int rows, columns, inner;    /* 0: random */
 } matmul_sample;
 
 static const matmul_sample samples[] = {
@@ -257,6 +303,13 @@ static const matmul_sample samples[] = {
     {.leading = 2, .transpose_a = true, .transpose_b = true, .bias = true},
     {.leading = 1, .serves_all = true, .bias = true},
     {.leading = 2, .serves_all = true, .transpose_b = true},
+    {.leading = 2, .serves_all = true, .transpose_a = true},
+    {.leading = 1, .repeat_a = 1},
+    {.leading = 2, .repeat_a = 2, .repeat_b = 1, .bias = true},
+    {.leading = 3, .repeat_a = 5, .repeat_b = 2, .transpose_a = true},
+    {.leading = 3, .repeat_b = 6, .transpose_b = true},
+    {.leading = 2, .window = true, .transpose_b = true},
+    {.leading = 2, .window = true, .rows = 33, .columns = 47, .inner = 21, .repeat_b = 1},
     {.rows = 1, .columns = 10, .inner = 131, .bias = true},
     {.rows = 37, .columns = 67, .inner = 1},
     {.rows = 53, .columns = 1, .inner = 19, .transpose_a = true},
@@ -268,13 +321,28 @@ static int64_t drawn(weft_sampler *sampler, int given)
     return given > 0 ? given : weft_sampler_integer(sampler, 1, 9);
 }
 
-/* A real input of the shape [leading.., rows, columns], or transposed. */
+/* A real input of the shape [leading.., rows, columns], or transposed; as the end of a larger one. */
 static weft_value matrices(weft_sampler *sampler, weft_shape leading, int64_t rows, int64_t columns,
-                           bool transpose)
+                           bool transpose, bool window)
 {
+    weft_slice_options end = {0};
+    for (int d = 0; window && d < leading.rank; d++) {
+        leading.extent[d]++;
+        end.begin[d] = 1;
+    }
     leading.extent[leading.rank++] = transpose ? columns : rows;
     leading.extent[leading.rank++] = transpose ? rows : columns;
-    return weft_sampler_input(sampler, leading, WEFT_SAMPLE_NORMAL);
+    weft_value all = weft_sampler_input(sampler, leading, WEFT_SAMPLE_NORMAL);
+    return window ? weft_slice(all, &end) : all;
+}
+
+/* The leading dimensions of an operand. */
+static weft_shape repeated(weft_shape leading, unsigned dimensions)
+{
+    for (int d = 0; d < leading.rank; d++)
+        if (dimensions >> d & 1)
+            leading.extent[d] = 1;
+    return leading;
 }
 
 static bool sample(weft_sampler *sampler, int index)
@@ -289,9 +357,10 @@ static bool sample(weft_sampler *sampler, int index)
     int64_t inner = drawn(sampler, chosen->inner);
     weft_matmul_options options = {.transpose_a = chosen->transpose_a,
                                    .transpose_b = chosen->transpose_b};
-    weft_value a = matrices(sampler, leading, rows, inner, chosen->transpose_a);
-    weft_value b =
-        matrices(sampler, chosen->serves_all ? none : leading, inner, columns, chosen->transpose_b);
+    weft_value a = matrices(sampler, repeated(leading, chosen->repeat_a), rows, inner,
+                            chosen->transpose_a, chosen->window);
+    leading = chosen->serves_all ? none : repeated(leading, chosen->repeat_b);
+    weft_value b = matrices(sampler, leading, inner, columns, chosen->transpose_b, chosen->window);
     if (chosen->bias)
         options.bias = weft_sampler_input(sampler, weft_shape_of(columns), WEFT_SAMPLE_NORMAL);
     weft_sampler_output(sampler, weft_matmul(a, b, &options));

@@ -201,6 +201,21 @@ static weft_value matmul(parity_builder *b)
     return weft_matmul(x, y, .transpose_a = true, .transpose_b = true);
 }
 
+static weft_value matmul_broadcast(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(3, 1, 7, 5));
+    weft_value y = parity_input(b, "y", weft_shape_of(4, 9, 7));
+    return weft_matmul(x, y, .transpose_a = true, .transpose_b = true);
+}
+
+/* softmax(q k') of heads. */
+static weft_value matmul_heads(parity_builder *b)
+{
+    weft_value q = weft_transpose(parity_input(b, "x", weft_shape_of(2, 9, 3, 8)), 0, 2, 1, 3);
+    weft_value k = weft_transpose(parity_input(b, "y", weft_shape_of(2, 9, 3, 8)), 0, 2, 1, 3);
+    return weft_matmul(weft_softmax(weft_matmul(q, k, .transpose_b = true)), k);
+}
+
 static weft_value divide_broadcast(parity_builder *b)
 {
     weft_value x = image(b), y = parity_input(b, "y+", weft_shape_of(8, 1));
@@ -509,6 +524,9 @@ const parity_case parity_op_cases[] = {
      "cl(F.instance_norm(cf(x), weight=in_weight, bias=in_bias) + F.instance_norm(cf(x)))"},
     {"dense", dense, "F.linear(x, fc_weight.T, fc_bias)"},
     {"matmul", matmul, "x.transpose(1, 2) @ y.transpose(1, 2)"},
+    {"matmul, broadcast", matmul_broadcast, "x.transpose(-1, -2) @ y.transpose(-1, -2)"},
+    {"matmul of heads", matmul_heads,
+     "(x.transpose(1, 2) @ y.permute(0, 2, 3, 1)).softmax(-1) @ y.transpose(1, 2)"},
     {"divide, broadcast", divide_broadcast, "x / y"},
     {"elementwise", elementwise, "(y.log() + (0.3 * x).exp() - y.sqrt()) * (y + 1).rsqrt()"},
     {"activations", activations,
