@@ -149,13 +149,6 @@ static weft_value two_rows(void)
     return test_given(&bench, weft_shape_of(2, 3), logits);
 }
 
-Test(loss, one_hot)
-{
-    weft_value labels = test_given_integers(&bench, weft_shape_of(2, 2), (double[]){2, 0, 3, -1});
-    test_expect(&bench, weft_one_hot(labels, 3), (double[]){0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0},
-                12);
-}
-
 /* Targets of 0.8, 0.1, 0.1. */
 Test(loss, label_smoothing)
 {
