@@ -1,9 +1,10 @@
 #!/bin/sh
 # The tool: every command's output and help, and mistakes on the command line answered.
-#   usage: test_cli.sh WEFT [PYTHON]        (without PYTHON, JSON is searched instead of parsed)
+#   usage: test_cli.sh WEFT OPS [PYTHON]    (OPS: docs/ops.md; without PYTHON, JSON is searched instead of parsed)
 set -eu
 weft=$1
-python=${2:-}
+ops=$2
+python=${3:-}
 failed=0
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -56,10 +57,10 @@ refused() {
 
 # ---- Help ----
 weft_runs --help
-for command in models bench plan profile dot; do
+for command in models ops bench plan profile dot; do
   contains "^  $command "
 done
-for command in models bench plan profile dot; do
+for command in models ops bench plan profile dot; do
   weft_runs $command --help
   contains "usage: weft $command"
   contains '--help'
@@ -73,6 +74,26 @@ contains 'resnet50  *25557032  *4089.2  *224x224x3'
 weft_runs models --json
 json 'len(d) >= 13 and {m["name"]: m for m in d}["vgg16"]["parameters"] == 138357544' \
   name parameters multiply_adds input classes per_pixel batch paper
+
+# ---- Ops ----
+weft_runs ops
+contains '^relu  *activation  *any  *map  *max(x, 0)'
+contains '^argmax  *reduction  *none  *no '
+[ "$(grep -c . "$out/stdout")" -ge 80 ] || fail "few ops"
+weft_runs ops convolution
+contains 'shapes  *x \[N,spatial..,Cin\], w .*bias? '
+contains 'for example *\[[0-9,]*\], .* -> \['
+contains 'source  *Dumoulin'
+weft_runs ops --json
+json 'len(d) >= 80 and all(o["summary"] and o["shapes"] and o["source"] for o in d)' \
+  name family summary min_inputs max_inputs outputs shapes example attributes gradient fuses source
+json '{o["name"]: o for o in d}["batch_norm"]["fuses"] == "sums and a map"'
+weft_runs ops matmul --json
+json 'd["name"] == "matmul" and d["min_inputs"] == 2 and d["max_inputs"] == 3' gradient
+weft_runs ops --markdown
+diff "$ops" "$out/stdout" >"$out/stderr" ||
+  fail "docs/ops.md is not what weft ops --markdown prints: $(head -n 6 "$out/stderr")"
+refused 2 'no op "conv"' ops conv
 
 # ---- Bench ----
 measured='name mode batch threads median_ms min_ms gflops images_per_second arena_bytes bound_bytes

@@ -85,6 +85,21 @@ WEFT_API weft_status weft_check_op(weft_context *context, const weft_op *op,
                                    const weft_check_op_options *options,
                                    weft_check_op_report *report, weft_error *error);
 
+/* ---- What an op is like ---- */
+
+typedef struct weft_op_facts {
+    int gradient_order; /* highest order of derivative that every sample has, up to 2, and 2 as good as
+                         * always means any */
+    bool map;           /* fuses with its neighbours, as an elementwise map */
+    bool takes_maps;    /* its kernel applies maps that follow to what it computes */
+    bool expands;       /* the compiler may replace it by sums and maps, which fuse */
+    char example[240]; /* shapes of its first sample: "[3,5], [5] -> [3,5]" */
+} weft_op_facts;
+
+/* Finds the facts by building the op's samples and their gradients. */
+WEFT_API weft_status weft_op_facts_find(weft_context *context, const weft_op *op,
+                                        weft_op_facts *facts, weft_error *error);
+
 #ifdef __cplusplus
 }
 #endif

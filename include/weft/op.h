@@ -221,6 +221,15 @@ struct weft_op {
     int outputs;                /* 0: as many as weft_apply is asked for */
     unsigned flags;
 
+    /* What the op's page says (`weft ops`, docs/ops.md); required for built-in ops. */
+    const char *summary; /* what it computes: a formula or a line */
+    /* The inputs by name with their shapes, then "->" and the outputs: "x [N,..,C], bias? [C] -> [N,..,C]".
+     * [..] is any shape, no shape one that broadcasts; '?' follows the name of an input that may be left
+     * out, "..." that of one that stands for any number. */
+    const char *shapes;
+    const char *parameters; /* what the attributes say; NULL: there are none */
+    const char *source;     /* of the formula: a paper; "definition"; "chain rule of" an op */
+
     /* Bit masks over inputs: */
     uint32_t shape_only; /* only the shape is read ("like x"); nothing is kept alive for it */
     uint32_t writes; /* variables that the op changes. Output 0, if there is one, is then the new

@@ -214,7 +214,7 @@ bool arguments_parse(int argc, char **argv, const argument_usage *usage, int *st
             return false;
         }
     }
-    if (usage->operand && !operand) {
+    if (usage->operand && !operand && usage->operand[0] != '[') {
         arguments_refuse(usage, "%s is missing", usage->operand);
         return false;
     }

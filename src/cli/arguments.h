@@ -29,8 +29,9 @@ typedef struct argument {
 typedef struct argument_usage {
     const char *program; /* as it is called: "weft bench" */
     const char *purpose;
-    const char *operand; /* how help calls the operand that must be there: "MODEL"; NULL: none */
-    const char **operand_value;   /* points into argv */
+    /* How help calls the operand that must be there: "MODEL"; or that may be left out: "[NAME]". NULL: none */
+    const char *operand;
+    const char **operand_value;   /* points into argv; NULL where it was left out */
     const argument *own, *shared; /* tables; may be NULL */
 } argument_usage;
 

@@ -11,7 +11,7 @@ typedef struct command {
     command_function *run;
 } command;
 
-extern const command command_models, command_bench, command_plan, command_curve, command_profile,
-    command_dot;
+extern const command command_models, command_ops, command_bench, command_plan, command_curve,
+    command_profile, command_dot;
 
 #endif

@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const command *const commands[] = {
-    &command_models, &command_bench, &command_plan, &command_curve, &command_profile, &command_dot,
+    &command_models, &command_ops,     &command_bench, &command_plan,
+    &command_curve,  &command_profile, &command_dot,
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -58,7 +58,9 @@ static bool relu_grad_sample(weft_sampler *sampler, int index)
     return sample_grad(sampler, index, &weft_relu_gradient_op, WEFT_MAP_RELU_GRADIENT, 0);
 }
 
-const weft_op weft_relu_gradient_op = {ACTIVATION_OP("relu_gradient", relu_grad, 2)};
+const weft_op weft_relu_gradient_op = {
+    ACTIVATION_OP("relu_gradient", relu_grad, 2), .summary = "dy where y > 0, else 0",
+    .shapes = "dy [..], y [..] -> [..]", .source = "chain rule of relu"};
 
 static void relu_gradient(weft_gradient_call *call)
 {
@@ -74,7 +76,9 @@ static bool relu_sample(weft_sampler *sampler, int index)
     return true;
 }
 
-const weft_op weft_relu_op = {ACTIVATION_OP("relu", relu, 1)};
+const weft_op weft_relu_op = {ACTIVATION_OP("relu", relu, 1),
+                              .summary = "max(x, 0); its gradient at 0 is 0",
+                              .shapes = "x [..] -> [..]", .source = "Nair, Hinton 2010"};
 
 weft_value weft_relu(weft_value x)
 {
@@ -113,7 +117,12 @@ static bool clipped_relu_grad_sample(weft_sampler *sampler, int index)
 }
 
 const weft_op weft_clipped_relu_gradient_op = {
-    ACTIVATION_OP("clipped_relu_gradient", clipped_relu_grad, 2), .label = ceiling_label};
+    ACTIVATION_OP("clipped_relu_gradient", clipped_relu_grad, 2),
+    .summary = "dy where 0 < y < ceiling, else 0",
+    .shapes = "dy [..], y [..] -> [..]",
+    .parameters = "ceiling",
+    .source = "chain rule of clipped_relu",
+    .label = ceiling_label};
 
 static void clipped_relu_gradient(weft_gradient_call *call)
 {
@@ -132,8 +141,13 @@ static bool clipped_relu_sample(weft_sampler *sampler, int index)
     return true;
 }
 
-const weft_op weft_clipped_relu_op = {ACTIVATION_OP("clipped_relu", clipped_relu, 1),
-                                      .label = ceiling_label};
+const weft_op weft_clipped_relu_op = {
+    ACTIVATION_OP("clipped_relu", clipped_relu, 1),
+    .summary = "min(max(x, 0), ceiling); its gradient at 0 and at the ceiling is 0",
+    .shapes = "x [..] -> [..]",
+    .parameters = "ceiling",
+    .source = "ReLU6: Howard et al. 2017",
+    .label = ceiling_label};
 
 weft_value weft_clipped_relu(weft_value x, double ceiling)
 {
@@ -179,7 +193,12 @@ static bool leaky_relu_grad_sample(weft_sampler *sampler, int index)
 }
 
 const weft_op weft_leaky_relu_gradient_op = {
-    ACTIVATION_OP("leaky_relu_gradient", leaky_relu_grad, 2), .label = slope_label};
+    ACTIVATION_OP("leaky_relu_gradient", leaky_relu_grad, 2),
+    .summary = "dy where y > 0, else slope dy",
+    .shapes = "dy [..], y [..] -> [..]",
+    .parameters = "slope",
+    .source = "chain rule of leaky_relu",
+    .label = slope_label};
 
 /* The output tells the branch only while the slope keeps the sign. */
 static void leaky_relu_gradient(weft_gradient_call *call)
@@ -201,6 +220,11 @@ static bool leaky_relu_sample(weft_sampler *sampler, int index)
 }
 
 const weft_op weft_leaky_relu_op = {ACTIVATION_OP("leaky_relu", leaky_relu, 1),
+                                    .summary =
+                                        "x where x > 0, else slope x; its gradient at 0 is slope",
+                                    .shapes = "x [..] -> [..]",
+                                    .parameters = "slope",
+                                    .source = "Maas, Hannun, Ng 2013",
                                     .label = slope_label};
 
 weft_value weft_leaky_relu(weft_value x, const weft_leaky_relu_options *options)
@@ -233,7 +257,9 @@ static bool sigmoid_grad_sample(weft_sampler *sampler, int index)
     return sample_grad(sampler, index, &weft_sigmoid_gradient_op, WEFT_MAP_SIGMOID_GRADIENT, 0);
 }
 
-const weft_op weft_sigmoid_gradient_op = {ACTIVATION_OP("sigmoid_gradient", sigmoid_grad, 2)};
+const weft_op weft_sigmoid_gradient_op = {
+    ACTIVATION_OP("sigmoid_gradient", sigmoid_grad, 2), .summary = "dy y (1 - y)",
+    .shapes = "dy [..], y [..] -> [..]", .source = "chain rule of sigmoid"};
 
 static void sigmoid_gradient(weft_gradient_call *call)
 {
@@ -245,7 +271,9 @@ static bool sigmoid_sample(weft_sampler *sampler, int index)
     return weft_map_sample_unary(sampler, index, weft_sigmoid, WEFT_SAMPLE_NORMAL);
 }
 
-const weft_op weft_sigmoid_op = {ACTIVATION_OP("sigmoid", sigmoid, 1)};
+const weft_op weft_sigmoid_op = {ACTIVATION_OP("sigmoid", sigmoid, 1),
+                                 .summary = "1 / (1 + exp(-x))", .shapes = "x [..] -> [..]",
+                                 .source = "definition"};
 
 weft_value weft_sigmoid(weft_value x)
 {
@@ -274,7 +302,9 @@ static bool tanh_grad_sample(weft_sampler *sampler, int index)
     return sample_grad(sampler, index, &weft_tanh_gradient_op, WEFT_MAP_TANH_GRADIENT, 0);
 }
 
-const weft_op weft_tanh_gradient_op = {ACTIVATION_OP("tanh_gradient", tanh_grad, 2)};
+const weft_op weft_tanh_gradient_op = {
+    ACTIVATION_OP("tanh_gradient", tanh_grad, 2), .summary = "dy (1 - y^2)",
+    .shapes = "dy [..], y [..] -> [..]", .source = "chain rule of tanh"};
 
 static void tanh_gradient(weft_gradient_call *call)
 {
@@ -286,7 +316,9 @@ static bool tanh_sample(weft_sampler *sampler, int index)
     return weft_map_sample_unary(sampler, index, weft_tanh, WEFT_SAMPLE_NORMAL);
 }
 
-const weft_op weft_tanh_op = {ACTIVATION_OP("tanh", tanh, 1)};
+const weft_op weft_tanh_op = {ACTIVATION_OP("tanh", tanh, 1),
+                              .summary = "the hyperbolic tangent of x", .shapes = "x [..] -> [..]",
+                              .source = "definition"};
 
 weft_value weft_tanh(weft_value x)
 {
@@ -318,7 +350,10 @@ static bool swish_grad_sample(weft_sampler *sampler, int index)
     return sample_grad(sampler, index, &weft_swish_gradient_op, WEFT_MAP_SWISH_GRADIENT, 0);
 }
 
-const weft_op weft_swish_gradient_op = {ACTIVATION_OP("swish_gradient", swish_grad, 2)};
+const weft_op weft_swish_gradient_op = {ACTIVATION_OP("swish_gradient", swish_grad, 2),
+                                        .summary = "dy s (1 + x (1 - s)), s = sigmoid(x)",
+                                        .shapes = "dy [..], x [..] -> [..]",
+                                        .source = "chain rule of swish"};
 
 static void swish_gradient(weft_gradient_call *call)
 {
@@ -330,7 +365,8 @@ static bool swish_sample(weft_sampler *sampler, int index)
     return weft_map_sample_unary(sampler, index, weft_swish, WEFT_SAMPLE_NORMAL);
 }
 
-const weft_op weft_swish_op = {ACTIVATION_OP("swish", swish, 1)};
+const weft_op weft_swish_op = {ACTIVATION_OP("swish", swish, 1), .summary = "x / (1 + exp(-x))",
+                               .shapes = "x [..] -> [..]", .source = "Ramachandran, Zoph, Le 2017"};
 
 weft_value weft_swish(weft_value x)
 {

@@ -149,6 +149,10 @@ static bool divide_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_add_op = {
     .name = "add",
+    .summary = "x + y",
+    .shapes = "x, y -> x y broadcast",
+    .source = "definition",
+
     .family = WEFT_FAMILY_ARITHMETIC,
     WEFT_MAP_OP(2),
     .infer = weft_map_infer_broadcast,
@@ -159,6 +163,10 @@ const weft_op weft_add_op = {
 
 const weft_op weft_subtract_op = {
     .name = "subtract",
+    .summary = "x - y",
+    .shapes = "x, y -> x y broadcast",
+    .source = "definition",
+
     .family = WEFT_FAMILY_ARITHMETIC,
     WEFT_MAP_OP(2),
     .infer = weft_map_infer_broadcast,
@@ -169,6 +177,10 @@ const weft_op weft_subtract_op = {
 
 const weft_op weft_multiply_op = {
     .name = "multiply",
+    .summary = "x y",
+    .shapes = "x, y -> x y broadcast",
+    .source = "definition",
+
     .family = WEFT_FAMILY_ARITHMETIC,
     WEFT_MAP_OP(2),
     .infer = weft_map_infer_broadcast,
@@ -179,6 +191,10 @@ const weft_op weft_multiply_op = {
 
 const weft_op weft_divide_op = {
     .name = "divide",
+    .summary = "x / y",
+    .shapes = "x, y -> x y broadcast",
+    .source = "definition",
+
     .family = WEFT_FAMILY_ARITHMETIC,
     WEFT_MAP_OP(2),
     .infer = weft_map_infer_broadcast,

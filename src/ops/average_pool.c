@@ -130,6 +130,12 @@ static bool sample_gradient(weft_sampler *sampler, int index)
 
 const weft_op weft_average_pool_op = {
     .name = "average_pool",
+    .summary = "the mean of each window",
+    .shapes = "x [N,spatial..,C] -> [N,spatial..,C]",
+    .parameters =
+        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
+    .source = "LeCun et al. 1998; extents as in Dumoulin, Visin 2016",
+
     .family = WEFT_FAMILY_POOLING,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -147,6 +153,12 @@ const weft_op weft_average_pool_op = {
 /* Inputs dy and, for its shape, x. */
 const weft_op weft_average_pool_gradient_op = {
     .name = "average_pool_gradient",
+    .summary = "dy divided by its window's count, added to the window's elements",
+    .shapes = "dy [N,windows..,C], like [N,spatial..,C] -> [N,spatial..,C]",
+    .parameters =
+        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
+    .source = "chain rule of average_pool",
+
     .family = WEFT_FAMILY_POOLING,
     .min_inputs = 2,
     .max_inputs = 2,

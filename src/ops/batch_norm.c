@@ -380,6 +380,13 @@ static const weft_fusion fusion = {.expand = weft_batch_norm_expand};
 const weft_op weft_batch_norm_op = {
     .fusion = &fusion,
     .name = "batch_norm",
+    .summary = "gamma (x - mean) / sqrt(variance + epsilon) + beta; the moments are those of the "
+               "batch in train mode, the running ones in infer mode",
+    .shapes = "x [..,C], gamma [C], beta [C], running_mean [C], running_variance [C] -> [..,C], "
+              "mean [C], variance [C]",
+    .parameters = "epsilon, mode",
+    .source = "Ioffe, Szegedy 2015, algorithm 1",
+
     .family = WEFT_FAMILY_NORMALIZATION,
     .min_inputs = INPUTS,
     .max_inputs = INPUTS,

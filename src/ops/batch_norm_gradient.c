@@ -172,6 +172,12 @@ static const weft_fusion fusion = {.expand = weft_batch_norm_gradient_expand};
 const weft_op weft_batch_norm_gradient_op = {
     .fusion = &fusion,
     .name = "batch_norm_gradient",
+    .summary = "the gradients of batch_norm with respect to x, gamma and beta",
+    .shapes = "dy [..,C], x [..,C], gamma [C], mean [C], variance [C] -> dx [..,C], dgamma [C], "
+              "dbeta [C]",
+    .parameters = "epsilon, mode",
+    .source = "Ioffe, Szegedy 2015, section 3",
+
     .family = WEFT_FAMILY_NORMALIZATION,
     .min_inputs = INPUTS,
     .max_inputs = INPUTS,

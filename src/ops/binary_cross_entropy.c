@@ -82,6 +82,10 @@ static bool sample(weft_sampler *sampler, int index)
 const weft_op weft_binary_cross_entropy_op = {
     WEFT_MAP_OP(2),
     .name = "binary_cross_entropy",
+    .summary = "max(x, 0) - x target + log(1 + exp(-|x|)), of logits x",
+    .shapes = "x [..], target [..] -> [..]",
+    .source = "Bridle 1990",
+
     .family = WEFT_FAMILY_LOSS,
     .infer = weft_map_infer_equal,
     .gradient = gradient,

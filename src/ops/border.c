@@ -232,6 +232,11 @@ static bool sample_gradient(weft_sampler *sampler, int index)
 
 const weft_op weft_border_op = {
     .name = "border",
+    .summary = "x with a border of its own elements, repeated or reflected",
+    .shapes = "x [..] -> [before + .. + after]",
+    .parameters = "mode, before, after",
+    .source = "NumPy's pad",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -250,6 +255,12 @@ const weft_op weft_border_op = {
 /* Inputs dy and a value like x. */
 const weft_op weft_border_gradient_op = {
     .name = "border_gradient",
+    .summary =
+        "the adjoint of border: elements of the border added to those that they are copies of",
+    .shapes = "dy [before + .. + after], like [..] -> [..]",
+    .parameters = "mode, before, after",
+    .source = "chain rule of border",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 2,
     .max_inputs = 2,

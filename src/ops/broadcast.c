@@ -68,6 +68,10 @@ static bool broadcast_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_broadcast_like_op = {
     .name = "broadcast_like",
+    .summary = "x repeated to the shape of like",
+    .shapes = "x, like [..] -> [..]",
+    .source = "definition",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 2,
     .max_inputs = 2,
@@ -154,6 +158,11 @@ static bool expand_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_expand_op = {
     .name = "expand",
+    .summary = "x repeated to a given shape",
+    .shapes = "x [..] -> [..]",
+    .parameters = "shape",
+    .source = "definition",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -221,6 +230,10 @@ static bool sum_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_sum_like_op = {
     .name = "sum_like",
+    .summary = "x summed over what the shape of like would be repeated along",
+    .shapes = "x [..], like -> as like",
+    .source = "chain rule of broadcast_like",
+
     .family = WEFT_FAMILY_REDUCTION,
     .min_inputs = 2,
     .max_inputs = 2,

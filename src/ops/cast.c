@@ -36,6 +36,11 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_cast_op = {
     .name = "cast",
+    .summary = "scale x + offset, of integer elements",
+    .shapes = "x [..] int32 or uint8 -> [..]",
+    .parameters = "scale, offset",
+    .source = "definition",
+
     .family = WEFT_FAMILY_ARITHMETIC,
     .min_inputs = 1,
     .max_inputs = 1,

@@ -168,6 +168,11 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_concat_op = {
     .name = "concat",
+    .summary = "the inputs one after the other along an axis",
+    .shapes = "x... [..] -> [..]",
+    .parameters = "axis",
+    .source = "definition",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 1,
     .max_inputs = WEFT_SPLIT_LIKE_PARTS,

@@ -57,6 +57,12 @@ static void cost(const weft_bind *bind, weft_cost *cost)
 
 const weft_op weft_convolution_op = {
     .name = "convolution",
+    .summary = "y[n,i,k] = sum over taps t and channels c of x[n, i stride + t dilation - pad, c] "
+               "w[t,c,k], + bias[k]",
+    .shapes = "x [N,spatial..,Cin], w [taps..,Cin/groups,Cout], bias? [Cout] -> [N,spatial..,Cout]",
+    .parameters = "stride, padding (kind or elements), output_padding, dilation, groups",
+    .source = "Dumoulin, Visin 2016, A guide to convolution arithmetic; LeCun et al. 1989",
+
     .family = WEFT_FAMILY_CONVOLUTION,
     .min_inputs = 2,
     .max_inputs = 3,

@@ -56,6 +56,12 @@ static void cost(const weft_bind *bind, weft_cost *cost)
 
 const weft_op weft_convolution_filter_gradient_op = {
     .name = "convolution_filter_gradient",
+    .summary = "the gradient of convolution with respect to w",
+    .shapes = "x [N,spatial..,Cin], dy [N,spatial..,Cout], like [taps..,Cin/groups,Cout] -> "
+              "[taps..,Cin/groups,Cout]",
+    .parameters = "stride, padding (kind or elements), output_padding, dilation, groups",
+    .source = "chain rule of convolution",
+
     .family = WEFT_FAMILY_CONVOLUTION,
     .min_inputs = 3,
     .max_inputs = 3,

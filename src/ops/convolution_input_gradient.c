@@ -98,6 +98,12 @@ static void cost(const weft_bind *bind, weft_cost *cost)
 
 const weft_op weft_convolution_input_gradient_op = {
     .name = "convolution_input_gradient",
+    .summary = "the gradient of convolution with respect to x",
+    .shapes = "dy [N,spatial..,Cout], w [taps..,Cin/groups,Cout], like [N,spatial..,Cin] -> "
+              "[N,spatial..,Cin]",
+    .parameters = "stride, padding (kind or elements), output_padding, dilation, groups",
+    .source = "chain rule of convolution",
+
     .family = WEFT_FAMILY_CONVOLUTION,
     .min_inputs = 3,
     .max_inputs = 3,
@@ -116,6 +122,12 @@ const weft_op weft_convolution_input_gradient_op = {
 
 const weft_op weft_transposed_convolution_op = {
     .name = "transposed_convolution",
+    .summary = "what convolution by w does to its input's gradient: each x[n,i,:] adds a window of "
+               "w, + bias",
+    .shapes = "x [N,spatial..,Cin], w [taps..,Cout/groups,Cin], bias? [Cout] -> [N,spatial..,Cout]",
+    .parameters = "stride, padding (kind or elements), output_padding, dilation, groups",
+    .source = "Dumoulin, Visin 2016, A guide to convolution arithmetic, chapter 4",
+
     .family = WEFT_FAMILY_CONVOLUTION,
     .min_inputs = 2,
     .max_inputs = 3,

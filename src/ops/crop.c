@@ -208,6 +208,11 @@ static bool sample_embed(weft_sampler *sampler, int index)
 
 const weft_op weft_crop_like_op = {
     .name = "crop_like",
+    .summary = "the part of x that has the shape of like",
+    .shapes = "x [..], like [..] -> as like",
+    .parameters = "begin, step, center",
+    .source = "chain rule of embed_like",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 2,
     .max_inputs = 2,
@@ -227,6 +232,11 @@ const weft_op weft_crop_like_op = {
 
 const weft_op weft_embed_like_op = {
     .name = "embed_like",
+    .summary = "zeros in the shape of like, with x as a part of them",
+    .shapes = "x [..], like [..] -> as like",
+    .parameters = "begin, step, center",
+    .source = "chain rule of slice",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 2,
     .max_inputs = 2,

@@ -120,6 +120,10 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_cross_entropy_op = {
     .name = "cross_entropy",
+    .summary = "sum over k of target[k] (log(sum over j of exp(x[j])) - x[k])",
+    .shapes = "x [..,classes], target [..,classes] -> [..]",
+    .source = "Bridle 1990",
+
     .family = WEFT_FAMILY_LOSS,
     .min_inputs = 2,
     .max_inputs = 2,
@@ -197,6 +201,10 @@ static bool gradient_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_cross_entropy_gradient_op = {
     .name = "cross_entropy_gradient",
+    .summary = "(softmax(x) sum(target) - target) dy",
+    .shapes = "x [..,classes], target [..,classes], dy [..] -> [..,classes]",
+    .source = "chain rule of cross_entropy",
+
     .family = WEFT_FAMILY_LOSS,
     .min_inputs = 3,
     .max_inputs = 3,

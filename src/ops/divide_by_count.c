@@ -65,6 +65,10 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_divide_by_count_op = {
     .name = "divide_by_count",
+    .summary = "x divided by how many elements like has for each of x",
+    .shapes = "x [..], like -> [..]",
+    .source = "chain rule of mean",
+
     .family = WEFT_FAMILY_ARITHMETIC,
     .min_inputs = 2,
     .max_inputs = 2,

@@ -107,6 +107,11 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_dropout_op = {
     .name = "dropout",
+    .summary = "0 with probability rate, else x / (1 - rate), in train mode",
+    .shapes = "x [N,..] -> [N,..]",
+    .parameters = "rate, mode",
+    .source = "Srivastava et al. 2014, section 10",
+
     .family = WEFT_FAMILY_RANDOM,
     .min_inputs = 1,
     .max_inputs = 1,

@@ -25,6 +25,10 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_equal_op = {
     .name = "equal",
+    .summary = "1 where x = y, else 0",
+    .shapes = "x, y -> x y broadcast",
+    .source = "definition",
+
     .family = WEFT_FAMILY_ARITHMETIC,
     WEFT_MAP_OP_FLAGS(2, WEFT_OP_NO_GRADIENT),
     .infer = weft_map_infer_broadcast,

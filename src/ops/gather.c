@@ -287,6 +287,11 @@ static bool sample_scatter(weft_sampler *sampler, int index)
 
 const weft_op weft_gather_op = {
     .name = "gather",
+    .summary = "parts of x at the positions along an axis that indices name",
+    .shapes = "x [..], indices [..] int32 -> [..]",
+    .parameters = "axis, an index for each element or each position",
+    .source = "definition",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 2,
     .max_inputs = 2,
@@ -302,6 +307,11 @@ const weft_op weft_gather_op = {
 
 const weft_op weft_scatter_add_op = {
     .name = "scatter_add",
+    .summary = "zeros as like, to which x is added where gather would have taken it from",
+    .shapes = "x [..], indices [..] int32, like [..] -> as like",
+    .parameters = "axis, an index for each element or each position",
+    .source = "chain rule of gather",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 3,
     .max_inputs = 3,

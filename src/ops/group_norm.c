@@ -283,6 +283,12 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_group_norm_op = {
     .name = "group_norm",
+    .summary = "gamma (x - mean) / sqrt(variance + epsilon) + beta, the moments being those of "
+               "parts of each sample",
+    .shapes = "x [N,..,C], gamma, beta -> [N,..,C], mean, variance",
+    .parameters = "epsilon, first dimension, grouped",
+    .source = "Wu, He 2018; Ba, Kiros, Hinton 2016; Ulyanov, Vedaldi, Lempitsky 2016",
+
     .family = WEFT_FAMILY_NORMALIZATION,
     .min_inputs = INPUTS,
     .max_inputs = INPUTS,

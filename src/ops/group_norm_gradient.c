@@ -205,6 +205,11 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_group_norm_gradient_op = {
     .name = "group_norm_gradient",
+    .summary = "the gradients of group_norm with respect to x, gamma and beta",
+    .shapes = "dy [N,..,C], x [N,..,C], gamma, mean, variance -> dx [N,..,C], dgamma, dbeta",
+    .parameters = "epsilon, first dimension, grouped",
+    .source = "Wu, He 2018; Ba, Kiros, Hinton 2016; Ulyanov, Vedaldi, Lempitsky 2016",
+
     .family = WEFT_FAMILY_NORMALIZATION,
     .min_inputs = INPUTS,
     .max_inputs = INPUTS,

@@ -277,6 +277,11 @@ static bool gradient_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_local_response_norm_op = {
     .name = "local_response_norm",
+    .summary = "x / (k + alpha / size * sum of the squares of size neighbouring channels)^beta",
+    .shapes = "x [..,C] -> [..,C]",
+    .parameters = "size, alpha, beta, k",
+    .source = "Krizhevsky, Sutskever, Hinton 2012, section 3.3",
+
     .family = WEFT_FAMILY_NORMALIZATION,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -292,6 +297,11 @@ const weft_op weft_local_response_norm_op = {
 
 const weft_op weft_local_response_norm_gradient_op = {
     .name = "local_response_norm_gradient",
+    .summary = "the gradient of local_response_norm",
+    .shapes = "x [..,C], dy [..,C] -> [..,C]",
+    .parameters = "size, alpha, beta, k",
+    .source = "chain rule of local_response_norm",
+
     .family = WEFT_FAMILY_NORMALIZATION,
     .min_inputs = 2,
     .max_inputs = 2,

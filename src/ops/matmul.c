@@ -369,6 +369,13 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_matmul_op = {
     .name = "matmul",
+    .summary =
+        "op(a) op(b) + bias, op being the identity or the transpose of the last two dimensions",
+    .shapes = "a [..,rows,inner], b [..,inner,columns] or [inner,columns], bias? [columns] -> "
+              "[..,rows,columns]",
+    .parameters = "transpose_a, transpose_b",
+    .source = "definition",
+
     .family = WEFT_FAMILY_DENSE,
     .min_inputs = 2,
     .max_inputs = 3,

@@ -244,6 +244,12 @@ static bool sample_gather(weft_sampler *sampler, int index)
 
 const weft_op weft_max_pool_op = {
     .name = "max_pool",
+    .summary = "the largest element of each window; padding never is",
+    .shapes = "x [N,spatial..,C] -> [N,spatial..,C]",
+    .parameters =
+        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
+    .source = "Ranzato et al. 2007; extents as in Dumoulin, Visin 2016",
+
     .family = WEFT_FAMILY_POOLING,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -260,6 +266,13 @@ const weft_op weft_max_pool_op = {
 
 const weft_op weft_max_pool_indices_op = {
     .name = "max_pool_indices",
+    .summary =
+        "where each window of x has its first largest element, among the pixels of the channel",
+    .shapes = "x [N,spatial..,C] -> [N,windows..,C] int32",
+    .parameters =
+        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
+    .source = "PyTorch's max_pool with return_indices",
+
     .family = WEFT_FAMILY_POOLING,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -276,6 +289,12 @@ const weft_op weft_max_pool_indices_op = {
 /* Inputs dy and x. */
 const weft_op weft_max_pool_gradient_op = {
     .name = "max_pool_gradient",
+    .summary = "dy added where each window of x has its first largest element",
+    .shapes = "x [N,spatial..,C], dy [N,windows..,C] -> [N,spatial..,C]",
+    .parameters =
+        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
+    .source = "chain rule of max_pool",
+
     .family = WEFT_FAMILY_POOLING,
     .min_inputs = 2,
     .max_inputs = 2,
@@ -293,6 +312,12 @@ const weft_op weft_max_pool_gradient_op = {
 /* Inputs values and x, of the same shape. */
 const weft_op weft_max_pool_gather_op = {
     .name = "max_pool_gather",
+    .summary = "u where each window of x has its first largest element",
+    .shapes = "x [N,spatial..,C], u [N,spatial..,C] -> [N,windows..,C]",
+    .parameters =
+        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
+    .source = "chain rule of max_pool_gradient",
+
     .family = WEFT_FAMILY_POOLING,
     .min_inputs = 2,
     .max_inputs = 2,

@@ -187,6 +187,11 @@ static void cost(const weft_bind *bind, weft_cost *cost)
 
 const weft_op weft_max_unpool_op = {
     .name = "max_unpool",
+    .summary = "zeros in the shape of like, with the elements of x at the places that indices name",
+    .shapes =
+        "x [N,windows..,C], indices [N,windows..,C] int32, like [N,spatial..,C] -> [N,spatial..,C]",
+    .source = "Zeiler, Fergus 2014, section 2.1",
+
     .family = WEFT_FAMILY_POOLING,
     .min_inputs = 3,
     .max_inputs = 3,
@@ -203,6 +208,10 @@ const weft_op weft_max_unpool_op = {
 /* Inputs dy and indices. */
 const weft_op weft_max_unpool_gradient_op = {
     .name = "max_unpool_gradient",
+    .summary = "the elements of dy at the places that indices name",
+    .shapes = "dy [N,spatial..,C], indices [N,windows..,C] int32 -> [N,windows..,C]",
+    .source = "chain rule of max_unpool",
+
     .family = WEFT_FAMILY_POOLING,
     .min_inputs = 2,
     .max_inputs = 2,

@@ -103,6 +103,11 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_moving_average_op = {
     .name = "moving_average",
+    .summary = "variable = momentum variable + (1 - momentum) new, in train mode",
+    .shapes = "variable [..], new [..], samples? [..] -> [..]",
+    .parameters = "momentum, mode",
+    .source = "Ioffe, Szegedy 2015, section 3.1",
+
     .family = WEFT_FAMILY_NORMALIZATION,
     .min_inputs = 2,
     .max_inputs = 3,

@@ -177,8 +177,17 @@ static bool dropout_sample(weft_sampler *sampler, int index)
     .in_place = WEFT_INPUT(0), .infer = weft_infer_like_input, .bind = bind, .cost = cost,         \
     .identity = identity, .label = label
 
-const weft_op weft_gaussian_noise_op = {NOISE_OP("gaussian_noise"), .gradient = noise_gradient,
-                                        .run_f64 = noise_f64, .sample = noise_sample};
-const weft_op weft_gaussian_dropout_op = {NOISE_OP("gaussian_dropout"),
-                                          .gradient = dropout_gradient, .run_f64 = dropout_f64,
-                                          .sample = dropout_sample};
+const weft_op weft_gaussian_noise_op = {
+    NOISE_OP("gaussian_noise"),     .summary = "x + deviation z, z standard normal, in train mode",
+    .shapes = "x [N,..] -> [N,..]", .parameters = "deviation, mode",
+    .source = "Bishop 1995",        .gradient = noise_gradient,
+    .run_f64 = noise_f64,           .sample = noise_sample};
+const weft_op weft_gaussian_dropout_op = {
+    NOISE_OP("gaussian_dropout"),
+    .summary = "x (1 + sqrt(rate / (1 - rate)) z), z standard normal, in train mode",
+    .shapes = "x [N,..] -> [N,..]",
+    .parameters = "rate, mode",
+    .source = "Srivastava et al. 2014, section 10",
+    .gradient = dropout_gradient,
+    .run_f64 = dropout_f64,
+    .sample = dropout_sample};

@@ -73,6 +73,10 @@ static bool add_product_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_normalize_op = {
     .name = "normalize",
+    .summary = "(x - center) slope + shift",
+    .shapes = "x [..], center, slope, shift -> [..]",
+    .source = "definition",
+
     .family = WEFT_FAMILY_NORMALIZATION,
     WEFT_MAP_OP(4),
     .infer = infer,
@@ -82,6 +86,10 @@ const weft_op weft_normalize_op = {
 
 const weft_op weft_add_product_op = {
     .name = "add_product",
+    .summary = "x + y z",
+    .shapes = "x [..], y, z -> [..]",
+    .source = "definition",
+
     .family = WEFT_FAMILY_ARITHMETIC,
     WEFT_MAP_OP(3),
     .infer = infer,

@@ -93,6 +93,11 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_one_hot_op = {
     .name = "one_hot",
+    .summary = "on where the position in the last dimension is the index, elsewhere off",
+    .shapes = "indices [..] int32 -> [..,depth]",
+    .parameters = "depth, on, off",
+    .source = "definition",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 1,
     .max_inputs = 1,

@@ -104,6 +104,10 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_outer_sum_op = {
     .name = "outer_sum",
+    .summary = "sum over n of a[n,row] b[n,column]",
+    .shapes = "a [..,rows], b [..,columns] -> [rows,columns]",
+    .source = "chain rule of matmul",
+
     .family = WEFT_FAMILY_DENSE,
     .min_inputs = 2,
     .max_inputs = 2,

@@ -109,6 +109,11 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_pad_op = {
     .name = "pad",
+    .summary = "x with a border of value",
+    .shapes = "x [..] -> [before + .. + after]",
+    .parameters = "before, after, value",
+    .source = "definition",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 1,
     .max_inputs = 1,

@@ -376,14 +376,27 @@ static bool min_sample(weft_sampler *sampler, int index)
     return sample(sampler, index, WEFT_SAMPLE_DISTINCT, 4, &weft_min_op);
 }
 
-const weft_op weft_sum_op = {WEFT_REDUCTION("sum"), .identity = identity, .gradient = sum_gradient,
-                             .run_f64 = sum_f64,    .bind = sum_bind,     .sample = sum_sample};
-const weft_op weft_mean_op = {WEFT_REDUCTION("mean"),    .identity = identity,
-                              .gradient = mean_gradient, .run_f64 = mean_f64,
-                              .bind = mean_bind,         .sample = mean_sample};
+const weft_op weft_sum_op = {WEFT_REDUCTION("sum"), .summary = "the sum of x over axes",
+                             .identity = identity,  .gradient = sum_gradient,
+                             .run_f64 = sum_f64,    .bind = sum_bind,
+                             .sample = sum_sample};
+const weft_op weft_mean_op = {WEFT_REDUCTION("mean"), .summary = "the mean of x over axes",
+                              .identity = identity,   .gradient = mean_gradient,
+                              .run_f64 = mean_f64,    .bind = mean_bind,
+                              .sample = mean_sample};
 const weft_op weft_max_op = {
-    WEFT_REDUCTION("max"), .identity = identity, .gradient = extreme_gradient,
-    .run_f64 = max_f64,    .bind = max_bind,     .sample = max_sample};
+    WEFT_REDUCTION("max"),
+    .summary = "the largest element of x over axes; equally large ones share its gradient",
+    .identity = identity,
+    .gradient = extreme_gradient,
+    .run_f64 = max_f64,
+    .bind = max_bind,
+    .sample = max_sample};
 const weft_op weft_min_op = {
-    WEFT_REDUCTION("min"), .identity = identity, .gradient = extreme_gradient,
-    .run_f64 = min_f64,    .bind = min_bind,     .sample = min_sample};
+    WEFT_REDUCTION("min"),
+    .summary = "the smallest element of x over axes; equally small ones share its gradient",
+    .identity = identity,
+    .gradient = extreme_gradient,
+    .run_f64 = min_f64,
+    .bind = min_bind,
+    .sample = min_sample};

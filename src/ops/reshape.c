@@ -308,6 +308,11 @@ static bool sample_reshape_like(weft_sampler *sampler, int index)
 
 const weft_op weft_reshape_op = {
     .name = "reshape",
+    .summary = "the elements of x, row-major, in another shape",
+    .shapes = "x [..] -> shape",
+    .parameters = "shape",
+    .source = "definition",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -326,6 +331,10 @@ const weft_op weft_reshape_op = {
 
 const weft_op weft_reshape_like_op = {
     .name = "reshape_like",
+    .summary = "the elements of x, row-major, in the shape of like",
+    .shapes = "x [..], like [..] -> as like",
+    .source = "chain rule of reshape",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 2,
     .max_inputs = 2,

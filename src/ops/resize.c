@@ -312,6 +312,11 @@ static bool sample_gradient(weft_sampler *sampler, int index)
 
 const weft_op weft_resize_op = {
     .name = "resize",
+    .summary = "x interpolated at the places of the result's pixels",
+    .shapes = "x [N,spatial..,C], like? [N,spatial..,C] -> [N,spatial..,C]",
+    .parameters = "method, grid, size or scale",
+    .source = "PyTorch's interpolate",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 1,
     .max_inputs = 2,
@@ -331,6 +336,12 @@ const weft_op weft_resize_op = {
 /* Inputs dy and a value like x. */
 const weft_op weft_resize_gradient_op = {
     .name = "resize_gradient",
+    .summary =
+        "the adjoint of resize: each element of dy divided among the pixels that it was made of",
+    .shapes = "dy [N,spatial..,C], like [N,spatial..,C] -> [N,spatial..,C]",
+    .parameters = "method, grid, size or scale",
+    .source = "chain rule of resize",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 2,
     .max_inputs = 2,

@@ -148,6 +148,11 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_slice_op = {
     .name = "slice",
+    .summary = "the part of x of that begin, size and step",
+    .shapes = "x [..] -> [size]",
+    .parameters = "begin, size, step",
+    .source = "definition",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 1,
     .max_inputs = 1,

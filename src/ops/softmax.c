@@ -126,6 +126,10 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_softmax_op = {
     .name = "softmax",
+    .summary = "exp(x[k]) / sum over j of exp(x[j]), along the last dimension",
+    .shapes = "x [..,classes] -> [..,classes]",
+    .source = "Bridle 1990",
+
     .family = WEFT_FAMILY_ACTIVATION,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -197,6 +201,10 @@ static bool gradient_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_softmax_gradient_op = {
     .name = "softmax_gradient",
+    .summary = "y (dy - <dy, y>), the product along the last dimension",
+    .shapes = "y [..,classes], dy [..,classes] -> [..,classes]",
+    .source = "chain rule of softmax",
+
     .family = WEFT_FAMILY_ACTIVATION,
     .min_inputs = 2,
     .max_inputs = 2,

@@ -138,6 +138,10 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_sparse_cross_entropy_op = {
     .name = "sparse_cross_entropy",
+    .summary = "log(sum over k of exp(x[k])) - x[label]; NaN where there is no such class",
+    .shapes = "x [..,classes], label [..] int32 -> [..]",
+    .source = "Bridle 1990",
+
     .family = WEFT_FAMILY_LOSS,
     .min_inputs = 2,
     .max_inputs = 2,
@@ -207,6 +211,10 @@ static bool gradient_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_sparse_cross_entropy_gradient_op = {
     .name = "sparse_cross_entropy_gradient",
+    .summary = "(softmax(x) - onehot(label)) dy",
+    .shapes = "x [..,classes], label [..] int32, dy [..] -> [..,classes]",
+    .source = "chain rule of sparse_cross_entropy",
+
     .family = WEFT_FAMILY_LOSS,
     .min_inputs = 3,
     .max_inputs = 3,

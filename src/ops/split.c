@@ -237,6 +237,11 @@ static bool sample_split_like(weft_sampler *sampler, int index)
 
 const weft_op weft_split_op = {
     .name = "split",
+    .summary = "x cut along an axis",
+    .shapes = "x [..] -> parts...",
+    .parameters = "axis, sizes",
+    .source = "definition",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -254,6 +259,11 @@ const weft_op weft_split_op = {
 
 const weft_op weft_split_like_op = {
     .name = "split_like",
+    .summary = "x cut along an axis into parts as long as those of like",
+    .shapes = "x [..], like... [..] -> parts...",
+    .parameters = "axis",
+    .source = "chain rule of concat",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 2,
     .max_inputs = WEFT_SPLIT_LIKE_PARTS + 1,

@@ -27,6 +27,10 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_is_training_op = {
     .name = "is_training",
+    .summary = "1 in train mode, 0 in infer mode",
+    .shapes = "-> []",
+    .source = "definition",
+
     .family = WEFT_FAMILY_OTHER,
     .outputs = 1,
     .flags = WEFT_OP_NO_GRADIENT,

@@ -151,6 +151,11 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_transpose_op = {
     .name = "transpose",
+    .summary = "y[..,i(order[d]),..] = x[..,i(d),..]: the dimensions in another order",
+    .shapes = "x [..] -> [..] in that order",
+    .parameters = "order",
+    .source = "definition",
+
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 1,
     .max_inputs = 1,

@@ -138,15 +138,26 @@ static bool log_sample(weft_sampler *sampler, int index)
     .name = #op_name, .family = WEFT_FAMILY_ARITHMETIC, WEFT_MAP_OP(1),                            \
     .infer = weft_map_infer_equal, .gradient = op_name##_gradient, .sample = op_name##_sample
 
-const weft_op weft_scale_op = {UNARY_OP(scale), .identity = scale_identity, .label = scale_label};
-const weft_op weft_offset_op = {UNARY_OP(offset), .identity = offset_identity,
+const weft_op weft_scale_op = {
+    UNARY_OP(scale),        .summary = "factor x",  .shapes = "x [..] -> [..]",
+    .parameters = "factor", .source = "definition", .identity = scale_identity,
+    .label = scale_label};
+const weft_op weft_offset_op = {UNARY_OP(offset),           .summary = "x + addend",
+                                .shapes = "x [..] -> [..]", .parameters = "addend",
+                                .source = "definition",     .identity = offset_identity,
                                 .label = offset_label};
-const weft_op weft_negate_op = {UNARY_OP(negate)};
-const weft_op weft_square_op = {UNARY_OP(square)};
-const weft_op weft_sqrt_op = {UNARY_OP(sqrt)};
-const weft_op weft_rsqrt_op = {UNARY_OP(rsqrt)};
-const weft_op weft_exp_op = {UNARY_OP(exp)};
-const weft_op weft_log_op = {UNARY_OP(log)};
+const weft_op weft_negate_op = {UNARY_OP(negate), .summary = "-x", .shapes = "x [..] -> [..]",
+                                .source = "definition"};
+const weft_op weft_square_op = {UNARY_OP(square), .summary = "x^2", .shapes = "x [..] -> [..]",
+                                .source = "definition"};
+const weft_op weft_sqrt_op = {UNARY_OP(sqrt), .summary = "sqrt(x)", .shapes = "x [..] -> [..]",
+                              .source = "definition"};
+const weft_op weft_rsqrt_op = {UNARY_OP(rsqrt), .summary = "1 / sqrt(x)",
+                               .shapes = "x [..] -> [..]", .source = "definition"};
+const weft_op weft_exp_op = {UNARY_OP(exp), .summary = "exp(x)", .shapes = "x [..] -> [..]",
+                             .source = "definition"};
+const weft_op weft_log_op = {UNARY_OP(log), .summary = "the natural logarithm of x",
+                             .shapes = "x [..] -> [..]", .source = "definition"};
 
 static weft_value unary(const weft_op *op, weft_map_function function, weft_value x, double a)
 {

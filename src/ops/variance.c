@@ -107,6 +107,11 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_variance_op = {
     .name = "variance",
+    .summary = "the mean square of the differences between x and its mean over axes",
+    .shapes = "x [..] -> [..] without the axes",
+    .parameters = "axes, keep_dims, unbiased",
+    .source = "definition",
+
     .family = WEFT_FAMILY_REDUCTION,
     .min_inputs = 1,
     .max_inputs = 1,

@@ -86,6 +86,10 @@ static bool sum_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_accumulate_gradient_op = {
     .name = "accumulate_gradient",
+    .summary = "sum += g over micro-batches; the result is their mean in the last",
+    .shapes = "sum [..], g [..] -> [..]",
+    .source = "definition",
+
     .family = WEFT_FAMILY_UPDATE,
     .min_inputs = 2,
     .max_inputs = 2,
@@ -148,6 +152,10 @@ static bool count_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_count_updates_op = {
     .name = "count_updates",
+    .summary = "counter += 1 in the last micro-batch",
+    .shapes = "counter [] -> []",
+    .source = "definition",
+
     .family = WEFT_FAMILY_UPDATE,
     .min_inputs = 1,
     .max_inputs = 2,

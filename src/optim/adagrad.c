@@ -17,7 +17,8 @@ static void adagrad_prepare(const weft_update_attributes *a, int32_t step, weft_
     weft_update_epsilon(a, t);
 }
 
-WEFT_UPDATE_OP(ADAGRAD, adagrad, 1);
+WEFT_UPDATE_OP(ADAGRAD, adagrad, 1, "a += g^2; w -= rate g / (sqrt(a) + epsilon)",
+               "Duchi et al. 2011");
 const weft_update_rule weft_adagrad_rule = {.op = &weft_adagrad_update_op,
                                             .slot = {"accumulator"},
                                             .element = adagrad,
@@ -38,7 +39,10 @@ static void adadelta_prepare(const weft_update_attributes *a, int32_t step, weft
     t->inside = a->epsilon;
 }
 
-WEFT_UPDATE_OP(ADADELTA, adadelta, 2);
+WEFT_UPDATE_OP(
+    ADADELTA, adadelta, 2,
+    "a and u average g^2 and s^2, s = sqrt(u + epsilon) / sqrt(a + epsilon) g; w -= rate s",
+    "Zeiler 2012, algorithm 1");
 const weft_update_rule weft_adadelta_rule = {.op = &weft_adadelta_update_op,
                                              .slot = {"square", "step_square"},
                                              .element = adadelta,

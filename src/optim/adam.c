@@ -61,21 +61,25 @@ static void nadam_prepare(const weft_update_attributes *a, int32_t step, weft_up
     t->epsilon = a->epsilon;
 }
 
-WEFT_UPDATE_OP(ADAM, adam, 2);
+WEFT_UPDATE_OP(
+    ADAM, adam, 2, "m and v average g and g^2; w -= rate m / (sqrt(v) + epsilon), m and v unbiased",
+    "Kingma, Ba 2015, algorithm 1; decoupled decay: Loshchilov, Hutter 2019, algorithm 2");
 const weft_update_rule weft_adam_rule = {.op = &weft_adam_update_op,
                                          .slot = {"m", "v"},
                                          .element = adam,
                                          .counts = true,
                                          .prepare = weft_update_unbias};
 
-WEFT_UPDATE_OP(AMSGRAD, amsgrad, 3);
+WEFT_UPDATE_OP(AMSGRAD, amsgrad, 3, "as adam_update, with the largest v so far",
+               "Reddi et al. 2018, algorithm 2");
 const weft_update_rule weft_amsgrad_rule = {.op = &weft_amsgrad_update_op,
                                             .slot = {"m", "v", "v_max"},
                                             .element = amsgrad,
                                             .counts = true,
                                             .prepare = weft_update_unbias};
 
-WEFT_UPDATE_OP(NADAM, nadam, 2);
+WEFT_UPDATE_OP(NADAM, nadam, 2, "as adam_update, with Nesterov's momentum",
+               "Dozat 2016, algorithm 2");
 const weft_update_rule weft_nadam_rule = {.op = &weft_nadam_update_op,
                                           .slot = {"m", "v"},
                                           .element = nadam,

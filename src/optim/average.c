@@ -125,6 +125,12 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_average_weights_op = {
     .name = "average_weights",
+    .summary = "average = d average + (1 - d) x, d being decay, with warmup at most t / (t + 9) of "
+               "t averages",
+    .shapes = "average [..], x as average, count -> as average",
+    .parameters = "decay, warmup, micro_batches",
+    .source = "Polyak, Juditsky 1992",
+
     .family = WEFT_FAMILY_UPDATE,
     .min_inputs = 3,
     .max_inputs = 3,

@@ -161,6 +161,10 @@ static bool norm_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_global_norm_op = {
     .name = "global_norm",
+    .summary = "sqrt of the sum of the squares of all elements of all inputs",
+    .shapes = "x... [..] -> []",
+    .source = "Pascanu et al. 2013",
+
     .family = WEFT_FAMILY_REDUCTION,
     .min_inputs = 1,
     .max_inputs = -1,

@@ -157,6 +157,11 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_constrain_op = {
     .name = "constrain",
+    .summary = "each unit of w scaled so that its norm keeps a bound, in the last micro-batch",
+    .shapes = "w [..] -> [..]",
+    .parameters = "kind, bound, axis, micro_batches",
+    .source = "Srebro et al. 2005; Keras's constraints",
+
     .family = WEFT_FAMILY_UPDATE,
     .min_inputs = 1,
     .max_inputs = 1,

@@ -38,7 +38,8 @@ static void prepare(const weft_update_attributes *a, int32_t step, weft_update_t
     t->epsilon = a->epsilon;
 }
 
-WEFT_UPDATE_OP(LAMB, lamb, 2);
+WEFT_UPDATE_OP(LAMB, lamb, 2, "Adam's step r + decay w, scaled by |w| / |r|",
+               "You et al. 2020, algorithm 2");
 const weft_update_rule weft_lamb_rule = {.op = &weft_lamb_update_op,
                                          .slot = {"m", "v"},
                                          .element = lamb,

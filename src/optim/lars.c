@@ -26,7 +26,9 @@ static double trust(const weft_update_attributes *a, const weft_update_terms *t,
     return a->trust * weights / (slope + t->decay * weights + a->epsilon);
 }
 
-WEFT_UPDATE_OP(LARS, lars, 1);
+WEFT_UPDATE_OP(LARS, lars, 1,
+               "v = momentum v + trust |w| / (|g| + decay |w|) (g + decay w); w -= rate v",
+               "You et al. 2017");
 const weft_update_rule weft_lars_rule = {.op = &weft_lars_update_op,
                                          .slot = {"momentum"},
                                          .element = lars,

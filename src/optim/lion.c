@@ -11,6 +11,7 @@ static void lion(const weft_update_terms *t, double *w, double *const *slot, dou
     *w = t->keep * *w - t->rate * sign;
 }
 
-WEFT_UPDATE_OP(LION, lion, 1);
+WEFT_UPDATE_OP(LION, lion, 1, "w -= rate sign(beta1 m + (1 - beta1) g); m averages g",
+               "Chen et al. 2023, algorithm 2");
 const weft_update_rule weft_lion_rule = {
     .op = &weft_lion_update_op, .slot = {"m"}, .element = lion};

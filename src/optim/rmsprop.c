@@ -58,23 +58,29 @@ static void prepare_momentum(const weft_update_attributes *a, int32_t step, weft
     weft_update_velocity(a, step, t);
 }
 
-WEFT_UPDATE_OP(RMSPROP, rmsprop, 1);
+WEFT_UPDATE_OP(RMSPROP, rmsprop, 1, "a averages g^2; w -= rate g / (sqrt(a) + epsilon)",
+               "Tieleman, Hinton 2012");
 const weft_update_rule weft_rmsprop_rule = {
     .op = &weft_rmsprop_update_op, .slot = {"square"}, .element = plain, .prepare = prepare};
 
-WEFT_UPDATE_OP(RMSPROP_MOMENTUM, rmsprop_momentum, 2);
+WEFT_UPDATE_OP(RMSPROP_MOMENTUM, rmsprop_momentum, 2,
+               "as rmsprop_update, whose steps make up a velocity", "Tieleman, Hinton 2012");
 const weft_update_rule weft_rmsprop_momentum_rule = {.op = &weft_rmsprop_momentum_update_op,
                                                      .slot = {"square", "momentum"},
                                                      .element = with_momentum,
                                                      .prepare = prepare_momentum};
 
-WEFT_UPDATE_OP(RMSPROP_CENTERED, rmsprop_centered, 2);
+WEFT_UPDATE_OP(RMSPROP_CENTERED, rmsprop_centered, 2,
+               "as rmsprop_update, with the square of the average of g taken off a",
+               "Graves 2013, equations 38 to 45");
 const weft_update_rule weft_rmsprop_centered_rule = {.op = &weft_rmsprop_centered_update_op,
                                                      .slot = {"square", "mean"},
                                                      .element = centered,
                                                      .prepare = prepare};
 
-WEFT_UPDATE_OP(RMSPROP_CENTERED_MOMENTUM, rmsprop_centered_momentum, 3);
+WEFT_UPDATE_OP(RMSPROP_CENTERED_MOMENTUM, rmsprop_centered_momentum, 3,
+               "as rmsprop_centered_update, whose steps make up a velocity",
+               "Graves 2013, equations 38 to 45");
 const weft_update_rule weft_rmsprop_centered_momentum_rule = {
     .op = &weft_rmsprop_centered_momentum_update_op,
     .slot = {"square", "mean", "momentum"},

@@ -22,16 +22,18 @@ static void nesterov(const weft_update_terms *t, double *w, double *const *slot,
     *w = t->keep * *w - t->rate * (now + t->momentum * *v);
 }
 
-WEFT_UPDATE_OP(SGD, sgd, 0);
+WEFT_UPDATE_OP(SGD, sgd, 0, "w -= rate g", "Robbins, Monro 1951");
 const weft_update_rule weft_sgd_rule = {.op = &weft_sgd_update_op, .element = sgd};
 
-WEFT_UPDATE_OP(MOMENTUM, momentum, 1);
+WEFT_UPDATE_OP(MOMENTUM, momentum, 1, "v = momentum v + g; w -= rate v",
+               "Polyak 1964; Sutskever et al. 2013, equations 1 and 2");
 const weft_update_rule weft_momentum_rule = {.op = &weft_momentum_update_op,
                                              .slot = {"momentum"},
                                              .element = momentum,
                                              .prepare = weft_update_velocity};
 
-WEFT_UPDATE_OP(NESTEROV, nesterov, 1);
+WEFT_UPDATE_OP(NESTEROV, nesterov, 1, "v = momentum v + g; w -= rate (g + momentum v)",
+               "Sutskever et al. 2013, equations 3 and 4");
 const weft_update_rule weft_nesterov_rule = {.op = &weft_nesterov_update_op,
                                              .slot = {"momentum"},
                                              .element = nesterov,

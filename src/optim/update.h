@@ -15,6 +15,13 @@ enum {
     WEFT_UPDATE_SCALARS = 3
 };
 
+/* Their shapes, with so many slots. */
+#define WEFT_UPDATE_SHAPES_0 WEFT_UPDATE_SHAPES("")
+#define WEFT_UPDATE_SHAPES_1 WEFT_UPDATE_SHAPES("slot0 [..], ")
+#define WEFT_UPDATE_SHAPES_2 WEFT_UPDATE_SHAPES("slot0 [..], slot1 [..], ")
+#define WEFT_UPDATE_SHAPES_3 WEFT_UPDATE_SHAPES("slot0 [..], slot1 [..], slot2 [..], ")
+#define WEFT_UPDATE_SHAPES(slots) "w [..], " slots "g [..], rate [], step? [], norm? [] -> [..]"
+
 /* Of every update op; zero where an op does not need one. */
 typedef struct weft_update_attributes {
     double momentum, momentum_decay;
@@ -108,14 +115,18 @@ void weft_update_label(const void *attributes, char *text, size_t size);
  * updates have. */
 bool weft_update_sample(weft_sampler *sampler, int index, weft_update_kind kind);
 
-/* Defines weft_<name>_update_op. */
-#define WEFT_UPDATE_OP(NAME, lower, slot_count)                                                    \
+/* Defines weft_<name>_update_op; what is said of it is its formula and paper. */
+#define WEFT_UPDATE_OP(NAME, lower, slot_count, formula, paper)                                    \
     static bool lower##_sample(weft_sampler *sampler, int index)                                   \
     {                                                                                              \
         return weft_update_sample(sampler, index, WEFT_UPDATE_##NAME);                             \
     }                                                                                              \
     const weft_op weft_##lower##_update_op = {                                                     \
         .name = #lower "_update",                                                                  \
+        .summary = (formula),                                                                      \
+        .shapes = WEFT_UPDATE_SHAPES_##slot_count,                                                 \
+        .parameters = "factors of the rule, weight decay, clipping, micro_batches",                \
+        .source = (paper),                                                                         \
         .family = WEFT_FAMILY_UPDATE,                                                              \
         .min_inputs = (slot_count) + 3,                                                            \
         .max_inputs = (slot_count) + 3 + WEFT_UPDATE_SCALARS,                                      \
