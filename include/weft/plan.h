@@ -78,7 +78,8 @@ typedef struct weft_plan {
     int64_t most[WEFT_MEMORIES];
     int peak;                       /* the first step at which as much is alive as at no other */
     double flops, recomputed_flops; /* as in weft_report */
-    int steps;
+    int steps, steps_again;         /* as in weft_report */
+    double again_share;             /* as in weft_report */
     const weft_planned_step *step;
     int placements;
     const weft_placement *placement; /* by first step, then by offset */

@@ -12,7 +12,9 @@ typedef struct point {
     char name[32];
     double planning; /* seconds */
     double run;      /* seconds at the least; 0: not run */
-    weft_report report;
+    int64_t arena;   /* bytes */
+    int steps, again;
+    double share, flops, recomputed_flops;
 } point;
 
 typedef struct curve {
@@ -30,7 +32,7 @@ enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
 static weft_status time_runs(workload *w, int runs, double *least, weft_error *error)
 {
     double ignored;
-    weft_status status = runs ? workload_run(w, &ignored, error) : WEFT_OK;
+    weft_status status = workload_run(w, &ignored, error); /* to warm up */
     for (int i = 0; i < runs && status == WEFT_OK; i++) {
         double seconds;
         status = workload_run(w, &seconds, error);
@@ -40,7 +42,25 @@ static weft_status time_runs(workload *w, int runs, double *least, weft_error *e
     return status;
 }
 
-/* Compiles and runs under the limit. WEFT_ERROR_MEMORY where it cannot be kept. */
+static weft_status plan(workload *w, const workload_options *options, point *p, weft_error *error)
+{
+    weft_plan *made = NULL;
+    double start = weft_seconds();
+    weft_status status = workload_plan(w, options, &made, error);
+    p->planning = weft_seconds() - start;
+    if (status != WEFT_OK)
+        return status;
+    p->arena = made->arena_bytes;
+    p->steps = made->steps;
+    p->again = made->steps_again;
+    p->share = made->again_share;
+    p->flops = made->flops;
+    p->recomputed_flops = made->recomputed_flops;
+    weft_plan_destroy(made);
+    return WEFT_OK;
+}
+
+/* Plans and runs under the limit. WEFT_ERROR_MEMORY where it cannot be kept. */
 static weft_status measure(const curve *c, int64_t limit, bool keep_all, point *p,
                            weft_error *error)
 {
@@ -49,21 +69,19 @@ static weft_status measure(const curve *c, int64_t limit, bool keep_all, point *
     options.limit = limit;
     options.keep_all = keep_all;
     weft_status status = workload_build(&w, &options, error);
-    double start = weft_seconds();
     if (status == WEFT_OK)
+        status = plan(&w, &options, p, error);
+    if (status == WEFT_OK && c->runs)
         status = workload_compile(&w, &options, false, error);
-    p->planning = weft_seconds() - start;
-    if (status == WEFT_OK) {
-        p->report = weft_program_report(w.program);
+    if (status == WEFT_OK && c->runs)
         status = time_runs(&w, c->runs, &p->run, error);
-    }
     workload_close(&w);
     return status;
 }
 
 static double times_smaller(const curve *c, const point *p)
 {
-    return (double)c->stored.report.arena_bytes / (double)p->report.arena_bytes;
+    return (double)c->stored.arena / (double)p->arena;
 }
 
 static double slower(const curve *c, const point *p)
@@ -76,10 +94,9 @@ static void print_json(curve *c, const point *p)
     printf("%s{\"plan\": \"%s\", \"arena_bytes\": %" PRId64
            ", \"times_smaller\": %.3f, \"steps\": %d, \"steps_again\": %d, "
            "\"predicted_share\": %.4f, \"recomputed_flops\": %.0f, \"flops\": %.0f, "
-           "\"compile_seconds\": %.4f",
-           c->printed++ ? ", " : "", p->name, p->report.arena_bytes, times_smaller(c, p),
-           p->report.steps, p->report.steps_again, p->report.again_share,
-           p->report.recomputed_flops, p->report.flops, p->planning);
+           "\"plan_seconds\": %.4f",
+           c->printed++ ? ", " : "", p->name, p->arena, times_smaller(c, p), p->steps, p->again,
+           p->share, p->recomputed_flops, p->flops, p->planning);
     if (c->runs)
         printf(", \"run_ms\": %.4f, \"measured_share\": %.4f", p->run * 1e3, slower(c, p));
     printf("}");
@@ -89,9 +106,9 @@ static void print_line(curve *c, const point *p)
 {
     if (!c->printed++)
         printf("  %-22s %10s %8s %8s %7s %9s %9s\n", "plan", "arena MB", "smaller", "more time",
-               "again", "compile s", c->runs ? "measured" : "");
-    printf("  %-22s %10.2f %7.2fx %8.1f%% %7d %9.3f", p->name, (double)p->report.arena_bytes * 1e-6,
-           times_smaller(c, p), p->report.again_share * 100, p->report.steps_again, p->planning);
+               "again", "plan s", c->runs ? "measured" : "");
+    printf("  %-22s %10.2f %7.2fx %8.1f%% %7d %9.3f", p->name, (double)p->arena * 1e-6,
+           times_smaller(c, p), p->share * 100, p->again, p->planning);
     if (c->runs)
         printf(" %8.1f%%", slower(c, p) * 100);
     printf("\n");
@@ -103,7 +120,7 @@ static weft_status add(curve *c, const char *name, int64_t limit, point *last, w
     point p = {.planning = 0};
     snprintf(p.name, sizeof(p.name), "%s", name);
     weft_status status = measure(c, limit, false, &p, error);
-    if (status != WEFT_OK || p.report.arena_bytes == last->report.arena_bytes)
+    if (status != WEFT_OK || p.arena == last->arena)
         return status;
     *last = p;
     (c->json ? print_json : print_line)(c, &p);
@@ -122,8 +139,8 @@ static weft_status draw(curve *c, weft_error *error)
     for (int i = 0; i < PARTS && status == WEFT_OK; i++) {
         char name[32];
         snprintf(name, sizeof(name), "1/%g of all", parts[i]);
-        int64_t limit = (int64_t)((double)c->stored.report.arena_bytes / parts[i]);
-        if (limit >= last.report.arena_bytes)
+        int64_t limit = (int64_t)((double)c->stored.arena / parts[i]);
+        if (limit >= last.arena)
             continue;
         status = add(c, name, limit, &last, error);
     }

@@ -107,6 +107,10 @@ bool plan_print(const weft_plan *plan, int lines, FILE *file)
     if (plan->recomputed_flops > 0)
         fprintf(file, ", %.3g of them on what is computed again instead of kept",
                 plan->recomputed_flops * 1e-9);
+    if (plan->steps_again > 0)
+        fprintf(file,
+                "\n  %d of %d steps run again to save memory: %.1f%% more time, by prediction",
+                plan->steps_again, plan->steps, plan->again_share * 100);
     fputc('\n', file);
     if (plan->steps > 0) {
         const weft_planned_step *step = &plan->step[plan->peak];
@@ -135,9 +139,11 @@ void plan_print_json(const weft_plan *plan, FILE *file)
             "\"total_bytes\": %" PRId64 ", \"arena_bytes\": %" PRId64 ", \"bound_bytes\": %" PRId64
             ", \"state_bytes\": %" PRId64 ", \"feed_bytes\": %" PRId64
             ", \"program_bytes\": %" PRId64 ", \"flops\": %.0f, \"recomputed_flops\": %.0f, "
+            "\"steps_again\": %d, \"again_share\": %.4f, "
             "\"peak_step\": %d, ",
             plan->total_bytes, plan->arena_bytes, plan->bound_bytes, plan->state_bytes,
-            plan->feed_bytes, plan->program_bytes, plan->flops, plan->recomputed_flops, plan->peak);
+            plan->feed_bytes, plan->program_bytes, plan->flops, plan->recomputed_flops,
+            plan->steps_again, plan->again_share, plan->peak);
     print_kinds_json("bytes", plan->bytes, file);
     print_kinds_json("most_bytes", plan->most, file);
     fprintf(file, "\"steps\": [");

@@ -326,6 +326,8 @@ static bool collect(planner *p)
                         .program_bytes = report->constant_bytes,
                         .flops = report->flops,
                         .recomputed_flops = report->recomputed_flops,
+                        .steps_again = report->steps_again,
+                        .again_share = report->again_share,
                         .steps = program->steps,
                         .placements = program->slots};
     p->step = weft_pool_array(&p->owned->pool, (size_t)program->steps, sizeof(*p->step));
