@@ -125,8 +125,9 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_average_weights_op = {
     .name = "average_weights",
-    .summary = "average = d average + (1 - d) x, d being decay, with warmup at most t / (t + 9) of "
-               "t averages",
+    .summary =
+        "average = d average + (1 - d) x, d being decay, with warmup at most (1 + t) / (10 + t) in "
+        "average t",
     .shapes = "average [..], x as average, count -> as average",
     .parameters = "decay, warmup, micro_batches",
     .source = "Polyak, Juditsky 1992",
