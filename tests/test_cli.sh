@@ -57,10 +57,10 @@ refused() {
 
 # ---- Help ----
 weft_runs --help
-for command in models ops bench plan profile dot; do
+for command in models ops bench plan curve profile dot; do
   contains "^  $command "
 done
-for command in models ops bench plan profile dot; do
+for command in models ops bench plan curve profile dot; do
   weft_runs $command --help
   contains "usage: weft $command"
   contains '--help'
@@ -116,8 +116,26 @@ weft_runs bench lenet --batch 1 --runs 1
 contains 'GFLOP/s'
 contains 'arena'
 
+# ---- Limits ----
+weft_runs curve resnet20 --batch 4 --threads 1 --runs 0 --json
+json 'd["plans"][0]["plan"] == "all kept" and d["plans"][1]["plan"] == "no limit"' name plans
+json 'all(a["arena_bytes"] > b["arena_bytes"] for a, b in zip(d["plans"], d["plans"][1:]))'
+json 'd["plans"][-1]["times_smaller"] > 2 and d["plans"][-1]["steps_again"] > 0'
+weft_runs curve resnet20 --batch 2 --threads 1 --runs 1
+contains 'measured'
+contains '1/2 of all .* 2[.][0-9]*x '
+weft_runs bench resnet20 --batch 4 --threads 1 --runs 1 --limit 5MB
+contains 'again .* steps, predicted'
+weft_runs bench resnet20 --batch 4 --threads 1 --runs 1 --limit 5MB --json
+json 'd["arena_bytes"] <= 5e6 and d["steps_again"] > 0'
+weft_runs bench resnet20 --batch 4 --threads 1 --runs 1 --keep-all --json
+json 'd["arena_bytes"] > 5e6 and d["steps_again"] == 0'
+weft_runs plan resnet20 --batch 4 --threads 1 --limit 5MB
+contains 'steps run again to save memory'
+refused 1 'memory_limit of 1000 bytes is too small: [0-9]* bytes are the least' bench resnet20 --limit 1kB
+
 # ---- Plan ----
-weft_runs plan unet --batch 1 --size 64 --threads 1 --lines 3
+weft_runs plan unet --batch 1 --size 64 --threads 1 --lines 3 --keep-all
 contains '^unet, train, batch 1 of 64x64x1, 1 threads, .* nothing was run'
 contains '^ *parameters  *124.15 '
 contains '^ *kept activations  *[0-9.]* .*%'
@@ -213,7 +231,7 @@ refused 1 'no/such/place' bench lenet --batch 1 --measure --wisdom /no/such/plac
 # ---- Mistakes ----
 refused 2 'usage: weft COMMAND'
 refused 2 'no command "brew"' brew
-for command in bench plan profile dot; do
+for command in bench plan curve profile dot; do
   refused 2 'MODEL is missing' $command
   refused 2 'no model "resnet51"' $command resnet51
 done
