@@ -310,6 +310,7 @@ static const matmul_sample samples[] = {
     {.leading = 3, .repeat_b = 6, .transpose_b = true},
     {.leading = 2, .window = true, .transpose_b = true},
     {.leading = 2, .window = true, .rows = 33, .columns = 47, .inner = 21, .repeat_b = 1},
+    {.leading = 4, .window = true, .rows = 3, .columns = 5, .inner = 2, .transpose_a = true},
     {.rows = 1, .columns = 10, .inner = 131, .bias = true},
     {.rows = 37, .columns = 67, .inner = 1},
     {.rows = 53, .columns = 1, .inner = 19, .transpose_a = true},
