@@ -93,7 +93,7 @@ typedef struct weft_ir {
     int hoisted; /* steps that come first, and run only after the state has changed */
     int64_t arena_bytes, bound_bytes, kept_bytes;
     double recomputed_flops; /* of what is computed more often than once, but for the first time */
-    double again_share; /* predicted time of what rematerialization adds, of that without */
+    double again_share;      /* predicted time of what rematerialization adds, of that without */
 } weft_ir;
 
 /* ir.c */
