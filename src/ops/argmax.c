@@ -160,12 +160,23 @@ static bool argmin_sample(weft_sampler *sampler, int index)
 #define SEARCH(words)                                                                              \
     .name = words, .family = WEFT_FAMILY_REDUCTION, .min_inputs = 1, .max_inputs = 1,              \
     .outputs = 1, .flags = WEFT_OP_NO_GRADIENT | WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS, \
-    .infer = infer, .cost = cost, .label = label, .parameters = "axis",                            \
-    .shapes = "x [..] -> [..] int32 without the axis", .source = "definition"
+    .infer = infer, .cost = cost, .label = label
 
-const weft_op weft_argmax_op = {
-    SEARCH("argmax"), .summary = "the position of the first largest element along an axis",
-    .run_f64 = argmax_f64, .bind = argmax_bind, .sample = argmax_sample};
-const weft_op weft_argmin_op = {
-    SEARCH("argmin"), .summary = "the position of the first smallest element along an axis",
-    .run_f64 = argmin_f64, .bind = argmin_bind, .sample = argmin_sample};
+const weft_op weft_argmax_op = {SEARCH("argmax"),
+                                .summary =
+                                    "the position of the first largest element along an axis",
+                                .shapes = "x [..] -> [..] int32 without the axis",
+                                .parameters = "axis",
+                                .source = "definition",
+                                .run_f64 = argmax_f64,
+                                .bind = argmax_bind,
+                                .sample = argmax_sample};
+const weft_op weft_argmin_op = {SEARCH("argmin"),
+                                .summary =
+                                    "the position of the first smallest element along an axis",
+                                .shapes = "x [..] -> [..] int32 without the axis",
+                                .parameters = "axis",
+                                .source = "definition",
+                                .run_f64 = argmin_f64,
+                                .bind = argmin_bind,
+                                .sample = argmin_sample};

@@ -158,8 +158,8 @@ static bool expand_sample(weft_sampler *sampler, int index)
 
 const weft_op weft_expand_op = {
     .name = "expand",
-    .summary = "x repeated to a given shape",
-    .shapes = "x [..] -> [..]",
+    .summary = "x repeated to a shape",
+    .shapes = "x [..] -> shape",
     .parameters = "shape",
     .source = "definition",
 

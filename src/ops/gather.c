@@ -287,10 +287,10 @@ static bool sample_scatter(weft_sampler *sampler, int index)
 
 const weft_op weft_gather_op = {
     .name = "gather",
-    .summary = "parts of x at the positions along an axis that indices name",
-    .shapes = "x [..], indices [..] int32 -> [..]",
-    .parameters = "axis, an index for each element or each position",
-    .source = "definition",
+    .summary = "the elements of x at indices along an axis; 0 where there is none",
+    .shapes = "x [..,n,..], indices [..] int32 -> [..] with indices in place of n",
+    .parameters = "axis, each",
+    .source = "NumPy's take and take_along_axis",
 
     .family = WEFT_FAMILY_SHAPE,
     .min_inputs = 2,
@@ -307,9 +307,9 @@ const weft_op weft_gather_op = {
 
 const weft_op weft_scatter_add_op = {
     .name = "scatter_add",
-    .summary = "zeros as like, to which x is added where gather would have taken it from",
-    .shapes = "x [..], indices [..] int32, like [..] -> as like",
-    .parameters = "axis, an index for each element or each position",
+    .summary = "zeros in the shape of like, and dy added at indices along an axis",
+    .shapes = "dy [..], indices [..] int32, like [..,n,..] -> as like",
+    .parameters = "axis, each",
     .source = "chain rule of gather",
 
     .family = WEFT_FAMILY_SHAPE,

@@ -144,10 +144,9 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_label_weights_op = {
     .name = "label_weights",
-    .summary =
-        "labels, 0 where ignored, and their weights: 0 where ignored, else that of the class or 1",
-    .shapes = "labels [..] int32, like [..,C], class_weights? [C] -> [..] int32, [..]",
-    .parameters = "ignored_label",
+    .summary = "labels with those ignored as 0, and what each counts: 0, 1, or its class's weight",
+    .shapes = "labels [..] int32, like [..,classes], weights? [classes] -> [..] int32, [..]",
+    .parameters = "ignored label",
     .source = "definition",
 
     .family = WEFT_FAMILY_LOSS,

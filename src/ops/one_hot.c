@@ -93,7 +93,7 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_one_hot_op = {
     .name = "one_hot",
-    .summary = "on where the position in the last dimension is the index, elsewhere off",
+    .summary = "on at each index along a new last dimension, else off",
     .shapes = "indices [..] int32 -> [..,depth]",
     .parameters = "depth, on, off",
     .source = "definition",

@@ -376,17 +376,32 @@ static bool min_sample(weft_sampler *sampler, int index)
     return sample(sampler, index, WEFT_SAMPLE_DISTINCT, 4, &weft_min_op);
 }
 
-const weft_op weft_sum_op = {WEFT_REDUCTION("sum"), .summary = "the sum of x over axes",
-                             .identity = identity,  .gradient = sum_gradient,
-                             .run_f64 = sum_f64,    .bind = sum_bind,
+const weft_op weft_sum_op = {WEFT_REDUCTION("sum"),
+                             .summary = "the sum of x over axes",
+                             .shapes = "x [..] -> [..] without the axes",
+                             .parameters = "axes, keep_dims",
+                             .source = "definition",
+                             .identity = identity,
+                             .gradient = sum_gradient,
+                             .run_f64 = sum_f64,
+                             .bind = sum_bind,
                              .sample = sum_sample};
-const weft_op weft_mean_op = {WEFT_REDUCTION("mean"), .summary = "the mean of x over axes",
-                              .identity = identity,   .gradient = mean_gradient,
-                              .run_f64 = mean_f64,    .bind = mean_bind,
+const weft_op weft_mean_op = {WEFT_REDUCTION("mean"),
+                              .summary = "the mean of x over axes",
+                              .shapes = "x [..] -> [..] without the axes",
+                              .parameters = "axes, keep_dims",
+                              .source = "definition",
+                              .identity = identity,
+                              .gradient = mean_gradient,
+                              .run_f64 = mean_f64,
+                              .bind = mean_bind,
                               .sample = mean_sample};
 const weft_op weft_max_op = {
     WEFT_REDUCTION("max"),
     .summary = "the largest element of x over axes; equally large ones share its gradient",
+    .shapes = "x [..] -> [..] without the axes",
+    .parameters = "axes, keep_dims",
+    .source = "definition",
     .identity = identity,
     .gradient = extreme_gradient,
     .run_f64 = max_f64,
@@ -395,6 +410,9 @@ const weft_op weft_max_op = {
 const weft_op weft_min_op = {
     WEFT_REDUCTION("min"),
     .summary = "the smallest element of x over axes; equally small ones share its gradient",
+    .shapes = "x [..] -> [..] without the axes",
+    .parameters = "axes, keep_dims",
+    .source = "definition",
     .identity = identity,
     .gradient = extreme_gradient,
     .run_f64 = min_f64,

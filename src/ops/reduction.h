@@ -50,9 +50,7 @@ bool weft_reduce_sample(weft_sampler *sampler, int index, weft_sample_kind kind,
 #define WEFT_REDUCTION(words)                                                                      \
     .name = words, .family = WEFT_FAMILY_REDUCTION, .min_inputs = 1, .max_inputs = 1,              \
     .outputs = 1, .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,                       \
-    .infer = weft_reduce_infer, .cost = weft_reduce_cost, .label = weft_reduce_label,              \
-    .shapes = "x [..] -> [..] without the axes", .parameters = "axes, keep_dims",                  \
-    .source = "definition"
+    .infer = weft_reduce_infer, .cost = weft_reduce_cost, .label = weft_reduce_label
 
 /* x / (elements of like / elements of x - less): see weft_divide_by_count. */
 weft_value weft_divide_by_count_less(weft_value x, weft_value like, int less);

@@ -107,10 +107,10 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_variance_op = {
     .name = "variance",
-    .summary = "the mean square of the differences between x and its mean over axes",
+    .summary = "the mean over axes of (x - mean)^2, times n / (n - correction)",
     .shapes = "x [..] -> [..] without the axes",
-    .parameters = "axes, keep_dims, unbiased",
-    .source = "definition",
+    .parameters = "axes, keep_dims, correction",
+    .source = "Chan, Golub, LeVeque 1983",
 
     .family = WEFT_FAMILY_REDUCTION,
     .min_inputs = 1,

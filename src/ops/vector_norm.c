@@ -134,10 +134,9 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_vector_norm_op = {
     .name = "vector_norm",
-    .summary =
-        "the sum of magnitudes, the root of the sum of squares, or the largest magnitude over axes",
+    .summary = "the sum of |x|, sqrt of that of x^2, or the largest |x|, over axes",
     .shapes = "x [..] -> [..] without the axes",
-    .parameters = "kind, axes, keep_dims",
+    .parameters = "norm, axes, keep_dims",
     .source = "definition",
 
     .family = WEFT_FAMILY_REDUCTION,

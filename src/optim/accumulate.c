@@ -153,7 +153,7 @@ static bool count_sample(weft_sampler *sampler, int index)
 const weft_op weft_count_updates_op = {
     .name = "count_updates",
     .summary = "counter += 1 in the last micro-batch",
-    .shapes = "counter [] -> []",
+    .shapes = "counter [] int32, rate? [] -> [] int32",
     .source = "definition",
 
     .family = WEFT_FAMILY_UPDATE,

@@ -125,12 +125,10 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_average_weights_op = {
     .name = "average_weights",
-    .summary =
-        "average = d average + (1 - d) x, d being decay, with warmup at most (1 + t) / (10 + t) in "
-        "average t",
-    .shapes = "average [..], x as average, count -> as average",
+    .summary = "average = decay average + (1 - decay) w, after an update",
+    .shapes = "average [..], w [..], count [] int32 -> [..]",
     .parameters = "decay, warmup, micro_batches",
-    .source = "Polyak, Juditsky 1992",
+    .source = "Polyak, Juditsky 1992; Izmailov et al. 2018",
 
     .family = WEFT_FAMILY_UPDATE,
     .min_inputs = 3,

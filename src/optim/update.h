@@ -20,7 +20,8 @@ enum {
 #define WEFT_UPDATE_SHAPES_1 WEFT_UPDATE_SHAPES("slot0 [..], ")
 #define WEFT_UPDATE_SHAPES_2 WEFT_UPDATE_SHAPES("slot0 [..], slot1 [..], ")
 #define WEFT_UPDATE_SHAPES_3 WEFT_UPDATE_SHAPES("slot0 [..], slot1 [..], slot2 [..], ")
-#define WEFT_UPDATE_SHAPES(slots) "w [..], " slots "g [..], rate [], step? [], norm? [] -> [..]"
+#define WEFT_UPDATE_SHAPES(slots)                                                                  \
+    "w [..], " slots "g [..], rate [], step? [], norm? [], group? [] -> [..]"
 
 /* Of every update op; zero where an op does not need one. */
 typedef struct weft_update_attributes {
