@@ -6,8 +6,8 @@ set -eu
 weft=${1:-build/src/cli/weft}
 [ $# -eq 0 ] || shift
 [ $# -gt 0 ] || set -- --runs 0
-echo "| network | all kept, MB | no limit | 1/2 | 1/3 | 1/4 | the least | planned in s |"
-echo "|---|---|---|---|---|---|---|---|"
+echo "| network | all kept, MB | no limit | 1/2 | 1/3 | 1/4 | the least |"
+echo "|---|---|---|---|---|---|---|"
 for model in $("$weft" models | awk 'NR > 1 { print $1 }'); do
   "$weft" curve "$model" "$@" | awk -v model="$model" '
     # MB, and the percentage that was measured, if there is one, or predicted.
@@ -15,7 +15,6 @@ for model in $("$weft" models | awk 'NR > 1 { print $1 }'); do
     NR > 2 {
       at = $2 == "of" ? 4 : 3
       share = NF > at + 4 ? $(at + 5) : $(at + 2)
-      if ($(at + 4) > slowest) slowest = $(at + 4)
       if ($1 == "all") all = $(at)
       if ($1 == "no") none = cell(share)
       if ($1 == "1/2") half = cell(share)
@@ -24,6 +23,6 @@ for model in $("$weft" models | awk 'NR > 1 { print $1 }'); do
       if ($1 == "the") least = cell(share)
     }
     END {
-      printf "| %s | %.0f | %s | %s | %s | %s | %s | %.2f |\n", model, all, none, half, third, fourth, least, slowest
+      printf "| %s | %.0f | %s | %s | %s | %s | %s |\n", model, all, none, half, third, fourth, least
     }'
 done

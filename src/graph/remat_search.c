@@ -12,6 +12,9 @@
 static const double shrink = 0.97;
 enum { MOST_MISSED = 6 };
 
+/* Keeping again takes the longest: in larger programs it is tried for one of several targets only. */
+enum { STEPS_A_TRIM = 300 };
+
 typedef struct searcher {
     const weft_remat_model *model;
     weft_remat_schedule schedule;
@@ -25,6 +28,7 @@ typedef struct searcher {
     bool all;             /* go on nevertheless */
     weft_remat_plan free; /* of those before, the one of the smallest peak */
     int64_t target;
+    int reached;         /* targets so far */
     double excess, cost; /* of the decisions as they are */
 } searcher;
 
@@ -201,7 +205,8 @@ static weft_status reach(searcher *s, bool *reached)
     }
     *reached = s->excess <= 0;
     if (*reached) {
-        trim(s);
+        if (s->reached++ % (1 + s->model->steps / STEPS_A_TRIM) == 0)
+            trim(s);
         WEFT_TRY(record(s));
     }
     return WEFT_OK;
