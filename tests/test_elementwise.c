@@ -174,6 +174,157 @@ Test(elementwise, gradients_of_activations)
            1.0881041060151695);
 }
 
+/* Against numbers from the formulas, computed with Python's math in double. */
+Test(elementwise, smooth_activations)
+{
+    weft_value x = VALUES(weft_shape_of(4), -2, 0, 1, 4);
+    EXPECT(weft_elu(x, .alpha = 0.5), -0.43233235838169365, 0, 1, 4);
+    EXPECT(weft_selu(x), -1.520166468595695, 0, 1.0507009873554805, 4.202803949421922);
+    EXPECT(weft_gelu(x), -0.04550026389635844, 0, 0.8413447460685429, 3.9998733150326675);
+    EXPECT(weft_gelu(x, .approximate = true), -0.04540230591222494, 0, 0.8411919906082768,
+           3.9999297540518075);
+    EXPECT(weft_softplus(x), 0.1269280110429725, 0.6931471805599453, 1.3132616875182228,
+           4.0181499279178094);
+    EXPECT(weft_softplus(x, .beta = 2), 0.009074963958904869, 0.34657359027997264,
+           1.0634640055214863, 4.000167703186448);
+    EXPECT(weft_softsign(x), -2.0 / 3, 0, 0.5, 0.8);
+    EXPECT(weft_mish(x), -0.2525014826957089, 0, 0.8650983882673103, 3.9974128069762385);
+    EXPECT(weft_swish_beta(x, weft_scalar(f.graph, 2)), -0.03597241992418312, 0, 0.8807970779778823,
+           3.9986585994781345);
+    /* 1 sigmoid(0) and 4 sigmoid(-2) */
+    weft_value y = VALUES(weft_shape_of(2, 2), 1, 0, 4, -2);
+    EXPECT(weft_glu(y, -1), 0.5, 4 * 0.11920292202211755);
+    /* 1 sigmoid(4), 0 sigmoid(-2) */
+    EXPECT(weft_glu(y, 0), 0.9820137900379085, 0);
+}
+
+Test(elementwise, gradients_of_smooth_activations)
+{
+    weft_value x = VALUES(weft_shape_of(4), -2, 0, 1, 4);
+    EXPECT(gradient_of_sum(weft_elu(x, .alpha = 0.5), x), 0.06766764161830635, 0.5, 1, 1);
+    EXPECT(gradient_of_sum(weft_selu(x), x), 0.23793287225168183, 1.7580993408473766,
+           1.0507009873554805, 1.0507009873554805);
+    EXPECT(gradient_of_sum(weft_gelu(x), x), -0.0852318010781969, 0.5, 1.0833154705876864,
+           1.0005036496612265);
+    EXPECT(gradient_of_sum(weft_gelu(x, .approximate = true), x), -0.08609925662361825, 0.5,
+           1.0829640838457826, 1.000335123197122);
+    EXPECT(gradient_of_sum(weft_softplus(x, .beta = 2), x), 0.01798620996209156, 0.5,
+           0.8807970779778823, 0.9996646498695336);
+    EXPECT(gradient_of_sum(weft_softsign(x), x), 1.0 / 9, 1, 0.25, 0.04);
+    EXPECT(gradient_of_sum(weft_mish(x), x), -0.1083550924203939, 0.6, 1.0490362200997922,
+           1.00443287690375);
+    weft_value beta = weft_scalar(f.graph, 2), y = weft_swish_beta(x, beta);
+    EXPECT(gradient_of_sum(y, x), -0.05266461489107291, 0.5, 1.0907842487848955,
+           1.0023465512355845);
+    EXPECT(gradient_of_sum(y, beta), 0.18100821298877298);
+}
+
+Test(elementwise, activations_in_pieces)
+{
+    weft_value x = VALUES(weft_shape_of(7), -4, -3, -1.5, 0, 0.5, 3, 5);
+    EXPECT(weft_hard_sigmoid(x), 0, 0, 0.25, 0.5, 7.0 / 12, 1, 1);
+    EXPECT(weft_hard_sigmoid(x, .slope = 0.2), 0, 0, 0.2, 0.5, 0.6, 1, 1);
+    EXPECT(weft_hard_tanh(x), -1, -1, -1, 0, 0.5, 1, 1);
+    EXPECT(weft_hard_tanh(x, .low = -3, .high = 0.5), -3, -3, -1.5, 0, 0.5, 0.5, 0.5);
+    EXPECT(weft_hard_swish(x), 0, 0, -0.375, 0, 3.5 / 12, 3, 5);
+    EXPECT(gradient_of_sum(weft_hard_sigmoid(x), x), 0, 0, 1.0 / 6, 1.0 / 6, 1.0 / 6, 0, 0);
+    EXPECT(gradient_of_sum(weft_hard_sigmoid(x, .slope = 0.2), x), 0, 0, 0.2, 0.2, 0.2, 0, 0);
+    EXPECT(gradient_of_sum(weft_hard_tanh(x, .low = -3, .high = 0.5), x), 0, 0, 1, 1, 0, 0, 0);
+    EXPECT(gradient_of_sum(weft_hard_swish(x), x), 0, 0, 0, 0.5, 2.0 / 3, 1, 1);
+}
+
+Test(elementwise, slopes_of_channels)
+{
+    weft_value x = VALUES(weft_shape_of(2, 3), -2, 0, 3, 4, -5, -6);
+    weft_value slope = VALUES(weft_shape_of(3), 0.5, 0.25, -1);
+    weft_value y = weft_prelu(x, slope);
+    EXPECT(y, -1, 0, 3, 4, -1.25, 6);
+    EXPECT(gradient_of_sum(y, x), 0.5, 0.25, 1, 1, 0.25, -1);
+    EXPECT(gradient_of_sum(y, slope), -2, -5, -6);
+}
+
+Test(elementwise, extremes)
+{
+    weft_value x = VALUES(weft_shape_of(4), -2, 1, 3, 0), y = VALUES(weft_shape_of(4), 1, 1, 2, 5);
+    EXPECT(weft_maximum(x, y), 1, 1, 3, 5);
+    EXPECT(weft_minimum(x, y), -2, 1, 2, 0);
+    EXPECT(gradient_of_sum(weft_maximum(x, y), x), 0, 0.5, 1, 0);
+    EXPECT(gradient_of_sum(weft_maximum(x, y), y), 1, 0.5, 0, 1);
+    EXPECT(gradient_of_sum(weft_minimum(x, y), x), 1, 0.5, 0, 1);
+    EXPECT(gradient_of_sum(weft_minimum(x, y), y), 0, 0.5, 1, 0);
+    EXPECT(weft_clip(x, -1, 1), -1, 1, 1, 0);
+    EXPECT(gradient_of_sum(weft_clip(x, -1, 1), x), 0, 1, 0, 1);
+    EXPECT(weft_clip(x, -INFINITY, 1), -2, 1, 1, 0);
+    EXPECT(weft_abs(x), 2, 1, 3, 0);
+    EXPECT(weft_sign(x), -1, 1, 1, 0);
+    EXPECT(gradient_of_sum(weft_abs(x), x), -1, 1, 1, 0);
+}
+
+Test(elementwise, comparisons_and_choices)
+{
+    weft_value x = VALUES(weft_shape_of(3), 1, 2, 3), two = weft_scalar(f.graph, 2);
+    EXPECT(weft_equal(x, two), 0, 1, 0);
+    EXPECT(weft_not_equal(x, two), 1, 0, 1);
+    EXPECT(weft_less(x, two), 1, 0, 0);
+    EXPECT(weft_less_equal(x, two), 1, 1, 0);
+    EXPECT(weft_greater(x, two), 0, 0, 1);
+    EXPECT(weft_greater_equal(x, two), 0, 1, 1);
+    weft_value column = VALUES(weft_shape_of(2, 1), 10, 20), y = weft_scale(x, -1);
+    weft_value chosen = weft_select(weft_less(x, two), column, y);
+    EXPECT(chosen, 10, -2, -3, 20, -2, -3);
+    EXPECT(gradient_of_sum(chosen, column), 1, 1);
+    EXPECT(gradient_of_sum(chosen, y), 0, 2, 2);
+}
+
+Test(elementwise, powers)
+{
+    weft_value x = VALUES(weft_shape_of(4), 2, -3, 0, 0), y = VALUES(weft_shape_of(4), 3, 2, 0, 2);
+    EXPECT(weft_power(x, y), 8, 9, 1, 0);
+    EXPECT(gradient_of_sum(weft_power(x, y), x), 12, -6, 0, 0);
+    weft_value base = VALUES(weft_shape_of(3), 2, 0, 1);
+    weft_value half = weft_scalar(f.graph, 0.5), z = weft_power(base, half);
+    EXPECT(z, 1.4142135623730951, 0, 1);
+    EXPECT(gradient_of_sum(z, half), 1.4142135623730951 * 0.6931471805599453);
+}
+
+static void expect_nan(weft_value value, int64_t count)
+{
+    double got[ROOM];
+    for (int form = 0; form < 2; form++) {
+        make_state(form ? WEFT_FLOAT64 : WEFT_FLOAT32, 1);
+        run(value, (how){.mode = WEFT_TRAIN}, got);
+        for (int64_t i = 0; i < count; i++)
+            cr_expect(isnan(got[i]), "%s[%lld] is %g", weft_name_get(value), (long long)i, got[i]);
+    }
+}
+
+Test(elementwise, nan_stays_nan)
+{
+    weft_value x = VALUES(weft_shape_of(2), NAN, NAN), one = weft_scalar(f.graph, 1);
+    const weft_value of[] = {
+        weft_maximum(x, one), weft_maximum(one, x), weft_minimum(x, one), weft_minimum(one, x),
+        weft_clip(x, -1, 1),  weft_abs(x),          weft_sign(x),         weft_elu(x),
+        weft_gelu(x),         weft_softplus(x),     weft_softsign(x),     weft_mish(x),
+        weft_hard_sigmoid(x), weft_hard_tanh(x),    weft_hard_swish(x),   weft_prelu(x, one),
+        weft_power(x, one),
+    };
+    for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+        expect_nan(of[i], 2);
+}
+
+Test(elementwise, large_arguments_do_not_overflow)
+{
+    weft_value x = VALUES(weft_shape_of(2), -200, 200);
+    EXPECT(weft_softplus(x), 0, 200);
+    EXPECT(weft_mish(x), 0, 200);
+    EXPECT(weft_gelu(x), 0, 200);
+    EXPECT(weft_gelu(x, .approximate = true), 0, 200);
+    EXPECT(weft_elu(x), -1, 200);
+    EXPECT(gradient_of_sum(weft_mish(x), x), 0, 1);
+    EXPECT(gradient_of_sum(weft_gelu(x), x), 0, 1);
+    EXPECT(gradient_of_sum(weft_gelu(x, .approximate = true), x), 0, 1);
+}
+
 Test(elementwise, bytes_become_real)
 {
     weft_value bytes =
@@ -217,6 +368,33 @@ Test(elementwise, open_batches_match)
     weft_value x = weft_input(f.graph, .shape = weft_shape_of(WEFT_BATCH, 2));
     weft_value y = weft_add(weft_add(x, x), VALUES(weft_shape_of(1, 2), 1, 2));
     cr_expect(weft_shape_equal(weft_shape_get(y), weft_shape_of(WEFT_BATCH, 2)));
+}
+
+Test(elementwise, three_shapes_that_do_not_broadcast)
+{
+    weft_value x = VALUES(weft_shape_of(2), 1, 2), one = weft_scalar(f.graph, 1);
+    cr_expect(weft_is_null(weft_select(one, x, VALUES(weft_shape_of(3), 1, 2, 3))));
+    expect_error("operands [2] and [3] do not broadcast");
+}
+
+Test(elementwise, a_slope_wider_than_its_input)
+{
+    weft_value x = VALUES(weft_shape_of(2), 1, 2);
+    cr_expect(weft_is_null(weft_prelu(x, VALUES(weft_shape_of(3, 1), 1, 2, 3))));
+    expect_error("the slope [3,1] does not broadcast to the input [2]");
+}
+
+Test(elementwise, a_range_upside_down)
+{
+    cr_expect(weft_is_null(weft_clip(VALUES(weft_shape_of(2), 1, 2), 2, 1)));
+    expect_error("clip: 2 is above 1");
+}
+
+Test(elementwise, parameters_out_of_range)
+{
+    weft_value x = VALUES(weft_shape_of(2), 1, 2);
+    cr_expect(weft_is_null(weft_elu(x, .alpha = -1)));
+    expect_error("elu: alpha -1 is not positive");
 }
 
 Test(elementwise, bytes_are_not_real)

@@ -19,7 +19,8 @@ static float draw(uint32_t *seed)
 static float draw_operand(uint32_t *seed, weft_map_function f)
 {
     float value = 0.1f + 1.9f * draw(seed);
-    bool positive = f == WEFT_MAP_SQRT || f == WEFT_MAP_RSQRT || f == WEFT_MAP_LOG;
+    bool positive =
+        f == WEFT_MAP_SQRT || f == WEFT_MAP_RSQRT || f == WEFT_MAP_LOG || f == WEFT_MAP_POWER;
     return positive || draw(seed) < 0.5f ? value : -value;
 }
 

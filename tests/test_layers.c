@@ -66,6 +66,18 @@ Test(layers, variables_have_the_names_of_pytorch_in_the_layers_scope)
     cr_expect(weft_is_null(weft_variable_at(bench.graph, 10)));
 }
 
+Test(layers, slopes_are_variables)
+{
+    weft_value x = images(8, 4);
+    weft_value y = weft_parametric_relu(x, .name = "act");
+    y = weft_parametric_relu(y, .name = "one", .shared = true, .frozen = true);
+    cr_assert_not(weft_is_null(y), "%s", weft_graph_error(bench.graph)->message);
+    expect_variable(0, "act.weight", weft_shape_of(4), true);
+    expect_variable(1, "one.weight", weft_shape_of(1), false);
+    weft_value given = test_given(&bench, weft_shape_of(1, 2), (double[]){-4, 8});
+    test_expect(&bench, weft_parametric_relu(given), (double[]){-1, 8}, 2);
+}
+
 Test(layers, layers_without_a_name_are_numbered)
 {
     weft_value x = images(8, 4);

@@ -32,6 +32,25 @@ Test(loss, softmax_of_counting)
     test_expect(&bench, weft_softmax(one), (double[]){p2, p0, p1}, 3);
 }
 
+Test(loss, softmax_along_other_axes)
+{
+    weft_value x = test_given(&bench, weft_shape_of(1, 3, 2), (double[]){0, 2, 1, 1, 2, 0});
+    test_expect(&bench, weft_softmax_along(x, 1), (double[]){p0, p2, p1, p1, p2, p0}, 6);
+    test_expect(&bench, weft_log_softmax(x, -2),
+                (double[]){-log_sum, 2 - log_sum, 1 - log_sum, 1 - log_sum, 2 - log_sum, -log_sum},
+                6);
+    weft_value large = test_given(&bench, weft_shape_of(3), (double[]){1000, 1001, 1002});
+    test_expect(&bench, weft_log_softmax(large, 0), (double[]){-log_sum, 1 - log_sum, 2 - log_sum},
+                3);
+}
+
+Test(loss, softmax_along_no_axis)
+{
+    weft_value x = test_given(&bench, weft_shape_of(3), (double[]){0, 1, 2});
+    weft_softmax_along(x, 1);
+    test_expect_error(&bench, "softmax: there is no axis 1 among 1 dimensions");
+}
+
 Test(loss, sparse_cross_entropy_and_its_gradient)
 {
     weft_value x = test_given(&bench, weft_shape_of(2, 3), (double[]){0, 1, 2, 2, 1, 0});

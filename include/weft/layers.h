@@ -127,6 +127,19 @@ WEFT_API weft_value weft_layer_norm(weft_value x, const weft_norm_options *optio
 WEFT_API weft_value weft_group_norm(weft_value x, const weft_norm_options *options);
 WEFT_API weft_value weft_instance_norm(weft_value x, const weft_norm_options *options);
 
+/* ---- Activations that learn ---- */
+
+typedef struct weft_parametric_relu_options {
+    const char *name;
+    bool shared; /* one slope for all channels */
+    weft_initializer
+        initializer; /* default: 0.25, as PyTorch and the paper have it; Keras: zeros */
+    bool frozen;
+} weft_parametric_relu_options;
+
+/* weft_prelu with a variable weight, [C] or [1]. */
+WEFT_API weft_value weft_parametric_relu(weft_value x, const weft_parametric_relu_options *options);
+
 #if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)
 #define weft_conv1d(x, ...) (weft_conv1d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
 #define weft_conv2d(x, ...) (weft_conv2d)(WEFT_HERE(x), &(weft_conv_options){__VA_ARGS__})
@@ -145,6 +158,8 @@ WEFT_API weft_value weft_instance_norm(weft_value x, const weft_norm_options *op
     (weft_separable_conv3d)(WEFT_HERE(x), &(weft_separable_conv_options){__VA_ARGS__})
 #define weft_batch_norm(x, ...)                                                                    \
     (weft_batch_norm)(WEFT_HERE(x), &(weft_batch_norm_options){__VA_ARGS__})
+#define weft_parametric_relu(x, ...)                                                               \
+    (weft_parametric_relu)(WEFT_HERE(x), &(weft_parametric_relu_options){__VA_ARGS__})
 #define weft_layer_norm(x, ...) (weft_layer_norm)(WEFT_HERE(x), &(weft_norm_options){__VA_ARGS__})
 #define weft_group_norm(x, ...) (weft_group_norm)(WEFT_HERE(x), &(weft_norm_options){__VA_ARGS__})
 #define weft_instance_norm(x, ...)                                                                 \

@@ -11,6 +11,10 @@ extern "C" {
 
 /* exp(x[k]) / sum over j of exp(x[j]) along the last dimension. */
 WEFT_API weft_value weft_softmax(weft_value x);
+/* The same along another axis; negative: from the end. */
+WEFT_API weft_value weft_softmax_along(weft_value x, int axis);
+/* log(softmax(x)) along an axis, without overflow or log of 0: x - log(sum of exp(x)). */
+WEFT_API weft_value weft_log_softmax(weft_value x, int axis);
 
 typedef enum weft_loss_reduction {
     WEFT_LOSS_MEAN =
@@ -111,6 +115,8 @@ WEFT_API weft_value weft_sum_losses(const weft_value *loss, const double *weight
 
 #if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)
 #define weft_softmax(x) (weft_softmax)(WEFT_HERE(x))
+#define weft_softmax_along(x, axis) (weft_softmax_along)(WEFT_HERE(x), axis)
+#define weft_log_softmax(x, axis) (weft_log_softmax)(WEFT_HERE(x), axis)
 #define weft_sparse_cross_entropy(logits, labels, ...)                                             \
     (weft_sparse_cross_entropy)(WEFT_HERE(logits), labels, &(weft_loss_options){__VA_ARGS__})
 #define weft_cross_entropy(logits, targets, ...)                                                   \

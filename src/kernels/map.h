@@ -22,6 +22,16 @@
     X(RSQRT, rsqrt, 1, 2)                                                                          \
     X(EXP, exp, 1, 1)                                                                              \
     X(LOG, log, 1, 1)                                                                              \
+    X(ABS, abs, 1, 1)                                                                              \
+    X(SIGN, sign, 1, 1)                                                                            \
+    X(MAXIMUM, maximum, 2, 1)                                                                      \
+    X(MINIMUM, minimum, 2, 1)                                                                      \
+    X(POWER, power, 2, 3)                                                                          \
+    X(CLIP, clip, 1, 2)                                                                            \
+    X(CLIP_GRADIENT, clip_gradient, 2, 2)                                                          \
+    X(NOT_EQUAL, not_equal, 2, 1)                                                                  \
+    X(LESS, less, 2, 1)                                                                            \
+    X(LESS_EQUAL, less_equal, 2, 1)                                                                \
     X(RELU, relu, 1, 1)                                                                            \
     X(RELU_GRADIENT, relu_gradient, 2, 1)                                                          \
     X(CLIPPED_RELU, clipped_relu, 1, 2)                                                            \
@@ -34,9 +44,31 @@
     X(TANH_GRADIENT, tanh_gradient, 2, 3)                                                          \
     X(SWISH, swish, 1, 3)                                                                          \
     X(SWISH_GRADIENT, swish_gradient, 2, 8)                                                        \
+    X(ELU, elu, 1, 3)                                                                              \
+    X(ELU_GRADIENT, elu_gradient, 2, 2)                                                            \
+    X(GELU, gelu, 1, 4)                                                                            \
+    X(GELU_GRADIENT, gelu_gradient, 2, 9)                                                          \
+    X(GELU_TANH, gelu_tanh, 1, 8)                                                                  \
+    X(GELU_TANH_GRADIENT, gelu_tanh_gradient, 2, 15)                                               \
+    X(SOFTPLUS, softplus, 1, 5)                                                                    \
+    X(SOFTPLUS_GRADIENT, softplus_gradient, 2, 5)                                                  \
+    X(SOFTSIGN, softsign, 1, 3)                                                                    \
+    X(SOFTSIGN_GRADIENT, softsign_gradient, 2, 4)                                                  \
+    X(MISH, mish, 1, 6)                                                                            \
+    X(MISH_GRADIENT, mish_gradient, 2, 13)                                                         \
+    X(HARD_SIGMOID, hard_sigmoid, 1, 4)                                                            \
+    X(HARD_SIGMOID_GRADIENT, hard_sigmoid_gradient, 2, 3)                                          \
+    X(HARD_TANH_GRADIENT, hard_tanh_gradient, 2, 2)                                                \
+    X(HARD_SWISH, hard_swish, 1, 5)                                                                \
+    X(HARD_SWISH_GRADIENT, hard_swish_gradient, 2, 4)                                              \
+    X(PRELU, prelu, 2, 1)                                                                          \
+    X(PRELU_SLOPE_GRADIENT, prelu_slope_gradient, 2, 1)                                            \
     X(EQUAL, equal, 2, 1)                                                                          \
     X(BINARY_CROSS_ENTROPY, binary_cross_entropy, 2, 6)                                            \
     X(ADD_PRODUCT, add_product, 3, 2)                                                              \
+    X(PRELU_GRADIENT, prelu_gradient, 3, 1)                                                        \
+    X(MAXIMUM_GRADIENT, maximum_gradient, 3, 2)                                                    \
+    X(SELECT, select, 3, 1)                                                                        \
     X(NORMALIZE, normalize, 4, 3)
 /* and from other element types: */
 #define WEFT_MAP_TABLE(X)                                                                          \
@@ -50,6 +82,13 @@ typedef enum weft_map_function {
 #undef WEFT_MAP_ENUM
         WEFT_MAP_FUNCTIONS
 } weft_map_function;
+
+/* Numbers in the formulas: 1 / sqrt(2), 1 / sqrt(2 pi), sqrt(2 / pi), and that of the cube in GELU. */
+#define WEFT_MAP_SQRT_HALF 0.70710678118654752440
+#define WEFT_MAP_NORMAL 0.39894228040143267794
+#define WEFT_MAP_GELU_SLOPE 0.79788456080286535588
+#define WEFT_MAP_GELU_CUBE 0.044715
+#define WEFT_MAP_SIXTH (1.0 / 6)
 
 /* The operands of one element; a and b are parameters. */
 typedef struct weft_map_f64_in {

@@ -9,6 +9,14 @@ typedef struct operands {
     vfloat x, y, z, w, a, b;
 } operands;
 
+SIMD_UNARY(vexpm1, expm1, u10)
+SIMD_UNARY(verf, erf, u10)
+
+SIMD_INLINE vfloat vpow(vfloat x, vfloat y)
+{
+    return (vfloat)SIMD_SLEEF(pow, u10)(x, y);
+}
+
 SIMD_INLINE vfloat logistic(vfloat x)
 {
     return 1 / (1 + vexp(-x));
@@ -79,6 +87,67 @@ SIMD_INLINE vfloat map_log(operands in)
     return vlog(in.x);
 }
 
+SIMD_INLINE vfloat magnitude(vfloat x)
+{
+    return (vfloat)((vint)x & INT32_MAX);
+}
+
+SIMD_INLINE vfloat map_abs(operands in)
+{
+    return magnitude(in.x);
+}
+
+SIMD_INLINE vfloat map_sign(operands in)
+{
+    vfloat one = (vfloat)((vint)vsplat(1) | ((vint)in.x & INT32_MIN));
+    return vselect((in.x > 0) | (in.x < 0), one, in.x * 0);
+}
+
+SIMD_INLINE vfloat map_maximum(operands in)
+{
+    return vselect((in.x > in.y) | (in.x != in.x), in.x, in.y);
+}
+
+SIMD_INLINE vfloat map_minimum(operands in)
+{
+    return vselect((in.x < in.y) | (in.x != in.x), in.x, in.y);
+}
+
+SIMD_INLINE vfloat map_power(operands in)
+{
+    return vpow(in.x, in.y);
+}
+
+SIMD_INLINE vfloat map_clip(operands in)
+{
+    return vmin(in.b, vmax(in.a, in.x));
+}
+
+SIMD_INLINE vfloat map_clip_gradient(operands in)
+{
+    return vselect((in.y >= in.a) & (in.y <= in.b), in.x, vsplat(0));
+}
+
+SIMD_INLINE vfloat truth(vint mask)
+{
+    return vselect(mask, vsplat(1), vsplat(0));
+}
+
+SIMD_INLINE vfloat map_not_equal(operands in)
+{
+    return truth(in.x != in.y);
+}
+
+SIMD_INLINE vfloat map_less(operands in)
+{
+    return truth(in.x < in.y);
+}
+
+SIMD_INLINE vfloat map_less_equal(operands in)
+{
+    return truth(in.x <= in.y);
+}
+
 SIMD_INLINE vfloat map_relu(operands in)
 {
     return vmax(vsplat(0), in.x);
@@ -140,20 +209,151 @@ SIMD_INLINE vfloat map_swish_gradient(operands in)
     return in.x * s * (1 + in.y * (1 - s));
 }
 
+SIMD_INLINE vfloat map_elu(operands in)
+{
+    return in.b * vselect(in.x > 0, in.x, in.a * vexpm1(in.x));
+}
+
+SIMD_INLINE vfloat map_elu_gradient(operands in)
+{
+    return in.x * vselect(in.y > 0, in.b, in.y + in.a * in.b);
+}
+
+/* The probability that a normal number is less. */
+SIMD_INLINE vfloat normal_below(vfloat x)
+{
+    return 0.5f * (1 + verf(x * (float)WEFT_MAP_SQRT_HALF));
+}
+
+SIMD_INLINE vfloat map_gelu(operands in)
+{
+    return in.x * normal_below(in.x);
+}
+
+SIMD_INLINE vfloat map_gelu_gradient(operands in)
+{
+    vfloat density = (float)WEFT_MAP_NORMAL * vexp(-0.5f * in.y * in.y);
+    return in.x * (normal_below(in.y) + in.y * density);
+}
+
+SIMD_INLINE vfloat map_gelu_tanh(operands in)
+{
+    vfloat cube = 1 + (float)WEFT_MAP_GELU_CUBE * in.x * in.x;
+    return 0.5f * in.x * (1 + vtanh((float)WEFT_MAP_GELU_SLOPE * in.x * cube));
+}
+
+SIMD_INLINE vfloat map_gelu_tanh_gradient(operands in)
+{
+    vfloat square = (float)WEFT_MAP_GELU_CUBE * in.y * in.y;
+    vfloat t = vtanh((float)WEFT_MAP_GELU_SLOPE * in.y * (1 + square));
+    vfloat du = (float)WEFT_MAP_GELU_SLOPE * (1 + 3 * square);
+    return in.x * 0.5f * (1 + t + in.y * (1 - t * t) * du);
+}
+
+SIMD_INLINE vfloat map_softplus(operands in)
+{
+    return vmax(vsplat(0), in.x) + in.b * vlog1p(vexp(-in.a * magnitude(in.x)));
+}
+
+SIMD_INLINE vfloat map_softplus_gradient(operands in)
+{
+    return in.x * logistic(in.a * in.y);
+}
+
+SIMD_INLINE vfloat map_softsign(operands in)
+{
+    return in.x / (1 + magnitude(in.x));
+}
+
+SIMD_INLINE vfloat map_softsign_gradient(operands in)
+{
+    vfloat rest = 1 - magnitude(in.y);
+    return in.x * rest * rest;
+}
+
+/* tanh(log(1 + e^x)), up to 20 */
+SIMD_INLINE vfloat tanh_softplus(vfloat x)
+{
+    vfloat e = vexp(vmin(vsplat(20), x)), n = e * (e + 2);
+    return n / (n + 2);
+}
+
+SIMD_INLINE vfloat map_mish(operands in)
+{
+    return in.x * tanh_softplus(in.x);
+}
+
+SIMD_INLINE vfloat map_mish_gradient(operands in)
+{
+    vfloat t = tanh_softplus(in.y);
+    return in.x * (t + in.y * (1 - t * t) * logistic(in.y));
+}
+
+SIMD_INLINE vfloat map_hard_sigmoid(operands in)
+{
+    return vmin(vsplat(1), vmax(vsplat(0), in.a * in.x + 0.5f));
+}
+
+SIMD_INLINE vfloat map_hard_sigmoid_gradient(operands in)
+{
+    return vselect((in.y > 0) & (in.y < 1), in.a * in.x, vsplat(0));
+}
+
+SIMD_INLINE vfloat map_hard_tanh_gradient(operands in)
+{
+    return vselect((in.y > in.a) & (in.y < in.b), in.x, vsplat(0));
+}
+
+SIMD_INLINE vfloat map_hard_swish(operands in)
+{
+    vfloat middle = in.x * (in.x + 3) * (float)WEFT_MAP_SIXTH;
+    return vselect(in.x <= -3, vsplat(0), vselect(in.x >= 3, in.x, middle));
+}
+
+SIMD_INLINE vfloat map_hard_swish_gradient(operands in)
+{
+    vfloat middle = in.x * (in.y * (float)(2 * WEFT_MAP_SIXTH) + 0.5f);
+    return vselect(in.y <= -3, vsplat(0), vselect(in.y >= 3, in.x, middle));
+}
+
+SIMD_INLINE vfloat map_prelu(operands in)
+{
+    return vselect(in.x <= 0, in.y * in.x, in.x);
+}
+
+SIMD_INLINE vfloat map_prelu_slope_gradient(operands in)
+{
+    return vselect(in.y > 0, vsplat(0), in.x * in.y);
+}
+
 SIMD_INLINE vfloat map_equal(operands in)
 {
-    return vselect(in.x == in.y, vsplat(1), vsplat(0));
+    return truth(in.x == in.y);
 }
 
 SIMD_INLINE vfloat map_binary_cross_entropy(operands in)
 {
-    vfloat magnitude = vmax(in.x, -in.x);
-    return vmax(in.x, vsplat(0)) - in.x * in.y + vlog1p(vexp(-magnitude));
+    return vmax(in.x, vsplat(0)) - in.x * in.y + vlog1p(vexp(-magnitude(in.x)));
 }
 
 SIMD_INLINE vfloat map_add_product(operands in)
 {
     return in.x + in.y * in.z;
+}
+
+SIMD_INLINE vfloat map_prelu_gradient(operands in)
+{
+    return vselect(in.y > 0, in.x, in.z * in.x);
+}
+
+SIMD_INLINE vfloat map_maximum_gradient(operands in)
+{
+    return vselect(in.y > in.z, in.x, vselect(in.y == in.z, 0.5f * in.x, vsplat(0)));
+}
+
+SIMD_INLINE vfloat map_select(operands in)
+{
+    return vselect(in.x != 0, in.y, in.z);
 }
 
 SIMD_INLINE vfloat map_normalize(operands in)

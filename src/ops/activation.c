@@ -2,40 +2,40 @@
  * that the input need not be kept. */
 #include "weft/activation.h"
 
-#include "ops/map.h"
+#include "ops/activation.h"
 #include "ops/ops.h"
 #include "weft/arithmetic.h"
 
 #include <stdio.h>
 
-#define ACTIVATION_OP(op_name, rules, inputs)                                                      \
-    .name = op_name, .family = WEFT_FAMILY_ACTIVATION, WEFT_MAP_OP(inputs),                        \
-    .infer = weft_map_infer_equal, .gradient = rules##_gradient, .sample = rules##_sample
+/* ---- Shared ---- */
 
-/* The gradient op of an activation: dy, and the output or the input. */
-static weft_value grad(const weft_op *op, weft_map_function function, double a, weft_value dy,
-                       weft_value y)
+weft_value weft_activation_gradient(const weft_op *op, weft_map_function function, double a,
+                                    double b, weft_value dy, weft_value y)
 {
-    return weft_map_apply(op, function, a, 0, NULL, (weft_value[]){dy, y});
+    return weft_map_apply(op, function, a, b, NULL, (weft_value[]){dy, y});
 }
 
-/* So many elements that not all are negative, whose ReLU would show nothing. */
-static weft_shape sample_shape(weft_sampler *sampler)
+const weft_map_attributes *weft_activation_attributes(const void *attributes)
+{
+    return attributes;
+}
+
+weft_shape weft_activation_sample_shape(weft_sampler *sampler)
 {
     return (weft_shape){
         2, {weft_sampler_integer(sampler, 1, 5), weft_sampler_integer(sampler, 25, 70)}};
 }
 
-/* Two cases of a gradient op: two operands of one shape. */
-static bool sample_grad(weft_sampler *sampler, int index, const weft_op *op,
-                        weft_map_function function, double a)
+bool weft_activation_sample_gradient(weft_sampler *sampler, int index, const weft_op *op,
+                                     weft_map_function function, double a, double b)
 {
     if (index >= 2)
         return false;
-    weft_shape shape = sample_shape(sampler);
+    weft_shape shape = weft_activation_sample_shape(sampler);
     weft_value dy = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
     weft_value y = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
-    weft_sampler_output(sampler, grad(op, function, a, dy, y));
+    weft_sampler_output(sampler, weft_activation_gradient(op, function, a, b, dy, y));
     return true;
 }
 
@@ -43,7 +43,7 @@ static bool sample_grad(weft_sampler *sampler, int index, const weft_op *op,
 
 static weft_value relu_grad(weft_value dy, weft_value y)
 {
-    return grad(&weft_relu_gradient_op, WEFT_MAP_RELU_GRADIENT, 0, dy, y);
+    return weft_activation_gradient(&weft_relu_gradient_op, WEFT_MAP_RELU_GRADIENT, 0, 0, dy, y);
 }
 
 /* Piecewise constant in y. */
@@ -55,11 +55,12 @@ static void relu_grad_gradient(weft_gradient_call *call)
 
 static bool relu_grad_sample(weft_sampler *sampler, int index)
 {
-    return sample_grad(sampler, index, &weft_relu_gradient_op, WEFT_MAP_RELU_GRADIENT, 0);
+    return weft_activation_sample_gradient(sampler, index, &weft_relu_gradient_op,
+                                           WEFT_MAP_RELU_GRADIENT, 0, 0);
 }
 
 const weft_op weft_relu_gradient_op = {
-    ACTIVATION_OP("relu_gradient", relu_grad, 2), .summary = "dy where y > 0, else 0",
+    WEFT_ACTIVATION_OP("relu_gradient", relu_grad, 2), .summary = "dy where y > 0, else 0",
     .shapes = "dy [..], y [..] -> [..]", .source = "chain rule of relu"};
 
 static void relu_gradient(weft_gradient_call *call)
@@ -71,12 +72,13 @@ static bool relu_sample(weft_sampler *sampler, int index)
 {
     if (index >= 2)
         return false;
-    weft_value x = weft_sampler_input(sampler, sample_shape(sampler), WEFT_SAMPLE_NORMAL);
+    weft_value x =
+        weft_sampler_input(sampler, weft_activation_sample_shape(sampler), WEFT_SAMPLE_NORMAL);
     weft_sampler_output(sampler, weft_relu(x));
     return true;
 }
 
-const weft_op weft_relu_op = {ACTIVATION_OP("relu", relu, 1),
+const weft_op weft_relu_op = {WEFT_ACTIVATION_OP("relu", relu, 1),
                               .summary = "max(x, 0); its gradient at 0 is 0",
                               .shapes = "x [..] -> [..]", .source = "Nair, Hinton 2010"};
 
@@ -89,7 +91,7 @@ weft_value weft_relu(weft_value x)
 
 static double ceiling_of(const void *attributes)
 {
-    return ((const weft_map_attributes *)attributes)->a;
+    return weft_activation_attributes(attributes)->a;
 }
 
 static void ceiling_label(const void *attributes, char *text, size_t size)
@@ -99,7 +101,8 @@ static void ceiling_label(const void *attributes, char *text, size_t size)
 
 static weft_value clipped_relu_grad(double ceiling, weft_value dy, weft_value y)
 {
-    return grad(&weft_clipped_relu_gradient_op, WEFT_MAP_CLIPPED_RELU_GRADIENT, ceiling, dy, y);
+    return weft_activation_gradient(&weft_clipped_relu_gradient_op, WEFT_MAP_CLIPPED_RELU_GRADIENT,
+                                    ceiling, 0, dy, y);
 }
 
 /* Piecewise constant in y. */
@@ -112,12 +115,12 @@ static void clipped_relu_grad_gradient(weft_gradient_call *call)
 
 static bool clipped_relu_grad_sample(weft_sampler *sampler, int index)
 {
-    return sample_grad(sampler, index, &weft_clipped_relu_gradient_op,
-                       WEFT_MAP_CLIPPED_RELU_GRADIENT, 1);
+    return weft_activation_sample_gradient(sampler, index, &weft_clipped_relu_gradient_op,
+                                           WEFT_MAP_CLIPPED_RELU_GRADIENT, 1, 0);
 }
 
 const weft_op weft_clipped_relu_gradient_op = {
-    ACTIVATION_OP("clipped_relu_gradient", clipped_relu_grad, 2),
+    WEFT_ACTIVATION_OP("clipped_relu_gradient", clipped_relu_grad, 2),
     .summary = "dy where 0 < y < ceiling, else 0",
     .shapes = "dy [..], y [..] -> [..]",
     .parameters = "ceiling",
@@ -142,7 +145,7 @@ static bool clipped_relu_sample(weft_sampler *sampler, int index)
 }
 
 const weft_op weft_clipped_relu_op = {
-    ACTIVATION_OP("clipped_relu", clipped_relu, 1),
+    WEFT_ACTIVATION_OP("clipped_relu", clipped_relu, 1),
     .summary = "min(max(x, 0), ceiling); its gradient at 0 and at the ceiling is 0",
     .shapes = "x [..] -> [..]",
     .parameters = "ceiling",
@@ -166,7 +169,7 @@ weft_value weft_relu6(weft_value x)
 
 static double slope_of(const void *attributes)
 {
-    return ((const weft_map_attributes *)attributes)->a;
+    return weft_activation_attributes(attributes)->a;
 }
 
 static void slope_label(const void *attributes, char *text, size_t size)
@@ -176,7 +179,8 @@ static void slope_label(const void *attributes, char *text, size_t size)
 
 static weft_value leaky_relu_grad(double slope, weft_value dy, weft_value y)
 {
-    return grad(&weft_leaky_relu_gradient_op, WEFT_MAP_LEAKY_RELU_GRADIENT, slope, dy, y);
+    return weft_activation_gradient(&weft_leaky_relu_gradient_op, WEFT_MAP_LEAKY_RELU_GRADIENT,
+                                    slope, 0, dy, y);
 }
 
 static void leaky_relu_grad_gradient(weft_gradient_call *call)
@@ -188,12 +192,12 @@ static void leaky_relu_grad_gradient(weft_gradient_call *call)
 
 static bool leaky_relu_grad_sample(weft_sampler *sampler, int index)
 {
-    return sample_grad(sampler, index, &weft_leaky_relu_gradient_op, WEFT_MAP_LEAKY_RELU_GRADIENT,
-                       0.2);
+    return weft_activation_sample_gradient(sampler, index, &weft_leaky_relu_gradient_op,
+                                           WEFT_MAP_LEAKY_RELU_GRADIENT, 0.2, 0);
 }
 
 const weft_op weft_leaky_relu_gradient_op = {
-    ACTIVATION_OP("leaky_relu_gradient", leaky_relu_grad, 2),
+    WEFT_ACTIVATION_OP("leaky_relu_gradient", leaky_relu_grad, 2),
     .summary = "dy where y > 0, else slope dy",
     .shapes = "dy [..], y [..] -> [..]",
     .parameters = "slope",
@@ -213,13 +217,14 @@ static bool leaky_relu_sample(weft_sampler *sampler, int index)
     static const double slopes[] = {0, 0.3, -0.5};
     if (index >= 3)
         return false;
-    weft_value x = weft_sampler_input(sampler, sample_shape(sampler), WEFT_SAMPLE_NORMAL);
+    weft_value x =
+        weft_sampler_input(sampler, weft_activation_sample_shape(sampler), WEFT_SAMPLE_NORMAL);
     weft_leaky_relu_options options = {.slope = slopes[index]};
     weft_sampler_output(sampler, weft_leaky_relu(x, &options));
     return true;
 }
 
-const weft_op weft_leaky_relu_op = {ACTIVATION_OP("leaky_relu", leaky_relu, 1),
+const weft_op weft_leaky_relu_op = {WEFT_ACTIVATION_OP("leaky_relu", leaky_relu, 1),
                                     .summary =
                                         "x where x > 0, else slope x; its gradient at 0 is slope",
                                     .shapes = "x [..] -> [..]",
@@ -238,7 +243,8 @@ weft_value weft_leaky_relu(weft_value x, const weft_leaky_relu_options *options)
 
 static weft_value sigmoid_grad(weft_value dy, weft_value y)
 {
-    return grad(&weft_sigmoid_gradient_op, WEFT_MAP_SIGMOID_GRADIENT, 0, dy, y);
+    return weft_activation_gradient(&weft_sigmoid_gradient_op, WEFT_MAP_SIGMOID_GRADIENT, 0, 0, dy,
+                                    y);
 }
 
 /* Of dy y (1 - y): by dy it is itself, by y it is dy (1 - 2y). */
@@ -254,11 +260,12 @@ static void sigmoid_grad_gradient(weft_gradient_call *call)
 
 static bool sigmoid_grad_sample(weft_sampler *sampler, int index)
 {
-    return sample_grad(sampler, index, &weft_sigmoid_gradient_op, WEFT_MAP_SIGMOID_GRADIENT, 0);
+    return weft_activation_sample_gradient(sampler, index, &weft_sigmoid_gradient_op,
+                                           WEFT_MAP_SIGMOID_GRADIENT, 0, 0);
 }
 
 const weft_op weft_sigmoid_gradient_op = {
-    ACTIVATION_OP("sigmoid_gradient", sigmoid_grad, 2), .summary = "dy y (1 - y)",
+    WEFT_ACTIVATION_OP("sigmoid_gradient", sigmoid_grad, 2), .summary = "dy y (1 - y)",
     .shapes = "dy [..], y [..] -> [..]", .source = "chain rule of sigmoid"};
 
 static void sigmoid_gradient(weft_gradient_call *call)
@@ -271,7 +278,7 @@ static bool sigmoid_sample(weft_sampler *sampler, int index)
     return weft_map_sample_unary(sampler, index, weft_sigmoid, WEFT_SAMPLE_NORMAL);
 }
 
-const weft_op weft_sigmoid_op = {ACTIVATION_OP("sigmoid", sigmoid, 1),
+const weft_op weft_sigmoid_op = {WEFT_ACTIVATION_OP("sigmoid", sigmoid, 1),
                                  .summary = "1 / (1 + exp(-x))", .shapes = "x [..] -> [..]",
                                  .source = "definition"};
 
@@ -284,7 +291,7 @@ weft_value weft_sigmoid(weft_value x)
 
 static weft_value tanh_grad(weft_value dy, weft_value y)
 {
-    return grad(&weft_tanh_gradient_op, WEFT_MAP_TANH_GRADIENT, 0, dy, y);
+    return weft_activation_gradient(&weft_tanh_gradient_op, WEFT_MAP_TANH_GRADIENT, 0, 0, dy, y);
 }
 
 /* Of dy (1 - y^2): by dy it is itself, by y it is -2 dy y. */
@@ -299,11 +306,12 @@ static void tanh_grad_gradient(weft_gradient_call *call)
 
 static bool tanh_grad_sample(weft_sampler *sampler, int index)
 {
-    return sample_grad(sampler, index, &weft_tanh_gradient_op, WEFT_MAP_TANH_GRADIENT, 0);
+    return weft_activation_sample_gradient(sampler, index, &weft_tanh_gradient_op,
+                                           WEFT_MAP_TANH_GRADIENT, 0, 0);
 }
 
 const weft_op weft_tanh_gradient_op = {
-    ACTIVATION_OP("tanh_gradient", tanh_grad, 2), .summary = "dy (1 - y^2)",
+    WEFT_ACTIVATION_OP("tanh_gradient", tanh_grad, 2), .summary = "dy (1 - y^2)",
     .shapes = "dy [..], y [..] -> [..]", .source = "chain rule of tanh"};
 
 static void tanh_gradient(weft_gradient_call *call)
@@ -316,7 +324,7 @@ static bool tanh_sample(weft_sampler *sampler, int index)
     return weft_map_sample_unary(sampler, index, weft_tanh, WEFT_SAMPLE_NORMAL);
 }
 
-const weft_op weft_tanh_op = {ACTIVATION_OP("tanh", tanh, 1),
+const weft_op weft_tanh_op = {WEFT_ACTIVATION_OP("tanh", tanh, 1),
                               .summary = "the hyperbolic tangent of x", .shapes = "x [..] -> [..]",
                               .source = "definition"};
 
@@ -329,7 +337,7 @@ weft_value weft_tanh(weft_value x)
 
 static weft_value swish_grad(weft_value dy, weft_value x)
 {
-    return grad(&weft_swish_gradient_op, WEFT_MAP_SWISH_GRADIENT, 0, dy, x);
+    return weft_activation_gradient(&weft_swish_gradient_op, WEFT_MAP_SWISH_GRADIENT, 0, 0, dy, x);
 }
 
 /* By x it is dy s (1 - s) (2 + x (1 - 2s)), s = sigmoid(x). */
@@ -347,10 +355,11 @@ static void swish_grad_gradient(weft_gradient_call *call)
 
 static bool swish_grad_sample(weft_sampler *sampler, int index)
 {
-    return sample_grad(sampler, index, &weft_swish_gradient_op, WEFT_MAP_SWISH_GRADIENT, 0);
+    return weft_activation_sample_gradient(sampler, index, &weft_swish_gradient_op,
+                                           WEFT_MAP_SWISH_GRADIENT, 0, 0);
 }
 
-const weft_op weft_swish_gradient_op = {ACTIVATION_OP("swish_gradient", swish_grad, 2),
+const weft_op weft_swish_gradient_op = {WEFT_ACTIVATION_OP("swish_gradient", swish_grad, 2),
                                         .summary = "dy s (1 + x (1 - s)), s = sigmoid(x)",
                                         .shapes = "dy [..], x [..] -> [..]",
                                         .source = "chain rule of swish"};
@@ -365,8 +374,9 @@ static bool swish_sample(weft_sampler *sampler, int index)
     return weft_map_sample_unary(sampler, index, weft_swish, WEFT_SAMPLE_NORMAL);
 }
 
-const weft_op weft_swish_op = {ACTIVATION_OP("swish", swish, 1), .summary = "x / (1 + exp(-x))",
-                               .shapes = "x [..] -> [..]", .source = "Ramachandran, Zoph, Le 2017"};
+const weft_op weft_swish_op = {WEFT_ACTIVATION_OP("swish", swish, 1),
+                               .summary = "x / (1 + exp(-x))", .shapes = "x [..] -> [..]",
+                               .source = "Ramachandran, Zoph, Le 2017"};
 
 weft_value weft_swish(weft_value x)
 {

@@ -1,6 +1,5 @@
 /* Losses of numbers, and the hinge: composed, since they are only as heavy as their operands are long. */
 #include "ops/loss.h"
-#include "ops/magnitude.h"
 #include "weft/activation.h"
 #include "weft/arithmetic.h"
 
@@ -27,14 +26,14 @@ weft_value weft_mean_absolute_error(weft_value x, weft_value target,
 {
     weft_loss_options o;
     weft_value e = difference("mean_absolute_error", 0, x, target, options, &o);
-    return weft_loss_reduce(weft_magnitude(e), &o);
+    return weft_loss_reduce(weft_abs(e), &o);
 }
 
 /* With c = min(e, delta): c e - c^2 / 2. */
 weft_value weft_huber(weft_value x, weft_value target, const weft_loss_options *options)
 {
     weft_loss_options o;
-    weft_value e = weft_magnitude(difference("huber", WEFT_LOSS_DELTA, x, target, options, &o));
+    weft_value e = weft_abs(difference("huber", WEFT_LOSS_DELTA, x, target, options, &o));
     weft_value c = weft_clipped_relu(e, o.delta != 0 ? o.delta : 1);
     return weft_loss_reduce(weft_multiply(c, weft_subtract(e, weft_scale(c, 0.5))), &o);
 }

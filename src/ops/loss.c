@@ -182,13 +182,9 @@ weft_value weft_negative_log(weft_value p)
     return weft_negate(weft_log(not_zero(p)));
 }
 
-/* log(sum of exp(x)) - x; the maximum only keeps exp from overflowing. */
 weft_value weft_negative_log_softmax(weft_value x)
 {
-    weft_value largest = weft_stop_gradient(
-        weft_max(x, &(weft_reduce_options){.axes = {-1}, .axis_count = 1, .keep_dims = true}));
-    weft_value below = weft_subtract(x, largest);
-    return weft_subtract(weft_log(weft_sum_classes(weft_exp(below), true)), below);
+    return weft_negate(weft_log_softmax(x, -1));
 }
 
 weft_value weft_focal_factor(weft_value l, double gamma)

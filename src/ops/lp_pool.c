@@ -1,12 +1,12 @@
 /* Lp pooling, of the mean over windows and elementwise maps. */
 #include "weft/pooling.h"
 
-#include "ops/magnitude.h"
+#include "weft/arithmetic.h"
 
 /* |x|^p by repeated squaring. */
 static weft_value power(weft_value x, int p)
 {
-    weft_value square = p % 2 ? weft_magnitude(x) : x;
+    weft_value square = p % 2 ? weft_abs(x) : x;
     weft_value result = square;
     for (bool first = p % 2 == 0; p /= 2;) {
         square = weft_square(square);

@@ -38,21 +38,34 @@ static int64_t extent_from_last(const weft_shape *shape, int d)
     return d < shape->rank ? shape->extent[shape->rank - 1 - d] : 1;
 }
 
+/* Widens the shape by one that broadcasts with it; false where it does not. */
+static bool widen(weft_shape *wide, const weft_shape *shape)
+{
+    weft_shape both = {.rank = wide->rank > shape->rank ? wide->rank : shape->rank};
+    for (int d = 0; d < both.rank; d++) {
+        int64_t a = extent_from_last(wide, d), b = extent_from_last(shape, d);
+        if (a != b && a != 1 && b != 1)
+            return false;
+        both.extent[both.rank - 1 - d] = a == 1 ? b : a;
+    }
+    *wide = both;
+    return true;
+}
+
 bool weft_map_infer_broadcast(weft_infer *infer)
 {
-    const weft_shape *x = &infer->shape[0], *y = &infer->shape[1];
-    if (!weft_infer_real(infer, 0, "first operand") || !weft_infer_real(infer, 1, "second operand"))
-        return false;
-    weft_shape wide = {.rank = x->rank > y->rank ? x->rank : y->rank};
-    for (int d = 0; d < wide.rank; d++) {
-        int64_t a = extent_from_last(x, d), b = extent_from_last(y, d);
-        if (a != b && a != 1 && b != 1) {
-            char left[120], right[120];
+    static const char *const names[] = {"first operand", "second operand", "third operand",
+                                        "fourth operand"};
+    weft_shape wide = {0};
+    for (int i = 0; i < infer->inputs; i++) {
+        char left[120], right[120];
+        weft_shape before = wide;
+        if (!weft_infer_real(infer, i, names[i]))
+            return false;
+        if (!widen(&wide, &infer->shape[i]))
             return weft_infer_fail(infer, "operands %s and %s do not broadcast",
-                                   weft_shape_text(*x, left, sizeof(left)),
-                                   weft_shape_text(*y, right, sizeof(right)));
-        }
-        wide.extent[wide.rank - 1 - d] = a == 1 ? b : a;
+                                   weft_shape_text(before, left, sizeof(left)),
+                                   weft_shape_text(infer->shape[i], right, sizeof(right)));
     }
     infer->out_shape[0] = wide;
     return true;

@@ -16,7 +16,7 @@ typedef struct weft_map_attributes {
 weft_value weft_map_apply(const weft_op *op, weft_map_function function, double a, double b,
                           const char *name, const weft_value *input);
 
-/* Shape rules: all inputs have one shape; inputs are broadcast to the output's. All are real. */
+/* Shape rules: all inputs have one shape; all inputs are broadcast to each other's. All are real. */
 bool weft_map_infer_equal(weft_infer *infer);
 bool weft_map_infer_broadcast(weft_infer *infer);
 

@@ -28,18 +28,28 @@ extern const weft_op weft_local_response_norm_op, weft_local_response_norm_gradi
 extern const weft_op weft_add_op, weft_subtract_op, weft_multiply_op, weft_divide_op;
 extern const weft_op weft_scale_op, weft_offset_op, weft_negate_op, weft_square_op, weft_sqrt_op,
     weft_rsqrt_op, weft_exp_op, weft_log_op;
+extern const weft_op weft_maximum_op, weft_minimum_op, weft_maximum_gradient_op, weft_clip_op,
+    weft_clip_gradient_op, weft_abs_op, weft_sign_op, weft_power_op;
+extern const weft_op weft_equal_op, weft_not_equal_op, weft_less_op, weft_less_equal_op,
+    weft_select_op;
 extern const weft_op weft_broadcast_like_op, weft_expand_op, weft_sum_like_op, weft_cast_op;
 extern const weft_op weft_relu_op, weft_relu_gradient_op, weft_clipped_relu_op,
     weft_clipped_relu_gradient_op, weft_leaky_relu_op, weft_leaky_relu_gradient_op;
 extern const weft_op weft_sigmoid_op, weft_sigmoid_gradient_op, weft_tanh_op, weft_tanh_gradient_op,
     weft_swish_op, weft_swish_gradient_op;
 extern const weft_op weft_gaussian_noise_op, weft_gaussian_dropout_op;
+extern const weft_op weft_elu_op, weft_elu_gradient_op, weft_gelu_op, weft_gelu_gradient_op,
+    weft_gelu_tanh_op, weft_gelu_tanh_gradient_op, weft_softplus_op, weft_softplus_gradient_op,
+    weft_softsign_op, weft_softsign_gradient_op, weft_mish_op, weft_mish_gradient_op;
+extern const weft_op weft_hard_sigmoid_op, weft_hard_sigmoid_gradient_op, weft_hard_tanh_op,
+    weft_hard_tanh_gradient_op, weft_hard_swish_op, weft_hard_swish_gradient_op;
+extern const weft_op weft_prelu_op, weft_prelu_gradient_op, weft_prelu_slope_gradient_op;
 extern const weft_op weft_dropout_op, weft_is_training_op;
 /* Reductions. */
 extern const weft_op weft_sum_op, weft_mean_op, weft_max_op, weft_min_op, weft_variance_op,
     weft_vector_norm_op;
 extern const weft_op weft_argmax_op, weft_argmin_op;
-extern const weft_op weft_divide_by_count_op, weft_equal_op;
+extern const weft_op weft_divide_by_count_op;
 /* Resizing, and borders of images. */
 extern const weft_op weft_resize_op, weft_resize_gradient_op;
 extern const weft_op weft_border_op, weft_border_gradient_op;

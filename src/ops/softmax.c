@@ -6,12 +6,39 @@
 #include "ops/ops.h"
 #include "ops/rules.h"
 #include "weft/arithmetic.h"
+#include "weft/array.h"
+#include "weft/reduction.h"
 
 #include <math.h>
 
 weft_value weft_softmax(weft_value x)
 {
     return weft_apply(x.graph, &weft_softmax_op, NULL, 0, NULL, &x, 1, NULL, 1);
+}
+
+/* With the axis as the last dimension for as long as it takes: swapped with it before and after. */
+weft_value weft_softmax_along(weft_value x, int axis)
+{
+    if (weft_is_null(x))
+        return x;
+    int rank = weft_shape_get(x).rank, order[WEFT_MAX_RANK];
+    int dimension = weft_axis(axis, rank);
+    if (dimension < 0)
+        return weft_graph_fail(x.graph, WEFT_ERROR_ARGUMENT,
+                               "softmax: there is no axis %d among %d dimensions", axis, rank);
+    if (dimension == rank - 1)
+        return weft_softmax(x);
+    for (int i = 0; i < rank; i++)
+        order[i] = i == dimension ? rank - 1 : i == rank - 1 ? dimension : i;
+    return weft_transpose(weft_softmax(weft_transpose(x, order, rank)), order, rank);
+}
+
+/* The maximum only keeps exp from overflowing. */
+weft_value weft_log_softmax(weft_value x, int axis)
+{
+    weft_reduce_options along = {.axes = {axis}, .axis_count = 1, .keep_dims = true};
+    weft_value below = weft_subtract(x, weft_stop_gradient(weft_max(x, &along)));
+    return weft_subtract(below, weft_log(weft_sum(weft_exp(below), &along)));
 }
 
 weft_value weft_softmax_gradient(weft_value y, weft_value dy)

@@ -1,7 +1,7 @@
 /* Norms of elements along axes. */
-#include "ops/magnitude.h"
 #include "ops/ops.h"
 #include "ops/reduction.h"
+#include "weft/arithmetic.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -30,11 +30,10 @@ static weft_value slope(const weft_reduce_attributes *attributes, weft_value x, 
     weft_reduce_options options = weft_reduce_keeping(attributes);
     switch (attributes->norm) {
     case WEFT_NORM_L1:
-        return weft_magnitude_slope(x);
+        return weft_sign(x);
     case WEFT_NORM_MAX: {
-        weft_value largest = weft_equal(weft_magnitude(x), y);
-        return weft_multiply(weft_magnitude_slope(x),
-                             weft_divide(largest, weft_sum(largest, &options)));
+        weft_value largest = weft_equal(weft_abs(x), y);
+        return weft_multiply(weft_sign(x), weft_divide(largest, weft_sum(largest, &options)));
     }
     default:
         return weft_divide(x, weft_add(y, weft_equal(y, weft_negate(y))));

@@ -1,5 +1,5 @@
 /* Penalties: sums of the sizes of variables, of maps and sums. */
-#include "ops/magnitude.h"
+#include "weft/arithmetic.h"
 #include "weft/reduction.h"
 #include "weft/regularization.h"
 
@@ -16,7 +16,7 @@ static weft_value of_one(weft_value x, const weft_penalty_options *options)
     double l2 = options->half_squares ? options->l2 / 2 : options->l2;
     weft_value penalty = weft_null(x.graph);
     if (options->l1 != 0)
-        penalty = weft_scale(weft_sum(weft_magnitude(x), NULL), options->l1);
+        penalty = weft_scale(weft_sum(weft_abs(x), NULL), options->l1);
     if (l2 != 0)
         penalty = sum_of(penalty, weft_scale(weft_sum(weft_square(x), NULL), l2));
     return penalty;

@@ -251,9 +251,58 @@ static weft_value activations(parity_builder *b)
     return weft_add(y, weft_swish(x));
 }
 
+static weft_value smooth(parity_builder *b)
+{
+    weft_value x = image(b);
+    weft_value y = weft_add(weft_elu(x, .alpha = 0.7), weft_selu(weft_scale(x, 0.5)));
+    y = weft_add(y, weft_multiply(weft_gelu(x), weft_gelu(weft_negate(x), .approximate = true)));
+    y = weft_add(y, weft_multiply(weft_softplus(x, .beta = 3), weft_softsign(x)));
+    return weft_add(y, weft_add(weft_mish(x), weft_softplus(weft_scale(x, -1))));
+}
+
+/* PyTorch's own hardsigmoid multiplies gradients by 1/6 in single, also those in double. */
+static weft_value pieces(parity_builder *b)
+{
+    weft_value x = weft_scale(image(b), 3);
+    weft_value y = weft_multiply(weft_hard_sigmoid(x), weft_hard_tanh(x));
+    y = weft_add(y, weft_hard_tanh(x, .low = -2, .high = 0.5));
+    return weft_add(y, weft_hard_swish(x));
+}
+
+static weft_value learnt(parity_builder *b)
+{
+    weft_value x = image(b);
+    weft_value y = weft_prelu(x, parity_variable(b, "slope", weft_shape_of(6)));
+    y = weft_add(y, weft_swish_beta(x, parity_variable(b, "beta", weft_shape_of(6))));
+    return weft_glu(y, -1);
+}
+
+/* Rounded numbers tie: whole ones against each other. */
+static weft_value extremes(parity_builder *b)
+{
+    weft_value x = image(b), y = parity_input(b, "y", weft_shape_of(8, 1));
+    weft_value whole = weft_cast_real(parity_labels(b, "t", weft_shape_of(2, 9, 8, 6), 3));
+    weft_value z = weft_multiply(weft_maximum(x, y), weft_minimum(x, weft_abs(y)));
+    z = weft_add(z, weft_maximum(weft_multiply(whole, x), weft_scale(x, 2)));
+    z = weft_add(z, weft_clip(x, -0.5, 0.7));
+    return weft_select(weft_less(x, y), weft_square(z), z);
+}
+
+static weft_value powers(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x+", weft_shape_of(2, 9, 8, 6));
+    return weft_power(x, parity_input(b, "y", weft_shape_of(8, 1)));
+}
+
 static weft_value softmax(parity_builder *b)
 {
     return weft_softmax(image(b));
+}
+
+static weft_value softmax_along(parity_builder *b)
+{
+    weft_value x = image(b);
+    return weft_multiply(weft_softmax_along(x, 1), weft_log_softmax(weft_scale(x, 5), 2));
 }
 
 static weft_value shapes(parity_builder *b)
@@ -531,11 +580,25 @@ const parity_case parity_op_cases[] = {
     {"elementwise", elementwise, "(y.log() + (0.3 * x).exp() - y.sqrt()) * (y + 1).rsqrt()"},
     {"activations", activations,
      "F.relu(x) + F.leaky_relu(-x, 0.1) + x.sigmoid() * x.tanh() + F.silu(x)"},
+    {"smooth activations", smooth,
+     "F.elu(x, 0.7) + F.selu(0.5 * x) + F.gelu(x) * F.gelu(-x, approximate='tanh') + F.softplus(x, "
+     "3) * "
+     "F.softsign(x) + F.mish(x) + F.softplus(-x)"},
+    {"activations in pieces", pieces,
+     "F.relu6(3 * x + 3) / 6 * F.hardtanh(3 * x) + F.hardtanh(3 * x, -2, 0.5) + F.hardswish(3 * "
+     "x)"},
+    {"learnt activations", learnt,
+     "F.glu(cl(F.prelu(cf(x), slope)) + x * (beta * x).sigmoid(), -1)"},
+    {"extremes", extremes,
+     "(lambda z: torch.where(x < y, z * z, z))(torch.maximum(x, y) * torch.minimum(x, y.abs()) + "
+     "torch.maximum(t * x, 2 * x) + x.clamp(-0.5, 0.7))"},
+    {"powers", powers, "x ** y"},
     {"clipped ReLU", clipped, "F.relu6(4 * x) + x.clamp(0, 0.5)"},
     {"local response norm", local_response,
      "cl(F.local_response_norm(cf(x), 5, 0.9, 0.75, 2.0) + F.local_response_norm(cf(x), 3, 0.5, "
      "0.6))"},
     {"softmax", softmax, "x.softmax(-1)"},
+    {"softmax along", softmax_along, "x.softmax(1) * (5 * x).log_softmax(2)"},
     {"shapes", shapes,
      "F.pad(torch.cat((x[..., 4:], y, x[..., :4]), 3)[:, 1:7, 2:], (0, 0, 0, 2, 1, 0), value=0.5)"
      ".transpose(1, 2)"},
