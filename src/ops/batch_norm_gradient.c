@@ -8,10 +8,10 @@
  * function of its five inputs; how mean and variance depend on x is batch_norm's to know. */
 #include "graph/fusion.h"
 #include "ops/batch_norm.h"
+#include "ops/composed.h"
 #include "ops/ops.h"
 #include "ops/training.h"
 #include "weft/arithmetic.h"
-#include "weft/array.h"
 #include "weft/reduction.h"
 
 #include <math.h>
@@ -50,9 +50,9 @@ static bool infer(weft_infer *infer)
 
 /* ---- Gradient: the formulas above, of primitive ops, which then have gradients themselves ---- */
 
-static void compose(const weft_value *in, const weft_batch_norm_attributes *attributes,
-                    weft_value *out)
+static void compose(const weft_value *in, const void *given, weft_value *out)
 {
+    const weft_batch_norm_attributes *attributes = given;
     weft_value training = weft_is_training(in[X].graph, (weft_mode_choice)attributes->mode);
     weft_value r = weft_rsqrt(weft_offset(in[VARIANCE], attributes->epsilon));
     weft_value h = weft_multiply(weft_subtract(in[X], in[MEAN]), r);
@@ -66,18 +66,7 @@ static void compose(const weft_value *in, const weft_batch_norm_attributes *attr
 
 static void gradient(weft_gradient_call *call)
 {
-    /* Of names for the inputs: mean and variance usually depend on x, which must not show here. */
-    weft_value in[INPUTS], composed[OUTPUTS], y[OUTPUTS], seed[OUTPUTS];
-    for (int i = 0; i < INPUTS; i++)
-        in[i] = weft_reshape_like(call->input[i], call->input[i]);
-    compose(in, call->attributes, composed);
-    int outputs = 0;
-    for (int i = 0; i < OUTPUTS; i++)
-        if (!weft_is_null(call->output_gradient[i])) {
-            y[outputs] = composed[i];
-            seed[outputs++] = call->output_gradient[i];
-        }
-    weft_vector_jacobian(y, seed, outputs, in, INPUTS, call->input_gradient);
+    weft_composed_gradient(call, compose, INPUTS, OUTPUTS);
 }
 
 /* ---- Float64 ---- */

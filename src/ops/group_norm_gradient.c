@@ -6,10 +6,10 @@
  *
  * (Ba, Kiros, Hinton 2016, "Layer normalization", supplementary material.) The op is a function of its five
  * inputs; how mean and variance depend on x is group_norm's to know. */
+#include "ops/composed.h"
 #include "ops/group_norm.h"
 #include "ops/ops.h"
 #include "weft/arithmetic.h"
-#include "weft/array.h"
 #include "weft/reduction.h"
 
 #include <math.h>
@@ -49,9 +49,9 @@ static weft_value mean_of(weft_value x, weft_value like)
     return weft_divide_by_count(weft_sum_like(x, like), x);
 }
 
-static void compose(const weft_value *in, const weft_group_norm_attributes *attributes,
-                    weft_value *out)
+static void compose(const weft_value *in, const void *given, weft_value *out)
 {
+    const weft_group_norm_attributes *attributes = given;
     weft_value r = weft_rsqrt(weft_offset(in[VARIANCE], attributes->epsilon));
     weft_value h = weft_multiply(weft_subtract(in[X], in[MEAN]), r);
     weft_value g = weft_multiply(in[DY], in[GAMMA]);
@@ -64,18 +64,7 @@ static void compose(const weft_value *in, const weft_group_norm_attributes *attr
 
 static void gradient(weft_gradient_call *call)
 {
-    /* Of names for the inputs: mean and variance usually depend on x, which must not show here. */
-    weft_value in[INPUTS], composed[OUTPUTS], y[OUTPUTS], seed[OUTPUTS];
-    for (int i = 0; i < INPUTS; i++)
-        in[i] = weft_reshape_like(call->input[i], call->input[i]);
-    compose(in, call->attributes, composed);
-    int outputs = 0;
-    for (int i = 0; i < OUTPUTS; i++)
-        if (!weft_is_null(call->output_gradient[i])) {
-            y[outputs] = composed[i];
-            seed[outputs++] = call->output_gradient[i];
-        }
-    weft_vector_jacobian(y, seed, outputs, in, INPUTS, call->input_gradient);
+    weft_composed_gradient(call, compose, INPUTS, OUTPUTS);
 }
 
 /* ---- Float64 ---- */
