@@ -24,7 +24,7 @@ typedef struct searcher {
     double *promise;            /* of each candidate's next move, at most: excess a unit of cost */
     double *above;              /* of each step: sum of what lies above the target, up to it */
     double free_cost;
-    bool beyond;          /* decisions have cost more than that */
+    bool beyond;          /* no target after this one will cost so little */
     bool all;             /* go on nevertheless */
     weft_remat_plan free; /* of those before, the one of the smallest peak */
     int64_t target;
@@ -68,8 +68,7 @@ static weft_status record(searcher *s)
     memcpy(level, s->level, (size_t)s->model->storages);
     weft_remat_plan plan = {level, s->schedule.peak, s->schedule.cost};
     ladder->plan[ladder->plans++] = plan;
-    s->beyond |= plan.cost > s->free_cost;
-    if (!s->beyond && (ladder->plans == 1 || plan.peak < s->free.peak))
+    if (!s->beyond && plan.cost <= s->free_cost && (ladder->plans == 1 || plan.peak < s->free.peak))
         s->free = plan;
     return WEFT_OK;
 }
@@ -204,11 +203,13 @@ static weft_status reach(searcher *s, bool *reached)
         WEFT_TRY(record(s));
     }
     *reached = s->excess <= 0;
-    if (*reached) {
-        if (s->reached++ % (1 + s->model->steps / STEPS_A_TRIM) == 0)
-            trim(s);
-        WEFT_TRY(record(s));
-    }
+    if (!*reached)
+        return WEFT_OK;
+    bool trims = s->reached++ % (1 + s->model->steps / STEPS_A_TRIM) == 0;
+    if (trims)
+        trim(s);
+    WEFT_TRY(record(s));
+    s->beyond |= trims && s->cost > s->free_cost;
     return WEFT_OK;
 }
 
