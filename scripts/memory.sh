@@ -20,7 +20,7 @@ for model in $("$weft" models | awk 'NR > 1 { print $1 }'); do
       if ($1 == "1/2") half = cell(share)
       if ($1 == "1/3") third = cell(share)
       if ($1 == "1/4") fourth = cell(share)
-      if ($1 == "the") least = cell(share)
+      least = cell(share)
     }
     END {
       printf "| %s | %.0f | %s | %s | %s | %s | %s |\n", model, all, none, half, third, fourth, least
