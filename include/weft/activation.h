@@ -19,7 +19,7 @@ WEFT_API weft_value weft_relu6(weft_value x);
 
 typedef struct weft_leaky_relu_options {
     const char *name; /* NULL: "leaky_relu" */
-    double slope;     /* 0: 0.01 */
+    double slope;     /* 0: 0.01, as of PyTorch; that of Keras's layer is 0.3 */
 } weft_leaky_relu_options;
 
 /* x where x > 0, else slope * x; its gradient at 0 is slope. options may be NULL. */

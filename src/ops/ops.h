@@ -1,67 +1,162 @@
-/* The built-in ops, one declaration each: src/ops/builtin.c lists them. */
+/* The built-in ops. */
 #ifndef WEFT_OPS_OPS_H
 #define WEFT_OPS_OPS_H
 
 #include "kernels/update.h"
 #include "weft/op.h"
 
-extern const weft_op weft_convolution_op, weft_transposed_convolution_op,
-    weft_convolution_input_gradient_op, weft_convolution_filter_gradient_op;
-extern const weft_op weft_matmul_op, weft_outer_sum_op;
-/* Updates. */
+/* Every built-in op, in the order of lists: X(name) stands for weft_<name>_op. What is not here is not
+ * checked. The updates of optimizers are rows of WEFT_UPDATE_TABLE. */
+#define WEFT_BUILTIN_TABLE(X)                                                                      \
+    /* Convolutions and products */                                                                \
+    X(convolution)                                                                                 \
+    X(transposed_convolution)                                                                      \
+    X(convolution_input_gradient)                                                                  \
+    X(convolution_filter_gradient)                                                                 \
+    X(matmul)                                                                                      \
+    X(outer_sum)                                                                                   \
+    /* Pooling */                                                                                  \
+    X(max_pool)                                                                                    \
+    X(max_pool_gradient)                                                                           \
+    X(max_pool_gather)                                                                             \
+    X(max_pool_indices)                                                                            \
+    X(max_unpool)                                                                                  \
+    X(max_unpool_gradient)                                                                         \
+    X(average_pool)                                                                                \
+    X(average_pool_gradient)                                                                       \
+    /* Normalization */                                                                            \
+    X(batch_norm)                                                                                  \
+    X(batch_norm_gradient)                                                                         \
+    X(moving_average)                                                                              \
+    X(group_norm)                                                                                  \
+    X(group_norm_gradient)                                                                         \
+    X(normalize)                                                                                   \
+    X(add_product)                                                                                 \
+    X(local_response_norm)                                                                         \
+    X(local_response_norm_gradient)                                                                \
+    /* What else updates */                                                                        \
+    X(accumulate_gradient)                                                                         \
+    X(count_updates)                                                                               \
+    X(average_weights)                                                                             \
+    X(global_norm)                                                                                 \
+    X(constrain)                                                                                   \
+    /* Arithmetic */                                                                               \
+    X(add)                                                                                         \
+    X(subtract)                                                                                    \
+    X(multiply)                                                                                    \
+    X(divide)                                                                                      \
+    X(scale)                                                                                       \
+    X(offset)                                                                                      \
+    X(negate)                                                                                      \
+    X(square)                                                                                      \
+    X(sqrt)                                                                                        \
+    X(rsqrt)                                                                                       \
+    X(exp)                                                                                         \
+    X(log)                                                                                         \
+    X(power)                                                                                       \
+    X(maximum)                                                                                     \
+    X(minimum)                                                                                     \
+    X(maximum_gradient)                                                                            \
+    X(clip)                                                                                        \
+    X(clip_gradient)                                                                               \
+    X(abs)                                                                                         \
+    X(sign)                                                                                        \
+    X(equal)                                                                                       \
+    X(not_equal)                                                                                   \
+    X(less)                                                                                        \
+    X(less_equal)                                                                                  \
+    X(select)                                                                                      \
+    X(broadcast_like)                                                                              \
+    X(expand)                                                                                      \
+    X(sum_like)                                                                                    \
+    X(cast)                                                                                        \
+    /* Activations */                                                                              \
+    X(relu)                                                                                        \
+    X(relu_gradient)                                                                               \
+    X(clipped_relu)                                                                                \
+    X(clipped_relu_gradient)                                                                       \
+    X(leaky_relu)                                                                                  \
+    X(leaky_relu_gradient)                                                                         \
+    X(sigmoid)                                                                                     \
+    X(sigmoid_gradient)                                                                            \
+    X(tanh)                                                                                        \
+    X(tanh_gradient)                                                                               \
+    X(swish)                                                                                       \
+    X(swish_gradient)                                                                              \
+    X(elu)                                                                                         \
+    X(elu_gradient)                                                                                \
+    X(gelu)                                                                                        \
+    X(gelu_gradient)                                                                               \
+    X(gelu_tanh)                                                                                   \
+    X(gelu_tanh_gradient)                                                                          \
+    X(softplus)                                                                                    \
+    X(softplus_gradient)                                                                           \
+    X(softsign)                                                                                    \
+    X(softsign_gradient)                                                                           \
+    X(mish)                                                                                        \
+    X(mish_gradient)                                                                               \
+    X(hard_sigmoid)                                                                                \
+    X(hard_sigmoid_gradient)                                                                       \
+    X(hard_tanh)                                                                                   \
+    X(hard_tanh_gradient)                                                                          \
+    X(hard_swish)                                                                                  \
+    X(hard_swish_gradient)                                                                         \
+    X(prelu)                                                                                       \
+    X(prelu_gradient)                                                                              \
+    X(prelu_slope_gradient)                                                                        \
+    /* Random */                                                                                   \
+    X(dropout)                                                                                     \
+    X(gaussian_noise)                                                                              \
+    X(gaussian_dropout)                                                                            \
+    X(is_training)                                                                                 \
+    /* Reductions */                                                                               \
+    X(sum)                                                                                         \
+    X(mean)                                                                                        \
+    X(max)                                                                                         \
+    X(min)                                                                                         \
+    X(variance)                                                                                    \
+    X(vector_norm)                                                                                 \
+    X(divide_by_count)                                                                             \
+    X(argmax)                                                                                      \
+    X(argmin)                                                                                      \
+    /* Resizing, and borders of images */                                                          \
+    X(resize)                                                                                      \
+    X(resize_gradient)                                                                             \
+    X(border)                                                                                      \
+    X(border_gradient)                                                                             \
+    /* Moving elements */                                                                          \
+    X(reshape)                                                                                     \
+    X(reshape_like)                                                                                \
+    X(transpose)                                                                                   \
+    X(slice)                                                                                       \
+    X(crop_like)                                                                                   \
+    X(embed_like)                                                                                  \
+    X(pad)                                                                                         \
+    X(split)                                                                                       \
+    X(split_like)                                                                                  \
+    X(concat)                                                                                      \
+    X(gather)                                                                                      \
+    X(scatter_add)                                                                                 \
+    X(one_hot)                                                                                     \
+    /* Softmax and losses */                                                                       \
+    X(softmax)                                                                                     \
+    X(softmax_gradient)                                                                            \
+    X(sparse_cross_entropy)                                                                        \
+    X(sparse_cross_entropy_gradient)                                                               \
+    X(cross_entropy)                                                                               \
+    X(cross_entropy_gradient)                                                                      \
+    X(binary_cross_entropy)                                                                        \
+    X(label_weights)
+
+#define WEFT_BUILTIN_DECLARE(name) extern const weft_op weft_##name##_op;
+WEFT_BUILTIN_TABLE(WEFT_BUILTIN_DECLARE)
+#undef WEFT_BUILTIN_DECLARE
+
 #define WEFT_UPDATE_DECLARE(NAME, name, slots, flops) extern const weft_op weft_##name##_update_op;
 WEFT_UPDATE_TABLE(WEFT_UPDATE_DECLARE)
 #undef WEFT_UPDATE_DECLARE
-extern const weft_op weft_accumulate_gradient_op, weft_count_updates_op, weft_average_weights_op,
-    weft_global_norm_op, weft_constrain_op;
-/* Pooling. */
-extern const weft_op weft_max_pool_op, weft_max_pool_gradient_op, weft_max_pool_gather_op,
-    weft_max_pool_indices_op, weft_max_unpool_op, weft_max_unpool_gradient_op;
-extern const weft_op weft_average_pool_op, weft_average_pool_gradient_op;
-extern const weft_op weft_batch_norm_op, weft_batch_norm_gradient_op, weft_moving_average_op;
-extern const weft_op weft_group_norm_op, weft_group_norm_gradient_op;
-extern const weft_op weft_normalize_op, weft_add_product_op;
+
 /* Made by the compiler alone; the checks of batch normalization run them. */
 extern const weft_op weft_batch_norm_coefficients_op, weft_batch_norm_gradient_coefficients_op;
-extern const weft_op weft_local_response_norm_op, weft_local_response_norm_gradient_op;
-
-extern const weft_op weft_add_op, weft_subtract_op, weft_multiply_op, weft_divide_op;
-extern const weft_op weft_scale_op, weft_offset_op, weft_negate_op, weft_square_op, weft_sqrt_op,
-    weft_rsqrt_op, weft_exp_op, weft_log_op;
-extern const weft_op weft_maximum_op, weft_minimum_op, weft_maximum_gradient_op, weft_clip_op,
-    weft_clip_gradient_op, weft_abs_op, weft_sign_op, weft_power_op;
-extern const weft_op weft_equal_op, weft_not_equal_op, weft_less_op, weft_less_equal_op,
-    weft_select_op;
-extern const weft_op weft_broadcast_like_op, weft_expand_op, weft_sum_like_op, weft_cast_op;
-extern const weft_op weft_relu_op, weft_relu_gradient_op, weft_clipped_relu_op,
-    weft_clipped_relu_gradient_op, weft_leaky_relu_op, weft_leaky_relu_gradient_op;
-extern const weft_op weft_sigmoid_op, weft_sigmoid_gradient_op, weft_tanh_op, weft_tanh_gradient_op,
-    weft_swish_op, weft_swish_gradient_op;
-extern const weft_op weft_gaussian_noise_op, weft_gaussian_dropout_op;
-extern const weft_op weft_elu_op, weft_elu_gradient_op, weft_gelu_op, weft_gelu_gradient_op,
-    weft_gelu_tanh_op, weft_gelu_tanh_gradient_op, weft_softplus_op, weft_softplus_gradient_op,
-    weft_softsign_op, weft_softsign_gradient_op, weft_mish_op, weft_mish_gradient_op;
-extern const weft_op weft_hard_sigmoid_op, weft_hard_sigmoid_gradient_op, weft_hard_tanh_op,
-    weft_hard_tanh_gradient_op, weft_hard_swish_op, weft_hard_swish_gradient_op;
-extern const weft_op weft_prelu_op, weft_prelu_gradient_op, weft_prelu_slope_gradient_op;
-extern const weft_op weft_dropout_op, weft_is_training_op;
-/* Reductions. */
-extern const weft_op weft_sum_op, weft_mean_op, weft_max_op, weft_min_op, weft_variance_op,
-    weft_vector_norm_op;
-extern const weft_op weft_argmax_op, weft_argmin_op;
-extern const weft_op weft_divide_by_count_op;
-/* Resizing, and borders of images. */
-extern const weft_op weft_resize_op, weft_resize_gradient_op;
-extern const weft_op weft_border_op, weft_border_gradient_op;
-/* Moving elements. */
-extern const weft_op weft_reshape_op, weft_reshape_like_op, weft_transpose_op;
-extern const weft_op weft_slice_op, weft_crop_like_op, weft_embed_like_op, weft_pad_op;
-extern const weft_op weft_split_op, weft_split_like_op, weft_concat_op;
-extern const weft_op weft_gather_op, weft_scatter_add_op, weft_one_hot_op;
-/* Softmax and losses. */
-extern const weft_op weft_softmax_op, weft_softmax_gradient_op;
-extern const weft_op weft_sparse_cross_entropy_op, weft_sparse_cross_entropy_gradient_op;
-extern const weft_op weft_cross_entropy_op, weft_cross_entropy_gradient_op;
-extern const weft_op weft_binary_cross_entropy_op, weft_label_weights_op;
 
 #endif
