@@ -103,7 +103,7 @@ static void measure_update(const bench *b, const weft_optimizer_options *options
     weft_graph *graph = weft_graph_create(context);
     weft_state *state = NULL;
     weft_value variable = weft_variable(graph, .shape = weft_shape_of(b->elements),
-                                        .initializer = {.kind = WEFT_INIT_NORMAL});
+                                        .initializer = {.kind = WEFT_INIT_NORMAL, .b = 1});
     weft_value gradient = weft_input(graph, .shape = weft_shape_of(b->elements));
     weft_apply_gradients(graph, &variable, &gradient, 1, options, NULL);
     float *data = measure_floats(b->elements);
