@@ -63,6 +63,9 @@ winograd-reads-padding-through|src/kernels/convolution_winograd_gather.h|s/if \(
 recompute-forgets-fetches|src/graph/pass_recompute.c|s/c->readers > 1 && !ir->value\[c->value\]\.fetched && /c->readers > 1 && /
 recompute-without-statistics|src/graph/pass_recompute.c|s/(waits_for_statistics\(ir, &ir->node\[c->normalize\]\)) && /($1 || true) \&\& /
 pool-forgets-nan|src/kernels/pool_max_simd.c|s/return any_nan\(sum, vectors\);/return any_nan(sum, vectors) \&\& false;/
+winograd-lines-go-across|src/kernels/convolution_winograd_scatter.h|s/o->grid->taps\[0\] > 1 \? to->stride\[1\] : to->stride\[2\]/to->stride[2]/
+winograd-finishes-lines-across|src/kernels/convolution_winograd_scatter.h|s/int64_t rows = weft_least\(tile\[0\],/int64_t rows = weft_least(tile[1],/
+winograd-of-nine-points|src/kernels/convolution_winograd_nine.h|s/c\[n - 1\] \+= v\[8\];//
 winograd-of-five-taps|src/kernels/convolution_winograd_lines.h|s/g\[3\] = WINOGRAD_P2 \* odd_p \+/g[3] = WINOGRAD_P2 * odd_p -/
 sums-lose-a-part|src/kernels/batch_norm_simd.c|s/for \(int64_t b = 0; b < args->blocks; b\+\+\)\n        merge_square/for (int64_t b = 1; b < args->blocks; b++)\n        merge_square/
 group-norm-gradient-loses-a-mean|src/ops/group_norm_gradient.c|s/r \* \(g - mean_g - h \* mean_gh\)/r * (g - h * mean_gh)/
