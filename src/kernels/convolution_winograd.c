@@ -93,6 +93,8 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
     double move_pixels = positions * count * (move * channels + row * (double)w->channel_blocks);
     double filter_floats = positions * channels * vectors * tiles->lanes;
     double run = products + of.sum * count * vectors, ahead = 0;
+    /* Of a float of what is steady: last read a whole run ago, and in short rows. */
+    const double first = filter_floats < 1e6 ? 0.3 : 0.8;
     if (w->pixels_ahead) {
         run += move_pixels * blocks;
         ahead += weft_phase_cycles(pixels + move_pixels, w->groups * w->channel_blocks);
@@ -100,9 +102,9 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
         run += pixels * blocks;
     }
     if (!w->filters_ahead) {
-        run += filters * groups;
-    } else if (w->steady) { /* last read a whole run ago, and in short panels */
-        double first = filter_floats < 1e6 ? 0.3 : 0.8;
+        double weights = (double)(w->grid.taps[0] * w->grid.taps[1] * w->channels * w->filters);
+        run += filters * groups + (w->steady ? first * weights : 0);
+    } else if (w->steady) {
         run += (first + move * (groups - 1)) * filter_floats;
         ahead += weft_kept_cycles(filter_floats);
     } else {
