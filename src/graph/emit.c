@@ -250,7 +250,8 @@ static weft_status emit_tasks(const weft_ir *ir, weft_program *program)
     for (int i = 0; i < ir->steps; i++)
         count += (size_t)ir->node[ir->order[i]].phases;
     program->task = weft_pool_array(&program->pool, count, sizeof(weft_task));
-    program->counter = weft_pool_array(&program->pool, count, sizeof(int64_t));
+    program->counter =
+        weft_pool_array(&program->pool, count * (size_t)weft_shares(program), sizeof(int64_t));
     if (!program->task || !program->counter)
         return weft_out_of_memory(ir->error, count * sizeof(weft_task));
     bool stepwise = program->poison || program->check_finite || program->profile;

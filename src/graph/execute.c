@@ -1,4 +1,4 @@
-/* The executor: one parallel region a run. Threads draw pieces of a task from its counter; a barrier
+/* The executor: one parallel region a run. Threads draw pieces of a task from the counters of its shares; a barrier
  * stands before a task that depends on one since the last barrier. */
 #include "base/clock.h"
 #include "graph/program.h"
@@ -23,34 +23,45 @@ typedef struct execution {
     double started;      /* of the step, when profiling */
 } execution;
 
-/* Pieces are drawn in order, so a thread that finds none left is done with the task. */
-static void run_task(execution *e, int index)
+static void run_piece(const execution *e, const weft_task *task, weft_call *call, int64_t piece)
+{
+    task->run(call, piece);
+    for (int next = 1; next < task->chain; next++) {
+        weft_call following = task[next].call;
+        following.info = e->info;
+        task[next].run(&following, 0);
+    }
+}
+
+/* Pieces of a share are drawn in order, so a thread that finds none left in any is done with the task. It begins
+ * with its own: neighbouring pieces tend to lie in the cache of the thread that made what they read. */
+static void run_task(execution *e, int index, int thread)
 {
     weft_program *program = e->program;
     const weft_task *task = &program->task[index];
-    _Atomic int64_t *counter = &program->counter[index];
+    int shares = weft_shares(program);
     weft_call call = task->call;
     call.info = e->info;
-    for (;;) {
-        int64_t piece = atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-        if (piece >= task->pieces)
-            return;
-        task->run(&call, piece);
-        for (int next = 1; next < task->chain; next++) {
-            weft_call following = task[next].call;
-            following.info = e->info;
-            task[next].run(&following, 0);
+    for (int i = 0; i < shares; i++) {
+        int share = (thread + i) % shares;
+        int64_t first = task->pieces * share / shares;
+        int64_t pieces = task->pieces * (share + 1) / shares - first;
+        _Atomic int64_t *counter = &program->counter[share * program->tasks + index];
+        while (atomic_load_explicit(counter, memory_order_relaxed) < pieces) {
+            int64_t piece = atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+            if (piece < pieces)
+                run_piece(e, task, &call, first + piece);
         }
     }
 }
 
-static void run_tasks(execution *e)
+static void run_tasks(execution *e, int thread)
 {
     const weft_program *program = e->program;
     for (int i = e->first_task; i < program->tasks; i += program->task[i].chain) {
         if (program->task[i].wait && i > e->first_task)
             weft_barrier_wait(&e->barrier);
-        run_task(e, i);
+        run_task(e, i, thread);
     }
 }
 
@@ -112,7 +123,7 @@ static void run_stepwise(execution *e, int thread)
 {
     const weft_program *program = e->program;
     for (int i = e->first_task; i < program->tasks && atomic_load(&e->bad_step) < 0; i++) {
-        run_task(e, i);
+        run_task(e, i, thread);
         weft_barrier_wait(&e->barrier);
         bool last = i + 1 == program->tasks || i + 1 == program->hoisted_tasks ||
                     program->task[i + 1].step != program->task[i].step;
@@ -134,7 +145,7 @@ static void run_thread(execution *e, int thread)
     if (program->poison || program->check_finite || program->profile)
         run_stepwise(e, thread);
     else
-        run_tasks(e);
+        run_tasks(e, thread);
     weft_thread_leave(&mode);
 }
 
@@ -147,7 +158,7 @@ weft_status weft_execute(weft_program *program, const weft_run_info *info, int *
                    .bad_step = -1,
                    .first_task = prepare ? 0 : program->hoisted_tasks,
                    .started = weft_seconds()};
-    for (int i = 0; i < program->tasks; i++)
+    for (int i = 0; i < program->tasks * weft_shares(program); i++)
         atomic_store_explicit(&program->counter[i], 0, memory_order_relaxed);
     if (program->poison)
         poison_arena(program, prepare);

@@ -49,7 +49,7 @@ weft_status weft_measure(const weft_ir *ir, const weft_kernel_plan *plan, const 
 {
     void *operand[MOST_OPERANDS];
     weft_task task[WEFT_PLAN_PHASES];
-    _Atomic int64_t counter[WEFT_PLAN_PHASES];
+    _Atomic int64_t counter[WEFT_PLAN_PHASES * WEFT_MOST_SHARES];
     weft_program program = {.context = weft_graph_context(ir->graph),
                             .state = ir->state,
                             .real = WEFT_FLOAT32,

@@ -109,9 +109,17 @@ struct weft_program {
 
     char *arena;              /* NULL: none, or none yet */
     size_t arena_allocated;   /* 0: the caller's */
-    _Atomic int64_t *counter; /* of pieces handed out, for each task */
+    _Atomic int64_t *counter; /* of pieces handed out, for each share and in it for each task */
     weft_report report;
 };
+
+/* The pieces of each task are cut into so many shares, from which different threads begin. */
+enum { WEFT_MOST_SHARES = 8 };
+
+static inline int weft_shares(const weft_program *program)
+{
+    return program->threads < WEFT_MOST_SHARES ? program->threads : WEFT_MOST_SHARES;
+}
 
 /* compile.c: weft_program_destroy releases the arena. */
 weft_status weft_allocate_arena(weft_program *program, int64_t bytes, weft_error *error);
