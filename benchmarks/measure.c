@@ -87,12 +87,13 @@ float *measure_floats(int64_t n)
 
 void measure_run(const weft_kernel_plan *plan, void *const *operand)
 {
-    weft_call call = {.args = plan->args, .operand = operand};
     atomic_llong next[WEFT_PLAN_PHASES];
     for (int phase = 0; phase < plan->phases; phase++)
         atomic_init(&next[phase], 0);
 #pragma omp parallel
     for (int phase = 0; phase < plan->phases; phase++) {
+        const weft_call call = {
+            .args = plan->args, .operand = operand, .round = plan->phase[phase].round};
         for (int64_t piece;
              (piece = atomic_fetch_add(&next[phase], 1)) < plan->phase[phase].pieces;)
             plan->phase[phase].run(&call, piece);

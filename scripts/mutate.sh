@@ -65,6 +65,9 @@ recompute-without-statistics|src/graph/pass_recompute.c|s/(waits_for_statistics\
 pool-forgets-nan|src/kernels/pool_max_simd.c|s/return any_nan\(sum, vectors\);/return any_nan(sum, vectors) \&\& false;/
 winograd-lines-go-across|src/kernels/convolution_winograd_scatter.h|s/o->grid->taps\[0\] > 1 \? to->stride\[1\] : to->stride\[2\]/to->stride[2]/
 winograd-finishes-lines-across|src/kernels/convolution_winograd_scatter.h|s/int64_t rows = weft_least\(tile\[0\],/int64_t rows = weft_least(tile[1],/
+winograd-sections-read-the-first-filters|src/kernels/convolution_winograd_positions_simd.c|s/ \+ of\.filter \* p->b_filter//
+winograd-sections-read-the-first-channels|src/kernels/convolution_winograd_positions_outer_simd.c|s/channel = \(s->first \+ v0\) \* LANES/channel = v0 * LANES/
+winograd-parts-of-the-last-chunk|src/kernels/convolution_winograd_positions.c|s/p->groups \* \(p->chunks - 1\) \+ groups_of\(p, p->chunks - 1\)/p->groups * p->chunks/
 winograd-of-nine-points|src/kernels/convolution_winograd_nine.h|s/c\[n - 1\] \+= v\[8\];//
 winograd-of-five-taps|src/kernels/convolution_winograd_lines.h|s/g\[3\] = WINOGRAD_P2 \* odd_p \+/g[3] = WINOGRAD_P2 * odd_p -/
 sums-lose-a-part|src/kernels/batch_norm_simd.c|s/for \(int64_t b = 0; b < args->blocks; b\+\+\)\n        merge_square/for (int64_t b = 1; b < args->blocks; b++)\n        merge_square/

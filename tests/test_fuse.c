@@ -342,6 +342,30 @@ Test(fuse, long_chains_are_cut)
     cr_expect_lt(fused.steps, 20);
 }
 
+/* The sums are made by a convolution whose filters, or whose tiles, are worked on in rounds. */
+static void expect_rounds(int64_t size, int channels, int filters)
+{
+    weft_value v = conv(image(size, 3), channels, 1);
+    v = weft_batch_norm(conv(weft_relu(weft_batch_norm(v)), filters, 3));
+    weft_value y = weft_tanh(v), of = weft_variable_at(graph, 0);
+    weft_value fetch[] = {weft_global_average_pool(y), weft_mean(weft_square(y)), weft_null(graph)};
+    weft_gradients(fetch[1], &of, 1, &fetch[2], NULL);
+    run_both(fetch, 3, WEFT_TRAIN);
+    expect_label("normalize + relu + convolution + batch_norm_coefficients\n");
+    cr_expect(strstr(fused.algorithms, "winograd positions"), "%s", fused.algorithms);
+    expect_same(3, 2e-4);
+}
+
+Test(fuse, sums_of_a_convolution_in_sections)
+{
+    expect_rounds(15, 440, 320);
+}
+
+Test(fuse, sums_of_a_convolution_in_chunks)
+{
+    expect_rounds(44, 256, 200);
+}
+
 /* ---- What is computed again where it is read ---- */
 
 /* The same bits with the recompute pass and without it; the fetches and the gradients of all variables. */

@@ -89,6 +89,7 @@ typedef struct weft_call {
     void *const
         *operand; /* data of the inputs, the outputs, then workspace, then what is prepared */
     const weft_run_info *info;
+    int64_t round; /* of a phase that runs several times, for one part of the work each: which */
 } weft_call;
 
 /* One piece of a phase. Pieces of one phase run in any order and at the same time, so each writes its
@@ -119,7 +120,7 @@ struct weft_bind {
 /* Storage for the kernel's arguments, zeroed, 64-byte aligned, living as long as the program. At most
  * one block a node. NULL when memory is short: bind then returns false at once. */
 WEFT_API void *weft_bind_args(weft_bind *bind, size_t bytes);
-/* Appends a phase of `pieces` calls; the number must not depend on the thread count. At most 8. */
+/* Appends a phase of `pieces` calls; the number must not depend on the thread count. At most 32. */
 WEFT_API void weft_bind_phase(weft_bind *bind, weft_piece_fn *run, int64_t pieces);
 /* Asks for workspace in the arena, alive during this step only, 64-byte aligned. */
 WEFT_API void weft_bind_workspace(weft_bind *bind, size_t bytes);

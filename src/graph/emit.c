@@ -212,7 +212,9 @@ static weft_task phase_task(const weft_ir *ir, const weft_program *program, int 
     const weft_ir_node *node = &ir->node[ir->order[step]];
     return (weft_task){
         .run = node->phase[phase].run,
-        .call = {.args = node->phase_args[phase], .operand = program->step[step].operand},
+        .call = {.args = node->phase_args[phase],
+                 .operand = program->step[step].operand,
+                 .round = node->phase[phase].round},
         .pieces = node->phase[phase].pieces,
         .step = step,
     };

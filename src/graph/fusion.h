@@ -20,6 +20,9 @@ typedef struct weft_partial {
 /* The kernel writes to its output before it has read all of the inputs that the output might replace. */
 void weft_bind_not_in_place(weft_bind *bind);
 
+/* weft_bind_phase with weft_call.round. */
+void weft_bind_round(weft_bind *bind, weft_piece_fn *run, int64_t pieces, int64_t round);
+
 /* How long the kernel takes by the model that chose it. */
 void weft_bind_cycles(weft_bind *bind, double cycles);
 

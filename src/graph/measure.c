@@ -60,7 +60,9 @@ weft_status weft_measure(const weft_ir *ir, const weft_kernel_plan *plan, const 
                             .counter = counter};
     for (int i = 0; i < plan->phases; i++)
         task[i] = (weft_task){.run = plan->phase[i].run,
-                              .call = {.args = plan->args, .operand = operand},
+                              .call = {.args = plan->args,
+                                       .operand = operand,
+                                       .round = plan->phase[i].round},
                               .pieces = plan->phase[i].pieces,
                               .wait = true,
                               .chain = 1};

@@ -22,15 +22,20 @@ void *weft_bind_args(weft_bind *bind, size_t bytes)
     return args;
 }
 
-void weft_bind_phase(weft_bind *bind, weft_piece_fn *run, int64_t pieces)
+void weft_bind_round(weft_bind *bind, weft_piece_fn *run, int64_t pieces, int64_t round)
 {
     binding *b = bind->internal;
     weft_ir_node *node = b->node;
     if (node->phases < WEFT_PLAN_PHASES) {
-        node->phase[node->phases] = (weft_phase){run, pieces};
+        node->phase[node->phases] = (weft_phase){run, pieces, round};
         node->phase_args[node->phases] = b->args;
     }
     node->phases++;
+}
+
+void weft_bind_phase(weft_bind *bind, weft_piece_fn *run, int64_t pieces)
+{
+    weft_bind_round(bind, run, pieces, 0);
 }
 
 void weft_bind_workspace(weft_bind *bind, size_t bytes)

@@ -18,17 +18,21 @@ static int64_t row_step(int64_t n, int lanes)
     return step % 512 == 0 ? step + 16 : step;
 }
 
-/* All extents for a chunk of the tiles. */
-static void lay_out(weft_winograd_positions *p, int lanes, int64_t chunks)
+/* All extents for so many chunks of the tiles and sections of the filters. */
+static void lay_out(weft_winograd_positions *p, int lanes, int64_t chunks, int64_t sections)
 {
+    int64_t vectors = weft_ceiling(p->filters, lanes);
     p->chunk = weft_ceiling(p->grid.count, chunks);
     p->chunks = weft_ceiling(p->grid.count, p->chunk);
+    p->vectors = weft_least(2, vectors);
+    p->section = weft_ceiling(weft_ceiling(vectors, sections), p->vectors) * p->vectors;
+    p->section = weft_least(p->section, vectors);
+    p->sections = weft_ceiling(vectors, p->section);
     p->pixels_step = row_step(p->channels, lanes);
-    p->products_step = row_step(p->filters, lanes);
+    p->products_step = row_step(weft_least(p->filters, p->section * lanes), lanes);
     p->pixels_position = weft_winograd_spread(p->chunk * p->pixels_step);
     p->products_position = weft_winograd_spread(p->chunk * p->products_step);
-    p->filters_position =
-        weft_winograd_spread(p->channels * weft_ceiling(p->filters, lanes) * lanes);
+    p->filters_position = weft_winograd_spread(p->channels * p->section * lanes);
 }
 
 static int64_t positions_of(const weft_winograd_positions *p)
@@ -41,19 +45,37 @@ static int64_t chunk_floats(const weft_winograd_positions *p)
     return positions_of(p) * (p->pixels_position + p->products_position);
 }
 
-static void choose_blocks(weft_winograd_positions *p, const weft_tiles *tiles)
+static int64_t filters_floats(const weft_winograd_positions *p)
+{
+    return positions_of(p) * p->filters_position;
+}
+
+/* Rounds of chunks, or of sections where that takes less memory. */
+static void choose_rounds(weft_winograd_positions *p, int lanes, bool steady)
+{
+    lay_out(p, lanes, 1, 1);
+    weft_winograd_positions sections = *p;
+    int64_t tiles = chunk_floats(p), filters = filters_floats(p);
+    lay_out(p, lanes, weft_least(WEFT_POSITIONS_ROUNDS, weft_ceiling(tiles, WEFT_POSITIONS_ROUND)),
+            1);
+    lay_out(&sections, lanes, 1,
+            weft_least(WEFT_POSITIONS_ROUNDS, weft_ceiling(filters, WEFT_POSITIONS_ROUND)));
+    if (!steady &&
+        chunk_floats(&sections) + filters_floats(&sections) < chunk_floats(p) + filters_floats(p))
+        *p = sections;
+}
+
+static void choose_blocks(weft_winograd_positions *p)
 {
     const int64_t few = 16,
                   run = 512; /* tiles; channels whose rows stay in the first-level cache */
-    int64_t vectors = weft_ceiling(p->filters, tiles->lanes);
     p->groups = weft_most(weft_ceiling(p->chunk, few), weft_least(p->chunk, 4));
     p->group = weft_ceiling(p->chunk, p->groups);
     p->groups = weft_ceiling(p->chunk, p->group);
-    p->vectors = weft_least(2, vectors);
     int64_t blocks = weft_ceiling(p->channels, run);
     p->channel_block = weft_ceiling(p->channels, blocks);
     p->tile_parts = weft_ceiling(p->chunk, 256);
-    p->filter_parts = weft_ceiling(vectors, 16);
+    p->filter_parts = weft_ceiling(p->section, 16);
     p->filter_blocks = weft_ceiling(p->channels, 64);
 }
 
@@ -79,46 +101,63 @@ static double cycles_of(const weft_winograd_positions *p, const weft_tiles *tile
     const double move = 0.3, read = steady ? 0.25 : 0.4; /* of a float, and of one of a filter */
     const double row = weft_winograd_row_cycles(chunk_floats(p));
     double positions = (double)positions_of(p), chunk = (double)p->chunk;
+    double sections = (double)p->sections;
     double vectors = (double)weft_ceiling(p->filters, tiles->lanes);
     double channel_vectors = (double)weft_ceiling(p->channels, tiles->lanes);
     double filters = positions * (double)p->channels * vectors * tiles->lanes;
     double move_pixels = positions * chunk * (row + move * (double)p->pixels_step);
-    double move_products = positions * chunk * (row + move * (double)p->products_step);
+    double move_products =
+        positions * chunk * (row * sections + move * vectors * (double)tiles->lanes);
     double pixels = of.pixel * chunk * channel_vectors + move_pixels;
-    double products = positions * product_cycles(p, tiles) + move_pixels + move_products +
-                      read * filters / (double)p->chunks;
+    double products = positions * product_cycles(p, tiles) + sections * move_pixels +
+                      move_products + read * filters;
     double write = of.sum * chunk * vectors + move_products;
-    double cycles = weft_phase_cycles(pixels, p->groups) + weft_phase_cycles(write, p->groups) +
-                    weft_phase_cycles(products, positions_of(p) * p->tile_parts * p->filter_parts);
+    int64_t product_pieces = positions_of(p) * p->tile_parts * p->filter_parts;
+    double cycles = weft_phase_cycles(pixels, p->groups) +
+                    sections * (weft_phase_cycles(write / sections, p->groups) +
+                                weft_phase_cycles(products / sections, product_pieces));
     cycles *= (double)p->chunks;
     if (steady)
-        cycles += weft_kept_cycles(filters);
-    else
-        cycles += weft_phase_cycles(of.filter * (double)p->channels * vectors +
-                                        weft_winograd_move_cycles(filters) * filters,
-                                    p->filter_blocks);
-    return cycles;
+        return cycles + weft_kept_cycles(filters);
+    double floats = filters / sections;
+    return cycles +
+           sections * weft_phase_cycles(of.filter * (double)p->channels * vectors / sections +
+                                            weft_winograd_move_cycles(floats) * floats,
+                                        p->filter_blocks);
+}
+
+/* Tiles of the last chunk may be fewer. */
+static int64_t groups_of(const weft_winograd_positions *p, int64_t chunk)
+{
+    return weft_ceiling(weft_least(p->chunk, p->grid.count - chunk * p->chunk), p->group);
 }
 
 static void add_phases(const weft_winograd_positions *p,
                        const weft_winograd_positions_kernels *kernels, weft_kernel_plan *plan)
 {
+    size_t filters = (size_t)filters_floats(p) * sizeof(float);
     plan->phases = 0;
-    plan->phase[plan->phases++] = (weft_phase){kernels->filters, p->filter_blocks};
-    plan->prepare_phases = 1;
-    plan->prepare_inputs = 1u << 1;
-    plan->prepared = (size_t)(positions_of(p) * p->filters_position) * sizeof(float);
     plan->workspace = (size_t)chunk_floats(p) * sizeof(float);
-    plan->parts = p->groups * p->chunks;
-    for (int64_t i = 0; i < p->chunks; i++) {
-        int64_t tiles = weft_least(p->chunk, p->grid.count - i * p->chunk);
-        int64_t groups = weft_ceiling(tiles, p->group);
-        plan->phase[plan->phases++] = (weft_phase){kernels->pixels[i], groups};
-        plan->phase[plan->phases++] =
-            (weft_phase){kernels->multiply[i], positions_of(p) * p->tile_parts * p->filter_parts};
-        plan->phase[plan->phases++] = (weft_phase){kernels->write[i], groups};
+    plan->parts = p->groups * (p->chunks - 1) + groups_of(p, p->chunks - 1);
+    if (p->sections == 1) {
+        plan->prepare_phases = 1;
+        plan->prepare_inputs = 1u << 1;
+        plan->prepared = filters;
+    } else {
+        plan->workspace += filters;
     }
-    _Static_assert(3 * WEFT_POSITIONS_CHUNKS + 1 <= WEFT_PLAN_PHASES, "there is room for all");
+    for (int64_t round = 0; round < p->chunks * p->sections; round++) {
+        int64_t chunk = p->sections == 1 ? round : 0, groups = groups_of(p, chunk);
+        if (round == 0 || p->sections > 1)
+            plan->phase[plan->phases++] = (weft_phase){kernels->filters, p->filter_blocks, round};
+        if (round == 0 || p->chunks > 1)
+            plan->phase[plan->phases++] = (weft_phase){kernels->pixels, groups, round};
+        plan->phase[plan->phases++] = (weft_phase){
+            kernels->multiply, positions_of(p) * p->tile_parts * p->filter_parts, round};
+        plan->phase[plan->phases++] = (weft_phase){kernels->write, groups, round};
+    }
+    _Static_assert(3 * WEFT_POSITIONS_ROUNDS + 1 + 3 <= WEFT_PLAN_PHASES,
+                   "there is room for all, and for what is computed from sums");
 }
 
 static weft_winograd_positions resolve(weft_winograd_size size,
@@ -143,9 +182,7 @@ static weft_winograd_positions resolve(weft_winograd_size size,
     p.grid = weft_winograd_grid_of(size, problem, p.c.extent);
     for (int i = 0; i < 2; i++)
         p.a.pad[i] = gradient ? p.grid.taps[i] - 1 - problem->pad[1 + i] : problem->pad[1 + i];
-    lay_out(&p, weft_matmul_tiles()->lanes, 1);
-    if (chunk_floats(&p) > WEFT_POSITIONS_CHUNK)
-        lay_out(&p, weft_matmul_tiles()->lanes, WEFT_POSITIONS_CHUNKS);
+    choose_rounds(&p, weft_matmul_tiles()->lanes, problem->steady_filter);
     return p;
 }
 
@@ -155,7 +192,7 @@ static bool applicable(weft_winograd_size size, const weft_convolution_problem *
     if (pass == WEFT_CONVOLUTION_FILTER_GRADIENT || !weft_winograd_applicable(problem, size))
         return false;
     weft_winograd_positions p = resolve(size, problem, pass);
-    return chunk_floats(&p) <= WEFT_POSITIONS_CHUNK;
+    return chunk_floats(&p) * p.chunks <= (int64_t)WEFT_POSITIONS_ROUNDS * WEFT_POSITIONS_ROUND;
 }
 
 static void plan_size(weft_winograd_size size, const weft_winograd_positions_kernels *kernels,
@@ -165,7 +202,7 @@ static void plan_size(weft_winograd_size size, const weft_winograd_positions_ker
     const weft_tiles *tiles = weft_matmul_tiles();
     weft_winograd_positions p = resolve(size, problem, pass);
     p.slots = *slots;
-    choose_blocks(&p, tiles);
+    choose_blocks(&p);
     plan->cycles = cycles_of(&p, tiles, problem->steady_filter);
     add_phases(&p, kernels, plan);
     _Static_assert(sizeof p <= sizeof plan->args, "the plan has room for its arguments");

@@ -12,29 +12,68 @@ WEFT_ISA_DEFINE(weft_winograd_positions_outer_kernels, weft_winograd_positions_o
 
 enum { BLOCK_VECTORS = 8 }; /* of a piece of the transforms */
 
-/* Groups of so many tiles that a panel of filters stays in the first-level cache; chunks of so many groups
- * that they leave the caches little to forget. */
+/* Blocks of x in round `round`: all of them, or those of a section. y is transformed in a first round. */
+static int64_t transform_blocks(const weft_winograd_positions_outer *p, int64_t round)
+{
+    return p->x_blocks + (p->chunks > 1 || round == 0 ? p->y_blocks : 0);
+}
+
+/* All extents for so many chunks of the tiles and sections of the channels. */
+static void lay_out(weft_winograd_positions_outer *p, int lanes, int64_t chunks, int64_t sections)
+{
+    int64_t positions = weft_winograd_positions_of(&p->grid);
+    p->chunk = weft_ceiling(p->groups, chunks);
+    p->chunks = weft_ceiling(p->groups, p->chunk);
+    p->section = weft_ceiling(p->channel_vectors, sections);
+    p->sections = weft_ceiling(p->channel_vectors, p->section);
+    p->x_position = weft_winograd_spread(p->group * p->section * lanes);
+    p->y_position = weft_winograd_spread(p->group * p->filter_vectors * lanes);
+    p->sums_position = weft_winograd_spread(weft_least(p->x.channels, p->section * lanes) *
+                                            p->filter_vectors * lanes);
+    p->x_group = positions * p->x_position;
+    p->y_group = positions * p->y_position;
+    p->x_floats = p->chunk * p->x_group;
+    p->y_floats = p->chunk * p->y_group;
+}
+
+static int64_t sums_floats(const weft_winograd_positions_outer *p)
+{
+    return weft_winograd_positions_of(&p->grid) * p->sums_position;
+}
+
+static int64_t floats_of(const weft_winograd_positions_outer *p)
+{
+    return p->x_floats + p->y_floats + sums_floats(p);
+}
+
+/* Rounds of chunks, or of sections where that takes less memory. */
+static void choose_rounds(weft_winograd_positions_outer *p, int lanes)
+{
+    lay_out(p, lanes, 1, 1);
+    weft_winograd_positions_outer sections = *p;
+    int64_t tiles = p->x_floats + p->y_floats, sums = sums_floats(p);
+    lay_out(
+        p, lanes,
+        weft_least(WEFT_POSITIONS_OUTER_CHUNKS, weft_ceiling(tiles, WEFT_POSITIONS_OUTER_ROUND)),
+        1);
+    lay_out(
+        &sections, lanes, 1,
+        weft_least(WEFT_POSITIONS_OUTER_SECTIONS, weft_ceiling(sums, WEFT_POSITIONS_OUTER_ROUND)));
+    if (floats_of(&sections) < floats_of(p))
+        *p = sections;
+}
+
+/* Groups of so many tiles that a panel of filters stays in the first-level cache. */
 static void choose_blocks(weft_winograd_positions_outer *p, int lanes)
 {
     const int64_t most = 256;
-    int64_t positions = weft_winograd_positions_of(&p->grid);
     p->groups = weft_ceiling(p->grid.count, most);
     p->group = weft_ceiling(p->grid.count, p->groups);
     p->groups = weft_ceiling(p->grid.count, p->group);
-    p->x_position = weft_winograd_spread(p->group * p->channel_vectors * lanes);
-    p->y_position = weft_winograd_spread(p->group * p->filter_vectors * lanes);
-    p->sums_position = weft_winograd_spread(p->x.channels * p->filter_vectors * lanes);
-    p->x_group = positions * p->x_position;
-    p->y_group = positions * p->y_position;
-    int64_t chunks =
-        weft_ceiling(p->groups * (p->x_group + p->y_group), WEFT_POSITIONS_OUTER_CHUNK);
-    p->chunk = weft_ceiling(p->groups, weft_least(chunks, WEFT_POSITIONS_OUTER_CHUNKS));
-    p->chunks = weft_ceiling(p->groups, p->chunk);
-    p->x_floats = p->chunk * p->x_group;
-    p->y_floats = p->chunk * p->y_group;
-    p->x_blocks = weft_ceiling(p->channel_vectors, BLOCK_VECTORS);
+    choose_rounds(p, lanes);
+    p->x_blocks = weft_ceiling(p->section, BLOCK_VECTORS);
     p->y_blocks = weft_ceiling(p->filter_vectors, BLOCK_VECTORS);
-    p->parts = weft_ceiling(p->channel_vectors, 8);
+    p->parts = weft_ceiling(p->section, 8);
 }
 
 /* Cycles of it all. */
@@ -58,7 +97,29 @@ static double cycles_of(const weft_winograd_positions_outer *p, const weft_tiles
               of.sum * sums;
     double floats =
         positions * count * (double)((p->channel_vectors + p->filter_vectors) * tiles->lanes);
-    return cycles + near * (2 * floats + 2 * positions * sums * tiles->lanes * (double)p->chunks);
+    double again =
+        positions * count * (double)(p->filter_vectors * tiles->lanes * (p->sections - 1));
+    cycles += near * (2 * floats + again + 2 * positions * sums * tiles->lanes * (double)p->chunks);
+    return cycles + weft_phase_cycles(0, 1) * (double)(2 * p->chunks + 3 * p->sections);
+}
+
+static void add_phases(const weft_winograd_positions_outer *p,
+                       const weft_winograd_positions_outer_kernels *kernels, weft_kernel_plan *plan)
+{
+    plan->phases = 0;
+    for (int64_t round = 0; round < p->chunks * p->sections; round++) {
+        int64_t groups =
+            p->chunks > 1 ? weft_least(p->chunk, p->groups - round * p->chunk) : p->groups;
+        plan->phase[plan->phases++] =
+            (weft_phase){kernels->transform, groups * transform_blocks(p, round), round};
+        plan->phase[plan->phases++] =
+            (weft_phase){kernels->multiply, weft_winograd_positions_of(&p->grid) * p->parts, round};
+        if (p->sections > 1 || round == p->chunks - 1)
+            plan->phase[plan->phases++] = (weft_phase){kernels->taps, p->section, round};
+    }
+    _Static_assert(2 * WEFT_POSITIONS_OUTER_CHUNKS + 1 <= WEFT_PLAN_PHASES &&
+                       3 * WEFT_POSITIONS_OUTER_SECTIONS <= WEFT_PLAN_PHASES,
+                   "there is room for all");
 }
 
 static void plan_size(weft_winograd_size size, const weft_winograd_positions_outer_kernels *kernels,
@@ -81,20 +142,10 @@ static void plan_size(weft_winograd_size size, const weft_winograd_positions_out
     p.x.pad[1] = problem->pad[2];
     choose_blocks(&p, tiles->lanes);
 
-    int64_t positions = weft_winograd_positions_of(&p.grid);
     plan->cycles = cycles_of(&p, tiles);
-    plan->workspace =
-        (size_t)(p.x_floats + p.y_floats + positions * p.sums_position) * sizeof(float);
-    plan->phases = 0;
-    for (int64_t i = 0; i < p.chunks; i++) {
-        int64_t groups = weft_least(p.chunk, p.groups - i * p.chunk);
-        plan->phase[plan->phases++] =
-            (weft_phase){kernels->transform[i], groups * (p.x_blocks + p.y_blocks)};
-        plan->phase[plan->phases++] = (weft_phase){kernels->multiply[i], positions * p.parts};
-    }
-    plan->phase[plan->phases++] = (weft_phase){kernels->taps, p.channel_vectors};
+    plan->workspace = (size_t)floats_of(&p) * sizeof(float);
+    add_phases(&p, kernels, plan);
     _Static_assert(sizeof p <= sizeof plan->args, "the plan has room for its arguments");
-    _Static_assert(2 * WEFT_POSITIONS_OUTER_CHUNKS + 1 <= WEFT_PLAN_PHASES, "and for its phases");
     memcpy(plan->args, &p, sizeof p);
 }
 

@@ -6,11 +6,24 @@
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 
-/* One of the arrays, as the transforms see it. */
+/* Which part of the work a round is. */
+typedef struct part {
+    int64_t chunk;
+    int64_t first, vectors; /* of channels */
+} part;
+
+SIMD_INLINE part part_of(const weft_winograd_positions_outer *p, const weft_call *call)
+{
+    int64_t first = p->sections > 1 ? call->round * p->section : 0;
+    return (part){p->sections > 1 ? 0 : call->round, first,
+                  weft_least(p->section, p->channel_vectors - first)};
+}
+
+/* One of the arrays, or a section of it, as the transforms see it. */
 typedef struct side {
     const weft_winograd_image *image;
     const float *data;
-    int64_t vectors, blocks, widest; /* widest: of a panel */
+    int64_t first, vectors, blocks, widest; /* vectors of channels; widest: of a panel */
     int64_t position;
     float *to; /* matrices of the group */
 } side;
@@ -30,21 +43,25 @@ SIMD_INLINE void transform_block(weft_winograd_size size, bool adjoint, const we
         to.step[v - v0] = (end - first) * LANES;
     }
     int64_t first = group * p->group, end = weft_least(first + p->group, p->grid.count);
-    int64_t channel = v0 * LANES, channels = weft_least(v1 * LANES, s->image->channels) - channel;
+    if (v0 == v1) /* a section of fewer vectors */
+        return;
+    int64_t channel = (s->first + v0) * LANES;
+    int64_t channels = weft_least((s->first + v1) * LANES, s->image->channels) - channel;
     gather_tiles(size, adjoint, &p->grid, s->image, call, s->data, first, end, channel, channels,
                  &to, s->to);
 }
 
-SIMD_INLINE void transform(weft_winograd_size size, const weft_call *call, int64_t chunk,
-                           int64_t piece)
+SIMD_INLINE void transform(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions_outer *p = call->args;
-    int64_t blocks = p->x_blocks + p->y_blocks, at = piece / blocks, block = piece % blocks;
-    int64_t group = chunk * p->chunk + at;
+    const part of = part_of(p, call);
+    int64_t blocks = p->x_blocks + (p->chunks > 1 || call->round == 0 ? p->y_blocks : 0);
+    int64_t at = piece / blocks, block = piece % blocks, group = of.chunk * p->chunk + at;
     float *workspace = call->operand[p->slots.workspace];
     const side x = {.image = &p->x,
                     .data = call->operand[p->slots.input[0]],
-                    .vectors = p->channel_vectors,
+                    .first = of.first,
+                    .vectors = of.vectors,
                     .blocks = p->x_blocks,
                     .widest = 1,
                     .position = p->x_position,
@@ -64,11 +81,11 @@ SIMD_INLINE void transform(weft_winograd_size size, const weft_call *call, int64
 
 /* One panel of filters times a part of the channels, for one position and group. */
 static void multiply_panel(const weft_winograd_positions_outer *p, weft_tile *tile, const float *x,
-                           float *sums, int64_t width, int64_t first, int64_t end)
+                           float *sums, int64_t width, int64_t first, int64_t end, int64_t channels)
 {
     const weft_tiles *tiles = &WEFT_FOR_ISA(weft_matmul_tiles);
     for (int64_t v = first; v < end; v++) {
-        int64_t rows = weft_least(LANES, p->x.channels - v * LANES);
+        int64_t rows = weft_least(LANES, channels - v * LANES);
         int64_t down = weft_ceiling(rows, tiles->max_rows[width]);
         const float *panel = x + v * LANES * p->group;
         tile->fetch = panel + LANES * p->group; /* the next one */
@@ -82,13 +99,15 @@ static void multiply_panel(const weft_winograd_positions_outer *p, weft_tile *ti
     }
 }
 
-static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
+static void multiply(const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions_outer *p = call->args;
-    int64_t position = piece / p->parts, part = piece % p->parts;
-    int64_t first = p->channel_vectors * part / p->parts;
-    int64_t end = p->channel_vectors * (part + 1) / p->parts;
-    int64_t groups = weft_least(p->chunk, p->groups - chunk * p->chunk);
+    const part of = part_of(p, call);
+    int64_t position = piece / p->parts, share = piece % p->parts;
+    int64_t first = of.vectors * share / p->parts;
+    int64_t end = of.vectors * (share + 1) / p->parts;
+    int64_t channels = p->x.channels - of.first * LANES;
+    int64_t groups = weft_least(p->chunk, p->groups - of.chunk * p->chunk);
     int64_t panels = panels_of(p->filter_vectors, p->vectors);
     float *workspace = call->operand[p->slots.workspace];
     const float *x = workspace + position * p->x_position;
@@ -102,13 +121,13 @@ static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
                       .c_step = p->filter_vectors * LANES,
                       .last = LANES};
     for (int64_t g = 0; g < groups; g++, x += p->x_group, y += p->y_group) {
-        int64_t at = (chunk * p->chunk + g) * p->group;
+        int64_t at = (of.chunk * p->chunk + g) * p->group;
         run = (weft_tile_run){.length = weft_least(p->group, p->grid.count - at)};
         tile.accumulate = at > 0;
         for (int64_t i = 0; i < panels; i++) {
             int64_t v0 = p->filter_vectors * i / panels, v1 = p->filter_vectors * (i + 1) / panels;
             tile.b = y + v0 * LANES * p->group;
-            multiply_panel(p, &tile, x, sums + v0 * LANES, v1 - v0, first, end);
+            multiply_panel(p, &tile, x, sums + v0 * LANES, v1 - v0, first, end, channels);
         }
     }
 }
@@ -116,54 +135,30 @@ static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
 SIMD_INLINE void taps_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions_outer *p = call->args;
+    const part of = part_of(p, call);
     int64_t width = p->y.channels, step = p->filter_vectors * LANES;
     const float *sums =
         (const float *)call->operand[p->slots.workspace] + p->x_floats + p->y_floats;
-    float *c = call->operand[p->slots.output];
-    int64_t end = weft_least((piece + 1) * LANES, p->x.channels);
+    float *c = (float *)call->operand[p->slots.output] + of.first * LANES * width;
+    int64_t end = weft_least((piece + 1) * LANES, p->x.channels - of.first * LANES);
     for (int64_t channel = piece * LANES; channel < end; channel++)
         for (int64_t f = 0; f < width; f += LANES)
             sums_to_taps(size, sums + channel * step + f, p->sums_position, c + channel * width + f,
                          p->x.channels * width, p->flip, weft_least(LANES, width - f));
 }
 
-#define CHUNK(name, n)                                                                             \
-    static void transform_##name##_##n(const weft_call *call, int64_t piece)                       \
-    {                                                                                              \
-        transform_##name(call, n, piece);                                                          \
-    }
 #define KERNELS(name, ...)                                                                         \
-    static void transform_##name(const weft_call *call, int64_t chunk, int64_t piece)              \
+    static void transform_##name(const weft_call *call, int64_t piece)                             \
     {                                                                                              \
-        transform((weft_winograd_size){__VA_ARGS__}, call, chunk, piece);                          \
+        transform((weft_winograd_size){__VA_ARGS__}, call, piece);                                 \
     }                                                                                              \
-    CHUNK(name, 0)                                                                                 \
-    CHUNK(name, 1)                                                                                 \
-    CHUNK(name, 2)                                                                                 \
     static void taps_##name(const weft_call *call, int64_t piece)                                  \
     {                                                                                              \
         taps_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                                \
     }                                                                                              \
     const weft_winograd_positions_outer_kernels WEFT_FOR_ISA(                                      \
         weft_winograd_positions_outer_##name) = {                                                  \
-        .transform = {transform_##name##_0, transform_##name##_1, transform_##name##_2},           \
-        .multiply = {multiply_0, multiply_1, multiply_2},                                          \
-        .taps = taps_##name};
-
-static void multiply_0(const weft_call *call, int64_t piece)
-{
-    multiply(call, 0, piece);
-}
-
-static void multiply_1(const weft_call *call, int64_t piece)
-{
-    multiply(call, 1, piece);
-}
-
-static void multiply_2(const weft_call *call, int64_t piece)
-{
-    multiply(call, 2, piece);
-}
+        .transform = transform_##name, .multiply = multiply, .taps = taps_##name};
 
 KERNELS(2x2, 2, 3, 2)
 KERNELS(4x4, 4, 3, 2)

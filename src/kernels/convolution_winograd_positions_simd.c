@@ -6,24 +6,51 @@
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 
+/* Which part of the work a round is. */
+typedef struct part {
+    int64_t chunk;
+    int64_t filter, filters,
+        vectors; /* of the section: the first filter, how many, vectors of them */
+} part;
+
+SIMD_INLINE part part_of(const weft_winograd_positions *p, const weft_call *call)
+{
+    int64_t section = p->sections > 1 ? call->round : 0, filter = section * p->section * LANES;
+    int64_t filters = weft_least(p->section * LANES, p->filters - filter);
+    return (part){p->sections > 1 ? 0 : call->round, filter, filters, weft_ceiling(filters, LANES)};
+}
+
+SIMD_INLINE float *products_of(const weft_winograd_positions *p, const weft_call *call)
+{
+    return (float *)call->operand[p->slots.workspace] +
+           weft_winograd_positions_of(&p->grid) * p->pixels_position;
+}
+
+SIMD_INLINE float *filters_of(const weft_winograd_positions *p, const weft_call *call)
+{
+    return p->sections > 1
+               ? products_of(p, call) + weft_winograd_positions_of(&p->grid) * p->products_position
+               : call->operand[p->slots.prepared];
+}
+
 SIMD_INLINE void filters_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
+    const part of = part_of(p, call);
     const winograd_filters filters = {
-        .b = call->operand[p->slots.input[1]],
+        .b = (const float *)call->operand[p->slots.input[1]] + of.filter * p->b_filter,
         .tap = p->b_tap,
         .channel = p->b_channel,
         .filter = p->b_filter,
         .flip = p->flip,
-        .filters = p->filters,
-        .vectors = weft_ceiling(p->filters, LANES),
+        .filters = of.filters,
+        .vectors = of.vectors,
         .widest = p->vectors,
         .rows = p->channels,
         .position = p->filters_position,
     };
     filters_to_panels(size, &filters, p->channels * piece / p->filter_blocks,
-                      p->channels * (piece + 1) / p->filter_blocks,
-                      call->operand[p->slots.prepared]);
+                      p->channels * (piece + 1) / p->filter_blocks, filters_of(p, call));
 }
 
 /* Tiles of group `piece` of a chunk: first..end-1 of all. */
@@ -35,11 +62,10 @@ SIMD_INLINE void tiles_of(const weft_winograd_positions *p, int64_t chunk, int64
     *end = weft_least(last, *first + p->group);
 }
 
-SIMD_INLINE void pixels_piece(weft_winograd_size size, const weft_call *call, int64_t chunk,
-                              int64_t piece)
+SIMD_INLINE void pixels_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
-    int64_t first, end;
+    int64_t chunk = part_of(p, call).chunk, first, end;
     tiles_of(p, chunk, piece, &first, &end);
     float *to =
         (float *)call->operand[p->slots.workspace] + (first - chunk * p->chunk) * p->pixels_step;
@@ -79,21 +105,20 @@ static void multiply_rows(const weft_winograd_positions *p, const float *pixels,
     }
 }
 
-static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
+static void multiply(const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
+    const part of = part_of(p, call);
     int64_t tile_part = piece % p->tile_parts, rest = piece / p->tile_parts;
     int64_t filter_part = rest % p->filter_parts, position = rest / p->filter_parts;
-    int64_t tiles = weft_least(p->chunk, p->grid.count - chunk * p->chunk);
+    int64_t tiles = weft_least(p->chunk, p->grid.count - of.chunk * p->chunk);
     int64_t first = tiles * tile_part / p->tile_parts;
     int64_t end = tiles * (tile_part + 1) / p->tile_parts;
-    int64_t vectors = weft_ceiling(p->filters, LANES), panels = panels_of(vectors, p->vectors);
-    float *pixels = call->operand[p->slots.workspace];
-    float *products = pixels + weft_winograd_positions_of(&p->grid) * p->pixels_position +
-                      position * p->products_position;
-    const float *filters =
-        (const float *)call->operand[p->slots.prepared] + position * p->filters_position;
-    pixels += position * p->pixels_position;
+    int64_t vectors = of.vectors, panels = panels_of(vectors, p->vectors);
+    const float *pixels =
+        (const float *)call->operand[p->slots.workspace] + position * p->pixels_position;
+    const float *filters = filters_of(p, call) + position * p->filters_position;
+    float *products = products_of(p, call) + position * p->products_position;
     for (int64_t i = panels * filter_part / p->filter_parts;
          i < panels * (filter_part + 1) / p->filter_parts; i++) {
         int64_t v0 = vectors * i / panels, v1 = vectors * (i + 1) / panels;
@@ -102,71 +127,53 @@ static void multiply(const weft_call *call, int64_t chunk, int64_t piece)
     }
 }
 
-SIMD_INLINE void write_piece(weft_winograd_size size, const weft_call *call, int64_t chunk,
-                             int64_t piece)
+SIMD_INLINE void write_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_positions *p = call->args;
+    const part of = part_of(p, call);
     const float *bias = p->bias ? call->operand[p->slots.input[2]] : NULL;
-    const float *products =
-        (const float *)call->operand[p->slots.workspace] + positions_of(size) * p->pixels_position;
+    const float *products = products_of(p, call);
     int64_t first, end;
-    tiles_of(p, chunk, piece, &first, &end);
-    for (int64_t filter = 0; filter < p->filters; filter += WINOGRAD_CHANNELS) {
+    tiles_of(p, of.chunk, piece, &first, &end);
+    for (int64_t at = 0; at < of.filters; at += WINOGRAD_CHANNELS) {
+        int64_t filter = of.filter + at;
         const winograd_output output = {
             .grid = &p->grid,
             .image = &p->c,
             .bias = bias ? bias + filter : NULL,
             .c = (float *)call->operand[p->slots.output] + filter,
-            .sums = products + filter,
+            .sums = products + at,
             .position = p->products_position,
             .step = p->products_step,
-            .first = chunk * p->chunk,
+            .first = of.chunk * p->chunk,
             .filter = filter,
-            .filters = weft_least(WINOGRAD_CHANNELS, p->filters - filter),
+            .filters = weft_least(WINOGRAD_CHANNELS, of.filters - at),
             .epilogue = p->epilogue,
-            .part = chunk * p->groups + piece,
+            .part = of.chunk * p->groups + piece,
         };
         write_tiles(size, call, &output, first, end);
     }
 }
 
-#define MULTIPLY(n)                                                                                \
-    static void multiply_##n(const weft_call *call, int64_t piece)                                 \
-    {                                                                                              \
-        multiply(call, n, piece);                                                                  \
-    }
-#define CHUNK(name, n)                                                                             \
-    static void pixels_##name##_##n(const weft_call *call, int64_t piece)                          \
-    {                                                                                              \
-        pixels_##name(call, n, piece);                                                             \
-    }                                                                                              \
-    static void write_##name##_##n(const weft_call *call, int64_t piece)                           \
-    {                                                                                              \
-        write_##name(call, n, piece);                                                              \
-    }
 #define KERNELS(name, ...)                                                                         \
-    static void pixels_##name(const weft_call *call, int64_t chunk, int64_t piece)                 \
-    {                                                                                              \
-        pixels_piece((weft_winograd_size){__VA_ARGS__}, call, chunk, piece);                       \
-    }                                                                                              \
-    static void write_##name(const weft_call *call, int64_t chunk, int64_t piece)                  \
-    {                                                                                              \
-        write_piece((weft_winograd_size){__VA_ARGS__}, call, chunk, piece);                        \
-    }                                                                                              \
-    CHUNK(name, 0)                                                                                 \
-    CHUNK(name, 1)                                                                                 \
     static void filters_##name(const weft_call *call, int64_t piece)                               \
     {                                                                                              \
         filters_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                             \
     }                                                                                              \
+    static void pixels_##name(const weft_call *call, int64_t piece)                                \
+    {                                                                                              \
+        pixels_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                              \
+    }                                                                                              \
+    static void write_##name(const weft_call *call, int64_t piece)                                 \
+    {                                                                                              \
+        write_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                               \
+    }                                                                                              \
     const weft_winograd_positions_kernels WEFT_FOR_ISA(weft_winograd_positions_##name) = {         \
         .filters = filters_##name,                                                                 \
-        .pixels = {pixels_##name##_0, pixels_##name##_1},                                          \
-        .multiply = {multiply_0, multiply_1},                                                      \
-        .write = {write_##name##_0, write_##name##_1}};
+        .pixels = pixels_##name,                                                                   \
+        .multiply = multiply,                                                                      \
+        .write = write_##name};
 
-MULTIPLY(0)
-MULTIPLY(1)
 KERNELS(2x2, 2, 3, 2)
 KERNELS(4x4, 4, 3, 2)
 KERNELS(4_of_3, 4, 3, 1)

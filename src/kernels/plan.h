@@ -6,7 +6,7 @@
 
 #include "weft/op.h"
 
-enum { WEFT_PLAN_PHASES = 8, WEFT_PLAN_ARGS = 1024 };
+enum { WEFT_PLAN_PHASES = 32, WEFT_PLAN_ARGS = 1024 };
 
 /* Places of the operands in weft_call.operand. A planner takes NULL for the plain order: the inputs
  * as the kernel's header lists them, then the output, the workspace, and what is prepared. */
@@ -20,6 +20,7 @@ typedef struct weft_slots {
 typedef struct weft_phase {
     weft_piece_fn *run;
     int64_t pieces;
+    int64_t round; /* weft_call.round */
 } weft_phase;
 
 typedef struct weft_kernel_plan {

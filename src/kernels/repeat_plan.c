@@ -13,10 +13,12 @@ static int64_t shift(const weft_repeat_places *places, int operand, int64_t plac
     return floats;
 }
 
-static void run_phase(int phase, const weft_call *call, int64_t piece)
+/* The round is the number of the phase. */
+static void run_phase(const weft_call *call, int64_t piece)
 {
     const weft_repeat_args *args = call->args;
-    int64_t place = piece / args->pieces[phase];
+    const weft_phase *phase = &args->phase[call->round];
+    int64_t place = piece / phase->pieces;
     void *operand[WEFT_REPEAT_OPERANDS + 2];
     int count = 0;
     for (int i = 0; i < args->inputs; i++)
@@ -29,27 +31,10 @@ static void run_phase(int phase, const weft_call *call, int64_t piece)
                                        : NULL;
     size_t prepared = args->prepared_once ? 0 : (size_t)place * args->prepared;
     operand[count] = args->prepared ? (char *)call->operand[args->slots.prepared] + prepared : NULL;
-    const weft_call one = {.args = args->args, .operand = operand, .info = call->info};
-    args->run[phase](&one, piece % args->pieces[phase]);
+    const weft_call one = {
+        .args = args->args, .operand = operand, .info = call->info, .round = phase->round};
+    phase->run(&one, piece % phase->pieces);
 }
-
-#define PHASE(number)                                                                              \
-    static void run_phase_##number(const weft_call *call, int64_t piece)                           \
-    {                                                                                              \
-        run_phase(number, call, piece);                                                            \
-    }
-PHASE(0)
-PHASE(1)
-PHASE(2)
-PHASE(3)
-PHASE(4)
-PHASE(5)
-PHASE(6)
-PHASE(7)
-
-static weft_piece_fn *const phases[WEFT_PLAN_PHASES] = {run_phase_0, run_phase_1, run_phase_2,
-                                                        run_phase_3, run_phase_4, run_phase_5,
-                                                        run_phase_6, run_phase_7};
 
 /* True where the inputs that preparing reads are the same at all places. */
 static bool shares_prepared(const weft_repeat_places *places, uint32_t inputs)
@@ -75,9 +60,9 @@ void weft_repeat_plan(const weft_repeat_places *places, int inputs, const weft_s
     args->prepared_once = shares_prepared(places, plan->prepare_inputs);
     memcpy(args->args, plan->args, sizeof(args->args));
     for (int i = 0; i < plan->phases; i++) {
-        args->pieces[i] = plan->phase[i].pieces;
-        args->run[i] = plan->phase[i].run;
-        plan->phase[i].run = phases[i];
+        args->phase[i] = plan->phase[i];
+        plan->phase[i].run = run_phase;
+        plan->phase[i].round = i;
         if (i >= plan->prepare_phases || !args->prepared_once)
             plan->phase[i].pieces *= count;
     }

@@ -21,8 +21,7 @@ typedef struct weft_repeat_args {
     weft_slots slots; /* where the operands are */
     size_t workspace, prepared;
     bool prepared_once; /* all places share what is prepared */
-    int64_t pieces[WEFT_PLAN_PHASES];
-    weft_piece_fn *run[WEFT_PLAN_PHASES];
+    weft_phase phase[WEFT_PLAN_PHASES];
 } weft_repeat_args;
 
 /* From the plan of one place, made with slots NULL, to that of all: its phases, workspace and what is

@@ -33,7 +33,7 @@ static void bind_rest(weft_bind *bind, const weft_kernel_plan *plan)
     if (plan->prepare_phases > 0)
         weft_bind_prepare(bind, plan->prepare_phases, plan->prepare_inputs, plan->prepared);
     for (int i = 0; i < plan->phases; i++)
-        weft_bind_phase(bind, plan->phase[i].run, plan->phase[i].pieces);
+        weft_bind_round(bind, plan->phase[i].run, plan->phase[i].pieces, plan->phase[i].round);
 }
 
 bool weft_bind_plan(weft_bind *bind, const weft_kernel_plan *plan)
