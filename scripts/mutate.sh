@@ -62,6 +62,10 @@ fuse-reads-padding-through|src/kernels/read_pixels.h|s/vfloat y = \{0\};/vfloat 
 winograd-reads-padding-through|src/kernels/convolution_winograd_gather.h|s/if \(pixel\[i \* next\] != w->nothing\)//
 recompute-forgets-fetches|src/graph/pass_recompute.c|s/c->readers > 1 && !ir->value\[c->value\]\.fetched && /c->readers > 1 && /
 recompute-without-statistics|src/graph/pass_recompute.c|s/(waits_for_statistics\(ir, &ir->node\[c->normalize\]\)) && /($1 || true) \&\& /
+recompute-of-what-is-stored-for-others|src/graph/pass_recompute.c|s/\(input == 0 && !c->stored && /(input == 0 \&\& /
+pool-winners-are-found-late|src/graph/pass_expand.c|s/if \(call->early\)/if (false)/
+pool-winners-of-large-windows|src/ops/max_pool_winners.c|s/> UINT8_MAX \+ 1/> UINT8_MAX + 2/
+pool-winners-of-another-window|src/kernels/pool_max_simd.c|s/pixel_offset\(&args->winners, 0, position\)/pixel_offset(\&args->coarse, 0, position)/
 pool-forgets-nan|src/kernels/pool_max_simd.c|s/return any_nan\(sum, vectors\);/return any_nan(sum, vectors) \&\& false;/
 winograd-lines-go-across|src/kernels/convolution_winograd_scatter.h|s/o->grid->taps\[0\] > 1 \? to->stride\[1\] : to->stride\[2\]/to->stride[2]/
 winograd-finishes-lines-across|src/kernels/convolution_winograd_scatter.h|s/int64_t rows = weft_least\(tile\[0\],/int64_t rows = weft_least(tile[1],/

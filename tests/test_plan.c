@@ -334,6 +334,43 @@ Test(plan, what_no_gradient_reads_is_not_kept)
     weft_plan_destroy(plan);
 }
 
+/* Where the maxima are is known by a byte for each window. */
+Test(plan, max_pooling_keeps_bytes)
+{
+    enum { FILTERS = 24 };
+    weft_value x = weft_input(graph, .shape = weft_shape_of(WEFT_BATCH, SIDE, SIDE, 3));
+    x = weft_conv2d(x, .filters = FILTERS, .kernel = {3, 3}, .padding = WEFT_SAME);
+    weft_value loss = weft_mean(weft_square(weft_max_pool(x, .window = {2, 2})));
+    weft_minimize(loss, &(weft_optimizer_options){0}, NULL);
+    weft_compile_options options = options_for(&loss, WEFT_TRAIN);
+    weft_plan *plan = make_plan(&options);
+    int64_t bytes = (int64_t)BATCH * SIDE * SIDE * FILTERS * 4;
+    placement_of(plan, WEFT_MEMORY_ACTIVATIONS, bytes);
+    placement_of(plan, WEFT_MEMORY_KEPT, bytes / 4); /* for the square's gradient */
+    const weft_placement *winners = placement_of(plan, WEFT_MEMORY_KEPT, bytes / 4 / 4);
+    cr_expect_str_eq(winners->op, "max_pool_winners");
+    cr_expect_eq(plan->step[winners->first].stage, WEFT_STAGE_FORWARD);
+    weft_plan_destroy(plan);
+}
+
+/* Its gradient asks whether what it is made of is positive: what batch norm reads, which its own gradient reads. */
+Test(plan, a_relu_that_others_read_is_not_kept_for_its_gradient)
+{
+    enum { FILTERS = 24 };
+    weft_value x = weft_input(graph, .shape = weft_shape_of(WEFT_BATCH, SIDE, SIDE, 3));
+    x = weft_conv2d(x, .filters = FILTERS, .kernel = {3, 3}, .padding = WEFT_SAME);
+    x = weft_average_pool(weft_relu(weft_batch_norm(x)), .window = {2, 2});
+    weft_value loss = weft_mean(weft_square(x));
+    weft_minimize(loss, &(weft_optimizer_options){0}, NULL);
+    weft_compile_options options = options_for(&loss, WEFT_TRAIN);
+    weft_plan *plan = make_plan(&options);
+    int64_t bytes = (int64_t)BATCH * SIDE * SIDE * FILTERS * 4;
+    placement_of(plan, WEFT_MEMORY_ACTIVATIONS, bytes);
+    placement_of(plan, WEFT_MEMORY_KEPT, bytes);
+    cr_expect_gt(plan->recomputed_flops, 0);
+    weft_plan_destroy(plan);
+}
+
 Test(plan, concat_and_its_inputs_have_one_place)
 {
     weft_value x = weft_input(graph, .shape = weft_shape_of(WEFT_BATCH, 40));

@@ -229,6 +229,18 @@ Test(pooling, the_first_maximum_gets_the_gradient)
     test_expect(&bench, gradient(weft_max_pool(x, .window = {4}), x), (double[]){0, 1, 0, 0}, 4);
 }
 
+/* Elements of a window have numbers of a byte, if there are so many. */
+Test(pooling, windows_of_more_elements_than_a_byte_counts)
+{
+    enum { BYTE = 256 };
+    for (int length = BYTE - 1; length <= BYTE + 1; length++) {
+        double element[BYTE + 1] = {0}, expected[BYTE + 1] = {0};
+        element[length - 1] = expected[length - 1] = 1;
+        weft_value x = sequence(element, length);
+        test_expect(&bench, gradient(weft_max_pool(x, .window = {length}), x), expected, length);
+    }
+}
+
 Test(pooling, gradients_of_overlapping_windows_add_up)
 {
     weft_value x = sequence((double[]){1, 5, 9, 8, 3, 2}, 6);

@@ -34,7 +34,7 @@ typedef struct weft_fusion {
     bool (*epilogue)(const weft_bind *bind);
     /* The same of weft_bind.prologue, to input 0. */
     bool (*prologue)(const weft_bind *bind);
-    /* Replaces the node by simpler ones, which fuse with their neighbours. */
+    /* Replaces the node by simpler ones, which fuse with their neighbours or keep less; or leaves it. */
     weft_status (*expand)(weft_expansion *expansion, const weft_bind *bind);
     /* The node computes [C] outputs from sums of its inputs: says which; false where it needs none. */
     bool (*reduce)(const weft_bind *bind, weft_reduction *reduction);
@@ -42,7 +42,7 @@ typedef struct weft_fusion {
     bool (*finish)(weft_bind *bind, const weft_partial *partial);
 } weft_fusion;
 
-/* Appends a node with one or more new outputs, float32: tensors[i] says the extents of output i. Operands
+/* Appends a node with one or more new outputs, dense: like[i] says the extents and dtype of output i. Operands
  * are numbers: 0.. are the inputs of the node that is replaced, then come its outputs, then what earlier
  * calls returned. Returns the number of output 0; the others follow. An output listed in `as` (-1: none)
  * is that output of the replaced node instead of a new value. */
@@ -54,6 +54,7 @@ typedef struct weft_expand_call {
     int outputs;
     const weft_tensor *like[8]; /* extents of each output */
     int as[8];                  /* number of the replaced node's output, or -1 */
+    bool early;                 /* stands, and has its name, where its first input is made */
 } weft_expand_call;
 weft_status weft_expand_node(weft_expansion *expansion, const weft_expand_call *call, int *first);
 

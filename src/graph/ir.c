@@ -57,7 +57,6 @@ static weft_tensor dense_like(const weft_tensor *like)
         tensor.stride[d] = stride;
         stride *= tensor.extent[d];
     }
-    tensor.dtype = WEFT_FLOAT32;
     tensor.data = NULL;
     return tensor;
 }
@@ -66,7 +65,7 @@ int weft_ir_add_value(weft_ir *ir, const weft_tensor *like)
 {
     int value = ir->values++;
     weft_tensor tensor = dense_like(like);
-    int64_t bytes = weft_tensor_elements(&tensor) * (int64_t)sizeof(float);
+    int64_t bytes = weft_tensor_elements(&tensor) * (int64_t)weft_dtype_bytes(tensor.dtype);
     int storage = weft_ir_add_storage(ir, (weft_storage){.bytes = bytes});
     ir->value[value] =
         (weft_ir_value){.tensor = tensor, .storage = storage, .graph_node = -1, .needed = true};

@@ -119,7 +119,7 @@ weft_status weft_ir_reserve(weft_ir *ir, int nodes, int values);
 weft_status weft_ir_sort(weft_ir *ir, int *order);
 int weft_ir_add_storage(weft_ir *ir,
                         weft_storage storage); /* there is room for one a value, two a node */
-/* The same; float32, dense, with these extents. */
+/* The same; dense, with these extents and this dtype. */
 int weft_ir_add_value(weft_ir *ir, const weft_tensor *like);
 weft_status weft_ir_out_of_memory(weft_ir *ir);
 /* The limit of the compile options is too small; this is the smallest that is not. */

@@ -17,18 +17,21 @@ weft_status weft_expand_node(weft_expansion *expansion, const weft_expand_call *
 {
     weft_ir *ir = expansion->ir;
     const weft_ir_node *from = &ir->node[expansion->node];
+    const weft_ir_node *place = from;
     void *attributes = weft_pool_allocate(ir->keep, call->attribute_bytes + 1);
     int *operand =
         weft_pool_array(&ir->scratch, (size_t)(call->inputs + call->outputs), sizeof(int));
     if (!attributes || !operand)
         return weft_ir_out_of_memory(ir);
+    if (call->early)
+        place = &ir->node[ir->value[expansion->value[call->input[0]]].producer];
     if (call->attribute_bytes)
         memcpy(attributes, call->attributes, call->attribute_bytes);
     weft_ir_node node = {.op = call->op,
                          .attributes = attributes,
                          .attribute_bytes = call->attribute_bytes,
-                         .name = from->name,
-                         .graph_node = from->graph_node,
+                         .name = place->name,
+                         .graph_node = place->graph_node,
                          .inputs = call->inputs,
                          .outputs = call->outputs,
                          .own_inputs = call->inputs,
@@ -57,13 +60,14 @@ static weft_status expand(weft_ir *ir, int index)
     weft_tensor tensors[MOST_VALUES];
     weft_expansion expansion = {.ir = ir, .node = index};
     const weft_ir_node *node = &ir->node[index];
+    int nodes = ir->nodes;
     weft_bind bind = weft_ir_operands(ir, node, tensors);
     for (int k = 0; k < node->inputs; k++)
         expansion.value[expansion.values++] = node->input[k];
     for (int k = 0; k < node->outputs; k++)
         expansion.value[expansion.values++] = node->output[k];
     weft_status status = node->op->fusion->expand(&expansion, &bind);
-    ir->node[index].gone = true;
+    ir->node[index].gone = ir->nodes > nodes;
     return status;
 }
 

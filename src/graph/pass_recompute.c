@@ -1,10 +1,13 @@
-/* Lets what costs next to nothing be computed again by each of those that read it, so that nobody keeps it: the
+/* Lets what costs next to nothing be computed again by those that read it, so that nobody keeps it: the
  * normalization, and the ReLU after it, of what has to be kept in any case, because its own statistics were
  * needed first. The nodes are repeated, one time for each reader; the fuse pass then puts each into the kernel
- * that reads it (as its prologue), or the map. Done where every reader can take it in:
+ * that reads it (as its prologue), or the map. These readers can take it in:
  *
  *     convolution, filter gradient     from x, what it reads is relu((x - mean) * slope + shift)
- *     relu_gradient(dy, relu(z))       as relu_gradient(dy, z): both ask whether z is positive */
+ *     relu_gradient(dy, relu(z))       as relu_gradient(dy, z): both ask whether z is positive
+ *
+ * Where all can, nobody stores it. Where others read it too, it is stored for these, and only the gradient of its own
+ * ReLU, the last to read it, takes it in. */
 #include "graph/fuse.h"
 
 #include "base/error.h"
@@ -19,6 +22,7 @@ typedef struct cheap {
     int readers;         /* of it */
     int relu, normalize; /* nodes that make it; relu -1: none */
     float ceiling;       /* of the ReLU; INFINITY: none */
+    bool stored;         /* for readers that cannot take it in */
 } cheap;
 
 /* Times that the node reads the value; *input: by which of its inputs the last time. */
@@ -44,8 +48,13 @@ static bool is_mask(const weft_ir *ir, const weft_ir_node *node, const cheap *c)
 
 static bool takes_in(const weft_ir *ir, const weft_ir_node *node, int input, const cheap *c)
 {
-    return (input == 0 && weft_fuse_takes_prologue(ir, node)) ||
+    return (input == 0 && !c->stored && weft_fuse_takes_prologue(ir, node)) ||
            (input == 1 && c->relu >= 0 && is_mask(ir, node, c));
+}
+
+static bool is_reader(const weft_ir_node *node)
+{
+    return weft_ir_executes(node) || node->alias;
 }
 
 /* Number of nodes that read the value. */
@@ -54,22 +63,21 @@ static int count_readers(const weft_ir *ir, int value)
     int readers = 0, input;
     for (int i = 0; i < ir->nodes; i++) {
         const weft_ir_node *node = &ir->node[i];
-        readers += (weft_ir_executes(node) || node->alias) && count_reads(node, value, &input) > 0;
+        readers += is_reader(node) && count_reads(node, value, &input) > 0;
     }
     return readers;
 }
 
-/* True where all readers can take it in. */
-static bool all_take_in(const weft_ir *ir, const cheap *c)
+/* Number of readers that can take it in. */
+static int count_takers(const weft_ir *ir, const cheap *c)
 {
+    int takers = 0, input;
     for (int i = 0; i < ir->nodes; i++) {
         const weft_ir_node *node = &ir->node[i];
-        int input, reads = count_reads(node, c->value, &input);
-        if ((weft_ir_executes(node) || node->alias) && reads > 0 &&
-            (reads > 1 || !takes_in(ir, node, input, c)))
-            return false;
+        takers += is_reader(node) && count_reads(node, c->value, &input) == 1 &&
+                  takes_in(ir, node, input, c);
     }
-    return true;
+    return takers;
 }
 
 /* True where x is complete, and so stored, before it can be normalized. */
@@ -102,9 +110,13 @@ static bool find(const weft_ir *ir, int index, cheap *c)
             return false;
     }
     c->readers = count_readers(ir, c->value);
-    return c->readers > 1 && !ir->value[c->value].fetched && !ir->value[c->value].placed &&
-           weft_fuse_is_function(ir, &ir->node[c->normalize], WEFT_MAP_NORMALIZE, &map) &&
-           waits_for_statistics(ir, &ir->node[c->normalize]) && all_take_in(ir, c);
+    if (c->readers < 2 ||
+        !weft_fuse_is_function(ir, &ir->node[c->normalize], WEFT_MAP_NORMALIZE, &map) ||
+        !waits_for_statistics(ir, &ir->node[c->normalize]))
+        return false;
+    const weft_ir_value *value = &ir->value[c->value];
+    c->stored = value->fetched || value->placed || count_takers(ir, c) < c->readers;
+    return count_takers(ir, c) > 0;
 }
 
 /* Appends a node like that one, which reads `input` first; its output is the result, -1: no memory. */
@@ -147,25 +159,29 @@ static double flops_of(const weft_ir *ir, int node)
     return weft_ir_cost(ir, &ir->node[node], &bind).flops;
 }
 
-/* The first of the readers would have computed it in any case. */
-static void count_flops(weft_ir *ir, const cheap *c, int nodes)
+/* Unless it is stored, the first of the readers would have computed it in any case. */
+static void count_flops(weft_ir *ir, const cheap *c, int takers, int masks)
 {
-    int input, masks = 0;
-    for (int i = 0; i < nodes; i++)
-        masks += c->relu >= 0 && weft_ir_executes(&ir->node[i]) &&
-                 count_reads(&ir->node[i], c->value, &input) > 0 && is_mask(ir, &ir->node[i], c);
-    ir->recomputed_flops += (c->readers - 1) * flops_of(ir, c->normalize);
+    int first = !c->stored;
+    ir->recomputed_flops += (takers - first) * flops_of(ir, c->normalize);
     if (c->relu >= 0)
-        ir->recomputed_flops += (c->readers - masks - 1) * flops_of(ir, c->relu);
+        ir->recomputed_flops += (takers - masks - first) * flops_of(ir, c->relu);
 }
 
 static weft_status recompute(weft_ir *ir, const cheap *c)
 {
-    int input, nodes = ir->nodes;
-    count_flops(ir, c, nodes);
-    for (int i = 0; i < nodes; i++)
-        if (weft_ir_executes(&ir->node[i]) && count_reads(&ir->node[i], c->value, &input) > 0)
-            WEFT_TRY(take_in(ir, c, i, input));
+    int input = 0, nodes = ir->nodes, takers = 0, masks = 0;
+    for (int i = 0; i < nodes; i++) {
+        if (!is_reader(&ir->node[i]) || count_reads(&ir->node[i], c->value, &input) != 1 ||
+            !takes_in(ir, &ir->node[i], input, c))
+            continue;
+        takers++;
+        masks += c->relu >= 0 && is_mask(ir, &ir->node[i], c);
+        WEFT_TRY(take_in(ir, c, i, input));
+    }
+    count_flops(ir, c, takers, masks);
+    if (c->stored)
+        return WEFT_OK;
     ir->node[c->normalize].gone = true;
     if (c->relu >= 0)
         ir->node[c->relu].gone = true;

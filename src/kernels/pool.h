@@ -22,6 +22,7 @@ typedef struct weft_pool_args {
     weft_pool_axis axis[3];  /* depth, height, width; a missing one has extent, window, stride 1 */
     weft_pool_steps fine[2]; /* operands with the input's extents */
     weft_pool_steps coarse;  /* the operand with the output's extents */
+    weft_pool_steps winners; /* the same of the winners */
     bool count_include_pad;  /* of average pooling */
     int64_t piece_pixels;    /* pixels a piece, where pieces are ranges of pixels */
     int64_t piece_images; /* images and rows of the first dimension that is split, where pieces */
@@ -69,11 +70,14 @@ static inline int64_t weft_pool_count(const weft_pool_axis *axis, int64_t positi
  *   max_scatter       dy, x | dx       boxes of the input
  *   max_indices       x | i            ranges of the output's pixels; where in its image, row by row, x has
  *                                      its (first) maximum, as int32
+ *   max_winners       x | i            the same; which element of its window that is, row by row, of those within
+ *                                      the image, as uint8
+ *   max_scatter_won   dy, i | dx       boxes of the input; from winners
  *   average_forward   x | y            ranges of the output's pixels
  *   average_backward  dy, - | dx       ranges of the input's pixels
  * NaN counts as the largest number. */
 typedef struct weft_pool_max_kernels {
-    weft_piece_fn *forward, *gather, *scatter, *indices;
+    weft_piece_fn *forward, *gather, *scatter, *indices, *winners, *scatter_won;
 } weft_pool_max_kernels;
 
 typedef struct weft_pool_average_kernels {

@@ -1,5 +1,5 @@
 /* Max pooling: forward, its gradient, and the gradient of that. The argmax is found again where it is
- * needed: finding it is as fast as reading its input, which is in memory for other gradients. */
+ * needed, in a pass over the input, or has been kept in a byte: which element of its window it is. */
 #include "kernels/pool_walk.h"
 
 #include <math.h>
@@ -196,26 +196,82 @@ static void indices(const weft_call *call, int64_t piece)
     each_pixel(call, piece, false, visit_indices);
 }
 
+/* ---- Winners: the number of the maximum in its window, as a byte ---- */
+
+typedef uint8_t vbytes __attribute__((vector_size(LANES)));
+
+SIMD_INLINE void store_bytes(uint8_t *to, vint numbers, int64_t lanes)
+{
+    vbytes bytes = __builtin_convertvector(numbers, vbytes);
+    memcpy(to, &bytes, (size_t)lanes);
+}
+
+SIMD_INLINE vint load_bytes(const uint8_t *from, int64_t lanes)
+{
+    vbytes bytes = {0};
+    memcpy(&bytes, from, (size_t)lanes);
+    return __builtin_convertvector(bytes, vint);
+}
+
+typedef struct winner_pixel {
+    const weft_pool_axis *axis;
+    box x;
+    uint8_t *winner;
+} winner_pixel;
+
+SIMD_INLINE void winner_block(const void *context, int64_t channel, int vectors, int64_t last)
+{
+    const winner_pixel *pixel = context;
+    vfloat best[BLOCK];
+    vint index[BLOCK];
+    fetch_below(&pixel->x, pixel->axis, channel, vectors);
+    maximum(&pixel->x, channel, vectors, last, best, index);
+    for (int v = 0; v < vectors; v++)
+        store_bytes(pixel->winner + channel + v * LANES, index[v], lanes_of(v, vectors, last));
+}
+
+SIMD_INLINE void visit_winners(const weft_pool_args *args, void *const *operand, int64_t image,
+                               const int64_t position[3], const weft_pool_range range[3])
+{
+    const float *x = (const float *)operand[0] + image * args->fine[0].image;
+    winner_pixel pixel = {.axis = args->axis,
+                          .x = box_of(x, &args->fine[0], range),
+                          .winner = (uint8_t *)operand[1] +
+                                    pixel_offset(&args->winners, image, position)};
+    each_block(args->channels, winner_block, &pixel);
+}
+
+static void winners(const weft_call *call, int64_t piece)
+{
+    each_pixel(call, piece, false, visit_winners);
+}
+
 /* ---- Scatter: to where x has its maximum ---- */
 
 /* One window. Of the elements within it only those of the piece are written: `skip` and `inside` say,
  * for each dimension, how many elements of the window come before the piece, and how many are in it. */
 typedef struct scatter_pixel {
     const weft_pool_axis *axis;
+    const uint8_t *winner; /* NULL: find it in x */
     box x;
     const float *dy;
     float *dx; /* the window's first element, in the piece or not */
-    int64_t step[3], skip[3], inside[3];
+    int64_t count[3], step[3], skip[3], inside[3];
 } scatter_pixel;
 
 SIMD_INLINE void scatter_block(const void *context, int64_t channel, int vectors, int64_t last)
 {
     const scatter_pixel *pixel = context;
-    const int64_t *count = pixel->x.count, *skip = pixel->skip, *inside = pixel->inside;
-    vfloat best[BLOCK];
+    const int64_t *count = pixel->count, *skip = pixel->skip, *inside = pixel->inside;
     vint index[BLOCK];
-    fetch_below(&pixel->x, pixel->axis, channel, vectors);
-    maximum(&pixel->x, channel, vectors, last, best, index);
+    if (pixel->winner) {
+        for (int v = 0; v < vectors; v++)
+            index[v] = load_bytes(pixel->winner + channel + v * LANES, lanes_of(v, vectors, last));
+    } else {
+        vfloat best[BLOCK];
+        fetch_below(&pixel->x, pixel->axis, channel, vectors);
+        maximum(&pixel->x, channel, vectors, last, best, index);
+    }
     vfloat dy[BLOCK];
     for (int v = 0; v < vectors; v++)
         dy[v] = vload_lanes(pixel->dy + channel + v * LANES, lanes_of(v, vectors, last));
@@ -236,7 +292,8 @@ SIMD_INLINE void scatter_block(const void *context, int64_t channel, int vectors
 /* The part of the input that a piece writes. */
 typedef struct scatter_piece {
     const weft_pool_args *args;
-    const float *dy, *x; /* of one image */
+    const float *dy, *x;    /* of one image */
+    const uint8_t *winners; /* NULL: none; then there is x */
     float *dx;
     weft_pool_range inside[3];
 } scatter_piece;
@@ -247,16 +304,20 @@ SIMD_INLINE void scatter_window(const scatter_piece *piece, const int64_t positi
     const weft_pool_args *args = piece->args;
     scatter_pixel pixel = {
         .axis = args->axis,
-        .x = box_of(piece->x, &args->fine[0], range),
         .dy = piece->dy + pixel_offset(&args->coarse, 0, position),
         .dx = piece->dx,
     };
+    if (piece->winners)
+        pixel.winner = piece->winners + pixel_offset(&args->winners, 0, position);
+    else
+        pixel.x = box_of(piece->x, &args->fine[0], range);
     for (int i = 0; i < 3; i++) {
         const weft_pool_range *inside = &piece->inside[i];
         int64_t begin = range[i].begin > inside->begin ? range[i].begin : inside->begin;
         int64_t end = range[i].end < inside->end ? range[i].end : inside->end;
         pixel.step[i] = args->fine[1].axis[i];
         pixel.dx += range[i].begin * pixel.step[i];
+        pixel.count[i] = range[i].end - range[i].begin;
         pixel.skip[i] = begin - range[i].begin;
         pixel.inside[i] = end - begin;
     }
@@ -297,7 +358,7 @@ static void scatter_image(const scatter_piece *piece)
     }
 }
 
-static void scatter(const weft_call *call, int64_t index)
+SIMD_INLINE void scatter_images(const weft_call *call, int64_t index, bool won)
 {
     const weft_pool_args *args = call->args;
     int64_t rows = args->axis[args->split].input;
@@ -312,11 +373,28 @@ static void scatter(const weft_call *call, int64_t index)
         split->end = split->begin + args->piece_rows;
     for (; image < end && image < args->images; image++) {
         piece.dy = (const float *)call->operand[0] + image * args->coarse.image;
-        piece.x = (const float *)call->operand[1] + image * args->fine[0].image;
         piece.dx = (float *)call->operand[2] + image * args->fine[1].image;
+        if (won)
+            piece.winners = (const uint8_t *)call->operand[1] + image * args->winners.image;
+        else
+            piece.x = (const float *)call->operand[1] + image * args->fine[0].image;
         scatter_image(&piece);
     }
 }
 
-const weft_pool_max_kernels WEFT_FOR_ISA(weft_pool_max_table) = {
-    .forward = forward, .gather = gather, .scatter = scatter, .indices = indices};
+static void scatter(const weft_call *call, int64_t index)
+{
+    scatter_images(call, index, false);
+}
+
+static void scatter_won(const weft_call *call, int64_t index)
+{
+    scatter_images(call, index, true);
+}
+
+const weft_pool_max_kernels WEFT_FOR_ISA(weft_pool_max_table) = {.forward = forward,
+                                                                 .gather = gather,
+                                                                 .scatter = scatter,
+                                                                 .indices = indices,
+                                                                 .winners = winners,
+                                                                 .scatter_won = scatter_won};

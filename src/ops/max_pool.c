@@ -1,6 +1,7 @@
 /* Max pooling. Its gradient scatters to each window's maximum, the gradient of that gathers from there,
  * and the gradient of gathering is scattering again: closed. Where x has its maxima is piecewise
  * constant, so x gets no gradient from the latter two. */
+#include "graph/fusion.h"
 #include "ops/ops.h"
 #include "ops/pool_geometry.h"
 
@@ -286,6 +287,8 @@ const weft_op weft_max_pool_indices_op = {
     .sample = sample_indices,
 };
 
+static const weft_fusion gradient_fusion = {.expand = weft_max_pool_gradient_expand};
+
 /* Inputs dy and x. */
 const weft_op weft_max_pool_gradient_op = {
     .name = "max_pool_gradient",
@@ -304,6 +307,7 @@ const weft_op weft_max_pool_gradient_op = {
     .gradient = scatter_gradient,
     .run_f64 = scatter_f64,
     .bind = bind_scatter,
+    .fusion = &gradient_fusion,
     .cost = weft_pool_cost_of_input,
     .label = weft_pool_label,
     .sample = sample_scatter,

@@ -156,7 +156,8 @@ WEFT_BUILTIN_TABLE(WEFT_BUILTIN_DECLARE)
 WEFT_UPDATE_TABLE(WEFT_UPDATE_DECLARE)
 #undef WEFT_UPDATE_DECLARE
 
-/* Made by the compiler alone; the checks of batch normalization run them. */
-extern const weft_op weft_batch_norm_coefficients_op, weft_batch_norm_gradient_coefficients_op;
+/* Made by the compiler alone; the checks of batch normalization and max pooling run them. */
+extern const weft_op weft_batch_norm_coefficients_op, weft_batch_norm_gradient_coefficients_op,
+    weft_max_pool_winners_op, weft_max_pool_scatter_op;
 
 #endif

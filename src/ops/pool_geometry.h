@@ -40,6 +40,10 @@ void weft_pool_cost_of_output(const weft_bind *bind, weft_cost *cost);
 void weft_pool_cost_of_input(const weft_bind *bind, weft_cost *cost);
 void weft_pool_label(const void *attributes, char *text, size_t size);
 
+/* In max_pool_winners.c: what the compiler replaces max_pool_gradient by when it fuses. */
+struct weft_expansion;
+weft_status weft_max_pool_gradient_expand(struct weft_expansion *expansion, const weft_bind *bind);
+
 /* Calls visit for each window of the float64 form: `range` is what of the input is within it. */
 typedef void weft_pool_visit(const weft_pool_args *args, const weft_operands *operands,
                              int64_t image, const int64_t position[3],
