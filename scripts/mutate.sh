@@ -15,10 +15,12 @@ trap 'rm -rf "$copy"' EXIT INT TERM
 faults='
 gradient-sign-sqrt|src/ops/unary.c|s/weft_scale\(quotient, 0\.5\)/weft_scale(quotient, -0.5)/
 gradient-sign-log|src/ops/unary.c|s/(input_gradient\[0\] = )(weft_divide\(call->output_gradient\[0\], call->input\[0\]\))/$1weft_negate($2)/
-gradient-mask-relu|src/ops/activation.c|s/relu_grad\(call->output_gradient\[0\], call->output\[0\]\)/call->output_gradient[0]/
+gradient-of-y-for-that-of-x|src/ops/activation.c|s/f->taken\[0\] == .x. \|\| //
+gradient-of-a-falling-leaky-relu|src/ops/activation_hard.c|s/\.x_if_falling = true,//
+gradient-second-twice|src/ops/activation.c|s/f->second\(call, weft_multiply\(g, dy\)\)/f->second(call, weft_multiply(g, g))/
 gradient-second-of-gelu|src/ops/activation_smooth.c|s/affine\(-1, square, 2\)/affine(-1, square, 1)/
 gradient-second-of-mish|src/ops/activation_smooth.c|s/weft_scale\(times\(t, s\), 2\)/times(t, s)/
-gradient-of-prelu-slope|src/ops/activation_hard.c|s/weft_sum_like\(prelu_slope_grad\(dy, x\), slope\)/weft_sum_like(weft_multiply(dy, x), slope)/
+gradient-of-prelu-slope|src/ops/prelu.c|s/weft_sum_like\(prelu_slope_grad\(dy, x\), slope\)/weft_sum_like(weft_multiply(dy, x), slope)/
 gradient-of-minimum|src/ops/extremes.c|s/maximum_grad\(dy, y, x\), x\)/maximum_grad(dy, x, y), x)/
 gradient-of-hard-tanh-at-its-border|src/kernels/map_f64.c|s/in\.y > in\.a && in\.y < in\.b/in.y >= in.a \&\& in.y <= in.b/
 gradient-of-power-at-zero|src/ops/extremes.c|s/weft_log\(weft_select\(weft_equal\(x, zero\), one, x\)\)/weft_log(x)/

@@ -1,10 +1,9 @@
 /* The larger and the smaller of two values, clipping, magnitude and sign, powers. */
-#include "ops/map.h"
+#include "ops/activation.h"
 #include "ops/ops.h"
 #include "weft/arithmetic.h"
 
 #include <math.h>
-#include <stdio.h>
 
 /* ---- Maximum and minimum ---- */
 
@@ -127,92 +126,18 @@ const weft_op weft_maximum_gradient_op = {
 
 /* ---- Clipping ---- */
 
-static weft_value clip_grad(const void *attributes, weft_value dy, weft_value x)
-{
-    const weft_map_attributes *own = attributes;
-    return weft_map_apply(&weft_clip_gradient_op, WEFT_MAP_CLIP_GRADIENT, own->a, own->b, NULL,
-                          (weft_value[]){dy, x});
-}
-
-/* Piecewise constant in x. */
-static void clip_grad_gradient(weft_gradient_call *call)
-{
-    if (call->wanted[0])
-        call->input_gradient[0] =
-            clip_grad(call->attributes, call->output_gradient[0], call->input[1]);
-}
-
-static void clip_gradient(weft_gradient_call *call)
-{
-    call->input_gradient[0] = clip_grad(call->attributes, call->output_gradient[0], call->input[0]);
-}
-
-static void clip_label(const void *attributes, char *text, size_t size)
-{
-    const weft_map_attributes *own = attributes;
-    snprintf(text, size, "[%g, %g]", own->a, own->b);
-}
-
-/* On odd multiples of 0.05, where no border is; one case has one border alone. */
-static weft_value clip_operand(weft_sampler *sampler)
-{
-    weft_shape shape = weft_shape_of(weft_sampler_integer(sampler, 2, 4), 67);
-    return weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
-}
-
-static bool clip_sample(weft_sampler *sampler, int index)
-{
-    if (index >= 2)
-        return false;
-    weft_value x = clip_operand(sampler);
-    weft_sampler_output(sampler, weft_clip(x, -0.6, index ? INFINITY : 1.2));
-    return true;
-}
-
-static bool clip_grad_sample(weft_sampler *sampler, int index)
-{
-    if (index >= 2)
-        return false;
-    const weft_map_attributes range = {.a = index ? -INFINITY : -0.6, .b = 1.2};
-    weft_value x = clip_operand(sampler);
-    weft_value dy = weft_sampler_input(sampler, weft_shape_get(x), WEFT_SAMPLE_NORMAL);
-    weft_sampler_output(sampler, clip_grad(&range, dy, x));
-    return true;
-}
-
-const weft_op weft_clip_gradient_op = {
-    .name = "clip_gradient",
-    .family = WEFT_FAMILY_ARITHMETIC,
-    WEFT_MAP_OP(2),
-    .infer = weft_map_infer_equal,
-    .gradient = clip_grad_gradient,
-    .label = clip_label,
-    .sample = clip_grad_sample,
-    .summary = "dy where low <= x <= high, else 0",
-    .shapes = "dy [..], x [..] -> [..]",
-    .parameters = "low, high",
-    .source = "chain rule of clip",
-};
-
-const weft_op weft_clip_op = {
-    .name = "clip",
-    .family = WEFT_FAMILY_ARITHMETIC,
-    WEFT_MAP_OP(1),
-    .infer = weft_map_infer_equal,
-    .gradient = clip_gradient,
-    .label = clip_label,
-    .sample = clip_sample,
-    .summary = "min(max(x, low), high); its gradient at both is 1",
-    .shapes = "x [..] -> [..]",
-    .parameters = "low, high",
-    .source = "definition",
-};
+WEFT_MAP_LABEL(clip_label, "[%g, %g]")
+WEFT_ACTIVATION_OPS(WEFT_FAMILY_ARITHMETIC, "low, high", clip_label, clip, CLIP, CLIP_GRADIENT, "x",
+                    "min(max(x, low), high); its gradient at both is 1",
+                    "dy where low <= x <= high, else 0", "definition",
+                    .parameters = {{-0.6, 1.2}, {-INFINITY, 1.2}, {-0.6, INFINITY}},
+                    .pieces = true);
 
 weft_value weft_clip(weft_value x, double low, double high)
 {
     if (!(low <= high))
         return weft_graph_fail(x.graph, WEFT_ERROR_ARGUMENT, "clip: %g is above %g", low, high);
-    return weft_map_apply(&weft_clip_op, WEFT_MAP_CLIP, low, high, NULL, &x);
+    return weft_activate(&clip_activation, x, low, high, NULL);
 }
 
 /* ---- Magnitude and sign ---- */

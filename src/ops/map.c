@@ -3,6 +3,7 @@
 #include "graph/bind_map.h"
 #include "ops/rules.h"
 
+#include <stdio.h>
 #include <string.h>
 
 weft_value weft_map_apply(const weft_op *op, weft_map_function function, double a, double b,
@@ -122,6 +123,12 @@ void weft_map_cost(const weft_bind *bind, weft_cost *cost)
     const weft_map_attributes *attributes = bind->attributes;
     cost->flops = weft_map_functions[attributes->function].flops * (double)weft_bind_elements(bind);
     cost->bytes = weft_bind_bytes(bind);
+}
+
+void weft_map_label(const char *format, const void *attributes, char *text, size_t size)
+{
+    const weft_map_attributes *own = attributes;
+    snprintf(text, size, format, own->a, own->b);
 }
 
 bool weft_map_sample_unary(weft_sampler *sampler, int index, weft_value (*build)(weft_value),

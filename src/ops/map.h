@@ -33,6 +33,14 @@ void weft_map_cost(const weft_bind *bind, weft_cost *cost);
     .in_place = (1u << (arity)) - 1, .run_f64 = weft_map_run_f64, .bind = weft_map_bind_op,        \
     .map = weft_map_of, .cost = weft_map_cost
 
+/* Defines a label that shows a and b by a format. */
+#define WEFT_MAP_LABEL(name, format)                                                               \
+    static void name(const void *attributes, char *text, size_t size)                              \
+    {                                                                                              \
+        weft_map_label(format, attributes, text, size);                                            \
+    }
+void weft_map_label(const char *format, const void *attributes, char *text, size_t size);
+
 /* A case for op tests: build applied to one input of three random shapes; false past the last. */
 bool weft_map_sample_unary(weft_sampler *sampler, int index, weft_value (*build)(weft_value),
                            weft_sample_kind kind);

@@ -4,8 +4,6 @@
 #include "ops/map.h"
 #include "ops/ops.h"
 
-#include <stdio.h>
-
 /* ---- Gradients ---- */
 
 static double parameter(const void *attributes)
@@ -70,15 +68,8 @@ static int offset_identity(const weft_bind *bind)
     return parameter(bind->attributes) == 0 ? 0 : -1;
 }
 
-static void scale_label(const void *attributes, char *text, size_t size)
-{
-    snprintf(text, size, "x %g", parameter(attributes));
-}
-
-static void offset_label(const void *attributes, char *text, size_t size)
-{
-    snprintf(text, size, "%+g", parameter(attributes));
-}
+WEFT_MAP_LABEL(scale_label, "x %g")
+WEFT_MAP_LABEL(offset_label, "%+g")
 
 /* ---- Samples ---- */
 
