@@ -1,6 +1,8 @@
 /* Makes boxes ready for the copy kernel. */
 #include "kernels/copy.h"
 
+#include "kernels/integer.h"
+
 WEFT_ISA_DEFINE(weft_copy_kernels, weft_copy_table)
 
 enum { ELEMENTS_A_PIECE = 16384, ROW_BLOCK = 64, COLUMN_BLOCK = 64 };
@@ -8,16 +10,6 @@ enum { ELEMENTS_A_PIECE = 16384, ROW_BLOCK = 64, COLUMN_BLOCK = 64 };
 size_t weft_copy_args_bytes(int boxes)
 {
     return sizeof(weft_copy_args) + (size_t)boxes * sizeof(weft_copy_job);
-}
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t quotient_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
 }
 
 /* Drops extents of 1 and merges neighbours that are one dimension on both sides. */
@@ -63,12 +55,12 @@ static weft_copy_form form_of(const weft_copy_job *job)
 static void block(weft_copy_job *job)
 {
     if (job->form == WEFT_COPY_FORM_TRANSPOSE) {
-        job->row_block = smaller(job->rows, ROW_BLOCK);
-        job->column_block = smaller(job->columns, COLUMN_BLOCK);
+        job->row_block = weft_least(job->rows, ROW_BLOCK);
+        job->column_block = weft_least(job->columns, COLUMN_BLOCK);
         return;
     }
-    job->column_block = smaller(job->columns, ELEMENTS_A_PIECE);
-    job->row_block = smaller(job->rows, quotient_up(ELEMENTS_A_PIECE, job->column_block));
+    job->column_block = weft_least(job->columns, ELEMENTS_A_PIECE);
+    job->row_block = weft_least(job->rows, weft_ceiling(ELEMENTS_A_PIECE, job->column_block));
 }
 
 void weft_copy_add(weft_copy_args *args, const weft_copy_box *given)
@@ -102,11 +94,11 @@ void weft_copy_add(weft_copy_args *args, const weft_copy_box *given)
     job->form = form_of(job);
     block(job);
     job->units =
-        quotient_up(job->rows, job->row_block) * quotient_up(job->columns, job->column_block);
+        weft_ceiling(job->rows, job->row_block) * weft_ceiling(job->columns, job->column_block);
     for (int i = 0; i < job->outer_rank; i++)
         job->units *= job->outer_extent[i];
-    job->units_a_piece = quotient_up(ELEMENTS_A_PIECE, job->row_block * job->column_block);
+    job->units_a_piece = weft_ceiling(ELEMENTS_A_PIECE, job->row_block * job->column_block);
     job->first_piece = args->pieces;
-    job->pieces = quotient_up(job->units, job->units_a_piece);
+    job->pieces = weft_ceiling(job->units, job->units_a_piece);
     args->pieces += job->pieces;
 }

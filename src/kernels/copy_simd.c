@@ -1,5 +1,6 @@
 /* Strided copies: runs of contiguous elements, 4x4 tiles for transposes, plain loops for the rest. */
 #include "kernels/copy.h"
+#include "kernels/integer.h"
 #include "kernels/simd.h"
 
 /* Where one block of a job begins, on both sides, and its size. */
@@ -105,16 +106,11 @@ static block_fn *const forms[WEFT_COPY_FORMS] = {
     [WEFT_COPY_FORM_STRIDED] = copy_strided,
 };
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void copy_unit(const weft_copy_args *args, const weft_copy_job *job, void *const *operand,
                       int64_t unit)
 {
-    int64_t column_blocks = (job->columns + job->column_block - 1) / job->column_block;
-    int64_t row_blocks = (job->rows + job->row_block - 1) / job->row_block;
+    int64_t column_blocks = weft_ceiling(job->columns, job->column_block);
+    int64_t row_blocks = weft_ceiling(job->rows, job->row_block);
     int64_t column = unit % column_blocks * job->column_block;
     unit /= column_blocks;
     int64_t row = unit % row_blocks * job->row_block;
@@ -128,8 +124,8 @@ static void copy_unit(const weft_copy_args *args, const weft_copy_job *job, void
         to += at * job->outer_to[i];
     }
     block b = {.to = (char *)operand[job->to] + to * args->element_bytes,
-               .rows = smaller(job->row_block, job->rows - row),
-               .columns = smaller(job->column_block, job->columns - column)};
+               .rows = weft_least(job->row_block, job->rows - row),
+               .columns = weft_least(job->column_block, job->columns - column)};
     if (job->from != WEFT_COPY_FILL)
         b.from = (const char *)operand[job->from] + from * args->element_bytes;
     forms[job->form](args, job, b);
@@ -142,7 +138,7 @@ static void copy(const weft_call *call, int64_t piece)
     while (piece >= job->first_piece + job->pieces)
         job++;
     int64_t begin = (piece - job->first_piece) * job->units_a_piece;
-    int64_t end = smaller(begin + job->units_a_piece, job->units);
+    int64_t end = weft_least(begin + job->units_a_piece, job->units);
     for (int64_t unit = begin; unit < end; unit++)
         copy_unit(args, job, call->operand, unit);
 }

@@ -87,14 +87,9 @@ SIMD_INLINE vfloat map_log(operands in)
     return vlog(in.x);
 }
 
-SIMD_INLINE vfloat magnitude(vfloat x)
-{
-    return (vfloat)((vint)x & INT32_MAX);
-}
-
 SIMD_INLINE vfloat map_abs(operands in)
 {
-    return magnitude(in.x);
+    return vabs(in.x);
 }
 
 SIMD_INLINE vfloat map_sign(operands in)
@@ -252,7 +247,7 @@ SIMD_INLINE vfloat map_gelu_tanh_gradient(operands in)
 
 SIMD_INLINE vfloat map_softplus(operands in)
 {
-    return vmax(vsplat(0), in.x) + in.b * vlog1p(vexp(-in.a * magnitude(in.x)));
+    return vmax(vsplat(0), in.x) + in.b * vlog1p(vexp(-in.a * vabs(in.x)));
 }
 
 SIMD_INLINE vfloat map_softplus_gradient(operands in)
@@ -262,12 +257,12 @@ SIMD_INLINE vfloat map_softplus_gradient(operands in)
 
 SIMD_INLINE vfloat map_softsign(operands in)
 {
-    return in.x / (1 + magnitude(in.x));
+    return in.x / (1 + vabs(in.x));
 }
 
 SIMD_INLINE vfloat map_softsign_gradient(operands in)
 {
-    vfloat rest = 1 - magnitude(in.y);
+    vfloat rest = 1 - vabs(in.y);
     return in.x * rest * rest;
 }
 
@@ -333,7 +328,7 @@ SIMD_INLINE vfloat map_equal(operands in)
 
 SIMD_INLINE vfloat map_binary_cross_entropy(operands in)
 {
-    return vmax(in.x, vsplat(0)) - in.x * in.y + vlog1p(vexp(-magnitude(in.x)));
+    return vmax(in.x, vsplat(0)) - in.x * in.y + vlog1p(vexp(-vabs(in.x)));
 }
 
 SIMD_INLINE vfloat map_add_product(operands in)

@@ -1,24 +1,11 @@
 /* Plans of reductions: which dimensions are walked how, and how the work is cut. */
 #include "kernels/reduce.h"
 
+#include "kernels/integer.h"
+
 WEFT_ISA_DEFINE(weft_reduce_kernels, weft_reduce_table)
 
 enum { ELEMENTS_A_PIECE = 32768, PIECES_ENOUGH = 32 };
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t quotient_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
 
 /* Drops extents of 1 and merges neighbours that are walked alike. */
 static weft_reduce_problem merged(const weft_reduce_problem *given)
@@ -53,16 +40,16 @@ static void walk_add(weft_reduce_walk *walk, const weft_reduce_problem *problem,
 static void cut(weft_reduce_plan *plan, bool deviations)
 {
     weft_reduce_args *args = &plan->args;
-    int64_t parts = args->run ? quotient_up(args->run, WEFT_REDUCE_RUN_PART) : 1;
+    int64_t parts = args->run ? weft_ceiling(args->run, WEFT_REDUCE_RUN_PART) : 1;
     args->units = args->rows.count * parts;
-    int64_t blocks = quotient_up(args->columns, args->column_block);
-    int64_t work = args->rows.count * larger(args->run, args->column_block);
-    args->kept_a_piece = smaller(args->kept.count, larger(1, ELEMENTS_A_PIECE / work));
-    plan->pieces = quotient_up(args->kept.count, args->kept_a_piece) * blocks;
+    int64_t blocks = weft_ceiling(args->columns, args->column_block);
+    int64_t work = args->rows.count * weft_most(args->run, args->column_block);
+    args->kept_a_piece = weft_least(args->kept.count, weft_most(1, ELEMENTS_A_PIECE / work));
+    plan->pieces = weft_ceiling(args->kept.count, args->kept_a_piece) * blocks;
     args->slices = 1;
     if (plan->pieces < PIECES_ENOUGH && work > ELEMENTS_A_PIECE)
-        args->slices = smaller(smaller(args->units, quotient_up(work, ELEMENTS_A_PIECE)),
-                               PIECES_ENOUGH / plan->pieces);
+        args->slices = weft_least(weft_least(args->units, weft_ceiling(work, ELEMENTS_A_PIECE)),
+                                  PIECES_ENOUGH / plan->pieces);
     plan->pieces *= args->slices;
     if (args->slices > 1)
         plan->workspace_bytes =
@@ -90,7 +77,7 @@ weft_reduce_plan weft_reduce_make(const weft_reduce_problem *given)
         else
             walk_add(problem.reduced[i] ? &args->rows : &args->kept, &problem, i);
     }
-    args->column_block = smaller(args->columns, WEFT_REDUCE_COLUMN_BLOCK);
+    args->column_block = weft_least(args->columns, WEFT_REDUCE_COLUMN_BLOCK);
     cut(&plan, problem.kind == WEFT_REDUCE_SUM_DEVIATIONS);
     return plan;
 }

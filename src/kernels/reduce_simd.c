@@ -1,15 +1,11 @@
 /* The two phases of a reduction: slices, and their merge. */
+#include "kernels/integer.h"
 #include "kernels/reduce.h"
 #include "kernels/simd.h"
 
 #include <math.h>
 
 enum { UNROLL = 4 };
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* ---- What kinds of reduction differ in ---- */
 
@@ -18,9 +14,14 @@ SIMD_INLINE bool adds(weft_reduce_kind kind)
     return kind <= WEFT_REDUCE_SUM_DEVIATIONS;
 }
 
+SIMD_INLINE float neutral_number(weft_reduce_kind kind)
+{
+    return adds(kind) ? 0.0f : kind == WEFT_REDUCE_MIN ? INFINITY : -INFINITY;
+}
+
 SIMD_INLINE vfloat neutral(weft_reduce_kind kind)
 {
-    return vsplat(adds(kind) ? 0.0f : kind == WEFT_REDUCE_MIN ? INFINITY : -INFINITY);
+    return vsplat(neutral_number(kind));
 }
 
 /* What an element brings into the reduction. */
@@ -29,7 +30,7 @@ SIMD_INLINE vfloat term(weft_reduce_kind kind, vfloat x, vfloat mean)
     switch (kind) {
     case WEFT_REDUCE_SUM_MAGNITUDES:
     case WEFT_REDUCE_MAX_MAGNITUDE:
-        return (vfloat)((vint)x & INT32_MAX);
+        return vabs(x);
     case WEFT_REDUCE_ROOT_SUM_SQUARES:
         return x * x;
     case WEFT_REDUCE_SUM_DEVIATIONS:
@@ -67,21 +68,13 @@ SIMD_INLINE vfloat finish(weft_reduce_kind kind, vfloat all, float scale)
     return kind == WEFT_REDUCE_ROOT_SUM_SQUARES ? vsqrt(all * scale) : all * scale;
 }
 
-SIMD_INLINE vint lane_numbers(void)
-{
-    vint v;
-    for (int i = 0; i < LANES; i++)
-        v[i] = i;
-    return v;
-}
-
 /* The terms of the first n elements, then neutral ones. */
 SIMD_INLINE vfloat tail_terms(weft_reduce_kind kind, const float *p, int64_t n, vfloat mean)
 {
     vfloat v = term(kind, vload_first(p, n), mean);
     if (adds(kind) && kind != WEFT_REDUCE_SUM_DEVIATIONS)
         return v;
-    return vselect(lane_numbers() < (vint){0} + (int32_t)n, v, neutral(kind));
+    return vkeep_first(v, n, neutral_number(kind));
 }
 
 static int64_t walk_offset(const weft_reduce_walk *walk, const int64_t *stride, int64_t index)
@@ -173,7 +166,7 @@ SIMD_INLINE void add_rows(weft_reduce_kind kind, float *sum, const float *x, int
     for (; c + UNROLL * LANES <= width; c += UNROLL * LANES)
         add_wide(kind, sum + c, x + c, rows, stride, mean ? mean + c : NULL);
     for (; c < width; c += LANES)
-        add_vector(kind, sum + c, x + c, rows, stride, smaller(LANES, width - c),
+        add_vector(kind, sum + c, x + c, rows, stride, weft_least(LANES, width - c),
                    mean ? mean + c : NULL);
 }
 
@@ -186,7 +179,7 @@ SIMD_INLINE void add_row_range(weft_reduce_kind kind, const weft_reduce_args *ar
     int64_t inner = rows->rank ? rows->extent[rows->rank - 1] : 1;
     int64_t stride = rows->rank ? rows->from[rows->rank - 1] : 0;
     while (begin < end) {
-        int64_t count = smaller(inner - begin % inner, end - begin);
+        int64_t count = weft_least(inner - begin % inner, end - begin);
         add_rows(kind, sum, x + walk_offset(rows, rows->from, begin), count, stride, width, mean);
         begin += count;
     }
@@ -197,14 +190,14 @@ SIMD_INLINE void join_columns(weft_reduce_kind kind, const weft_reduce_args *arg
                               const float *mean)
 {
     for (int64_t i = 0; i < width; i += LANES)
-        vstore_first(sum + i, neutral(kind), smaller(LANES, width - i));
+        vstore_first(sum + i, neutral(kind), weft_least(LANES, width - i));
     add_row_range(kind, args, sum, x, begin, end, width, mean);
 }
 
 SIMD_INLINE void scale_columns(float *to, const float *from, int64_t width, float scale)
 {
     for (int64_t i = 0; i < width; i += LANES) {
-        int64_t count = smaller(LANES, width - i);
+        int64_t count = weft_least(LANES, width - i);
         vstore_first(to + i, vload_first(from + i, count) * scale, count);
     }
 }
@@ -228,7 +221,7 @@ SIMD_INLINE void add_run(weft_reduce_kind kind, vfloat *part, const float *x, in
 SIMD_INLINE float reduce_runs(weft_reduce_kind kind, const weft_reduce_args *args, const float *x,
                               int64_t begin, int64_t end, float mean)
 {
-    int64_t parts = (args->run + WEFT_REDUCE_RUN_PART - 1) / WEFT_REDUCE_RUN_PART;
+    int64_t parts = weft_ceiling(args->run, WEFT_REDUCE_RUN_PART);
     vfloat part[UNROLL];
     for (int u = 0; u < UNROLL; u++)
         part[u] = neutral(kind);
@@ -236,7 +229,7 @@ SIMD_INLINE float reduce_runs(weft_reduce_kind kind, const weft_reduce_args *arg
         int64_t row = parts == 1 ? unit : unit / parts;
         int64_t first = (unit - row * parts) * WEFT_REDUCE_RUN_PART;
         int64_t offset = walk_offset(&args->rows, args->rows.from, row) + first;
-        int64_t count = smaller(WEFT_REDUCE_RUN_PART, args->run - first);
+        int64_t count = weft_least(WEFT_REDUCE_RUN_PART, args->run - first);
         add_run(kind, part, x + offset, count, vsplat(mean));
     }
     vfloat all = join(kind, join(kind, part[0], part[1]), join(kind, part[2], part[3]));
@@ -253,7 +246,7 @@ static int64_t slice_begin(const weft_reduce_args *args, int64_t slice)
 /* Elements for one result in the units before this one. */
 static int64_t terms_before(const weft_reduce_args *args, int64_t unit)
 {
-    int64_t parts = (args->run + WEFT_REDUCE_RUN_PART - 1) / WEFT_REDUCE_RUN_PART;
+    int64_t parts = weft_ceiling(args->run, WEFT_REDUCE_RUN_PART);
     return args->run ? unit / parts * args->run + unit % parts * WEFT_REDUCE_RUN_PART : unit;
 }
 
@@ -291,7 +284,7 @@ SIMD_INLINE void reduce_slice(weft_reduce_kind kind, const weft_reduce_args *arg
         return;
     }
     for (int64_t i = 0; i < width; i += LANES) {
-        int64_t count = smaller(LANES, width - i);
+        int64_t count = weft_least(LANES, width - i);
         vstore_first(to + i, finish(kind, vload_first(all + i, count), args->scale), count);
     }
 }
@@ -301,11 +294,11 @@ SIMD_INLINE void reduce(weft_reduce_kind kind, const weft_call *call, int64_t pi
     const weft_reduce_args *args = call->args;
     int64_t slice = piece % args->slices;
     piece /= args->slices;
-    int64_t blocks = (args->columns + args->column_block - 1) / args->column_block;
+    int64_t blocks = weft_ceiling(args->columns, args->column_block);
     int64_t column = piece % blocks * args->column_block;
-    int64_t width = smaller(args->column_block, args->columns - column);
+    int64_t width = weft_least(args->column_block, args->columns - column);
     int64_t kept = piece / blocks * args->kept_a_piece;
-    int64_t kept_end = smaller(kept + args->kept_a_piece, args->kept.count);
+    int64_t kept_end = weft_least(kept + args->kept_a_piece, args->kept.count);
     bool sliced = args->slices > 1;
     for (; kept < kept_end; kept++) {
         const float *x = (const float *)call->operand[0] + column +
@@ -351,7 +344,7 @@ SIMD_INLINE void merge(weft_reduce_kind kind, const weft_call *call)
             (float *)call->operand[args->output] + walk_offset(&args->kept, args->kept.to, kept);
         const float *from = (const float *)call->operand[args->output + 1] + kept * args->columns;
         for (int64_t i = 0; i < args->columns; i += LANES) {
-            int64_t count = smaller(LANES, args->columns - i);
+            int64_t count = weft_least(LANES, args->columns - i);
             vfloat all = join_slices(kind, args, from + i, stride, count);
             vstore_first(to + i, finish(kind, all, args->scale), count);
         }

@@ -1,4 +1,5 @@
 #include "kernels/group_norm.h"
+#include "kernels/integer.h"
 #include "kernels/simd.h"
 
 #include <math.h>
@@ -8,18 +9,6 @@ enum { DY, OF_X, OF_GAMMA, OF_MEAN, OF_VARIANCE, DX, DGAMMA, DBETA, WORKSPACE };
 
 /* Elements that are summed in float before they are added up in double. */
 enum { CHUNK = 4096 };
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* 1 in the first `lanes` lanes, 0 in the others. */
-SIMD_INLINE vfloat ones(int64_t lanes)
-{
-    static const float one[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    return vload_lanes(one, lanes);
-}
 
 /* What a pass over a row adds up at element i: two sums, of which elements beyond the row add nothing. */
 typedef struct two_sums {
@@ -31,7 +20,7 @@ SIMD_INLINE void add_row(const void *row, int64_t count, term_fn *term, double *
 {
     *a = *b = 0;
     for (int64_t i = 0; i < count;) {
-        int64_t end = smaller(i + CHUNK, count);
+        int64_t end = weft_least(i + CHUNK, count);
         two_sums even = {vsplat(0), vsplat(0)}, odd = even, t;
         for (; i + 2 * LANES <= end; i += 2 * LANES) {
             t = term(row, i, LANES);
@@ -42,7 +31,7 @@ SIMD_INLINE void add_row(const void *row, int64_t count, term_fn *term, double *
             odd.b += t.b;
         }
         for (; i < end; i += LANES) {
-            t = term(row, i, smaller(LANES, end - i));
+            t = term(row, i, weft_least(LANES, end - i));
             even.a += t.a;
             even.b += t.b;
         }
@@ -61,9 +50,7 @@ typedef struct moments_row {
 SIMD_INLINE two_sums moments_term(const void *row, int64_t i, int64_t lanes)
 {
     const moments_row *r = row;
-    vfloat d = vload_lanes(r->x + i, lanes) - r->center;
-    if (lanes < LANES)
-        d *= ones(lanes);
+    vfloat d = vkeep_first(vload_lanes(r->x + i, lanes) - r->center, lanes, 0);
     return (two_sums){d, d * d};
 }
 
@@ -97,7 +84,7 @@ SIMD_INLINE void each_row(const weft_call *call, int64_t piece, row_fn *visit, f
 {
     const weft_row_norm_args *args = call->args;
     int64_t row = piece * args->piece_rows;
-    int64_t end = smaller(row + args->piece_rows, args->rows.count);
+    int64_t end = weft_least(row + args->piece_rows, args->rows.count);
     weft_pixel_run run;
     for (; row < end; row += run.count) {
         run = weft_pixels_run(&args->rows, row, end);
@@ -194,7 +181,7 @@ static void merge(const weft_call *call, int64_t piece)
     const weft_row_norm_args *args = call->args;
     enum { ELEMENTS = WEFT_ROW_NORM_MERGE_ELEMENTS };
     int64_t first = piece * ELEMENTS, n = args->elements;
-    int64_t count = smaller(ELEMENTS, n - first);
+    int64_t count = weft_least(ELEMENTS, n - first);
     float *to[] = {call->operand[DBETA], call->operand[DGAMMA]};
     for (int which = 0; which < 2; which++) {
         double sum[ELEMENTS] = {0};

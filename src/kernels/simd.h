@@ -154,6 +154,19 @@ SIMD_INLINE vfloat vmin(vfloat a, vfloat b)
 #endif
 }
 
+SIMD_INLINE vfloat vabs(vfloat x)
+{
+    return (vfloat)((vint)x & INT32_MAX);
+}
+
+/* The first n lanes (1..LANES) of v, `fill` in the others. */
+SIMD_INLINE vfloat vkeep_first(vfloat v, int64_t n, float fill)
+{
+    if (n == LANES)
+        return v;
+    return vselect(vlanes() < (vint){0} + (int32_t)n, v, vsplat(fill));
+}
+
 /* True where the mask has a lane. */
 SIMD_INLINE bool vany(vint mask)
 {
@@ -235,7 +248,7 @@ SIMD_INLINE vfloat vsqrt(vfloat x)
 SIMD_INLINE vfloat vtanh(vfloat x)
 {
     vint sign = (vint)x & INT32_MIN;
-    vfloat size = (vfloat)((vint)x & INT32_MAX), z = x * x;
+    vfloat size = vabs(x), z = x * x;
     vfloat p = -5.70498872745e-3f * z + 2.06390887954e-2f;
     p = p * z - 5.37397155531e-2f;
     p = p * z + 1.33314422036e-1f;

@@ -281,14 +281,6 @@ SIMD_INLINE int64_t lanes_from(const long_row *r, int64_t k)
     return weft_least(r->classes - k, LANES);
 }
 
-/* The vector v, with `fill` from lane n on. */
-SIMD_INLINE vfloat only_first(vfloat v, int64_t n, float fill)
-{
-    if (n == LANES)
-        return v;
-    return vselect(vlanes() < (vint){0} + (int32_t)n, v, vsplat(fill));
-}
-
 enum { WIDE = 4 }; /* vectors whose sums do not wait for each other */
 
 static float largest_of(const long_row *r)
@@ -302,7 +294,7 @@ static float largest_of(const long_row *r)
             most[v] = vmax(most[v], vload(r->x + k + v * LANES));
     for (; k < r->classes; k += LANES) {
         int64_t n = lanes_from(r, k);
-        most[0] = vmax(most[0], only_first(vload_lanes(r->x + k, n), n, -INFINITY));
+        most[0] = vmax(most[0], vkeep_first(vload_lanes(r->x + k, n), n, -INFINITY));
     }
     for (int v = 1; v < WIDE; v++)
         most[0] = vmax(most[0], most[v]);
@@ -328,7 +320,7 @@ SIMD_INLINE float sum_of(term_fn *term, const long_row *row)
     for (; k + LANES <= r.classes; k += LANES)
         sum[0] += term(&r, k, LANES);
     if (k < r.classes)
-        sum[0] += only_first(term(&r, k, r.classes - k), r.classes - k, 0);
+        sum[0] += vkeep_first(term(&r, k, r.classes - k), r.classes - k, 0);
     return vsum((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
