@@ -220,7 +220,8 @@ SIMD_UNARY(vlog1p, log1p, u10)
 SIMD_UNARY(vsin, sin, u10)
 SIMD_UNARY(vcos, cos, u10)
 
-/* Within 1 unit in the last place, several times as fast as SLEEF's; below 2^-125 the result may be 0.
+/* Within 1.02 units in the last place above 2^-125, below which the result may be 0; with AVX2 2.4 times as fast as
+ * SLEEF's, which is within 1.0.
  * exp(x) = 2^n exp(r), where n is x / ln 2 rounded; exp(r) = 1 + r + r^2 q(r), with the q of degree 4 that has
  * the least largest error for |r| <= ln 2 / 2. */
 SIMD_INLINE vfloat vexp(vfloat x)
