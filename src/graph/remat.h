@@ -75,6 +75,13 @@ typedef enum weft_remat_level {
     WEFT_REMAT_LEVELS
 } weft_remat_level;
 
+/* The number of gaps in which a storage of this level is dropped. */
+static inline int weft_remat_dropped_gaps(int level)
+{
+    static const uint8_t gaps[WEFT_REMAT_LEVELS] = {0, 1, 1, 2, WEFT_REMAT_GAPS};
+    return gaps[level];
+}
+
 /* A position of a schedule. */
 typedef struct weft_remat_position {
     int step;

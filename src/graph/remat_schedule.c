@@ -100,12 +100,6 @@ static bool is_lazy(uint8_t level)
     return level >= WEFT_REMAT_DROP_LAZY;
 }
 
-static int dropped_gaps(uint8_t level)
-{
-    static const uint8_t gaps[WEFT_REMAT_LEVELS] = {0, 1, 1, 2, 3};
-    return gaps[level];
-}
-
 /* Runs the batch for step `now`, which reads it. What others than this step read is there afterwards, too, unless
  * it is lazy. */
 static bool run_batch(weft_remat_schedule *s, const uint8_t *level, int now)
@@ -153,7 +147,7 @@ static bool ends_at(const weft_remat_storage *storage, int use, uint8_t level)
         return false;
     if (use + 1 == storage->uses)
         return true;
-    for (int g = 0; g < storage->gaps && g < dropped_gaps(level); g++)
+    for (int g = 0; g < storage->gaps && g < weft_remat_dropped_gaps(level); g++)
         if (storage->gap[g] == use)
             return true;
     return false;

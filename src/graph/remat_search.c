@@ -77,9 +77,9 @@ static weft_status record(searcher *s)
 
 static bool can_move(const searcher *s, int storage)
 {
-    static const int gaps[WEFT_REMAT_LEVELS] = {0, 1, 1, 2, 3};
     int next = s->level[storage] + 1;
-    return next < WEFT_REMAT_LEVELS && gaps[next] <= s->model->storage[storage].gaps;
+    return next < WEFT_REMAT_LEVELS &&
+           weft_remat_dropped_gaps(next) <= s->model->storage[storage].gaps;
 }
 
 /* Of the steps that make what the step reads of the storage. */
@@ -109,7 +109,7 @@ static double promise_of(const searcher *s, int index)
     const weft_remat_storage *storage = &s->model->storage[index];
     if (!can_move(s, index))
         return 0;
-    int gap = s->level[index] < WEFT_REMAT_DROP_LAZY ? 0 : s->level[index] - 1;
+    int gap = weft_remat_dropped_gaps(s->level[index] + 1) - 1;
     int first = storage->use[storage->gap[gap]], last = storage->use[storage->gap[gap] + 1];
     double most =
         (double)storage->bytes * (double)(s->schedule.place[last] - s->schedule.place[first]);
