@@ -30,7 +30,8 @@ gradient-of-batch-norm-statistics|src/ops/batch_norm.c|s/result\[X\] = sum_of\(d
 gradient-of-batch-norm-sum|src/ops/batch_norm_gradient.c|s/\(sum \+ h \* product\)/(sum - h * product)/
 second-gradient-of-softmax|src/ops/softmax.c|s/weft_multiply\(u, centred\), weft_multiply/weft_multiply(dy, centred), weft_multiply/
 gradient-of-cross-entropy|src/ops/sparse_cross_entropy.c|s/g\[k\] - \(k == label\)/g[k] + (k == label)/
-ignored-labels-count|src/ops/label_weights.c|s/weights\[i\] = 0;/weights[i] = 1;/
+ignored-labels-count|src/ops/label_weights.c|s/counted\[i\] = ignored \? 0 :/counted[i] =/
+labels-weigh-nothing|src/ops/label_weights.c|s/\? of_class\[label\] : counted\[i\]/? 1 : counted[i]/
 losses-forget-weights|src/ops/loss.c|s/losses = weigh\(losses, options->weights\);/(void)weigh(losses, options->weights);/
 lost-contribution-at-fan-out|src/graph/gradient.c|s/weft_accumulate\(\*sum, contribution\)/contribution/
 kernel-relu-float32|src/kernels/map_simd.c|s/return vmax\(vsplat\(0\), in\.x\);/return vmax(vsplat(-0.5f), in.x);/

@@ -1,5 +1,6 @@
-/* What options of losses make of labels: those that are ignored become 0, and count 0; the others count 1,
- * or the weight of their class, or NaN where there is no such class. */
+/* What options of losses make of labels: those that are ignored become 0, count 0 and weigh 0; the others count 1 and
+ * have the weight of their class, or NaN both where there is no such class. */
+#include "kernels/integer.h"
 #include "ops/loss.h"
 #include "ops/ops.h"
 #include "ops/rules.h"
@@ -16,14 +17,18 @@ typedef struct attributes {
 } attributes;
 
 enum { LABELS, LIKE, CLASS_WEIGHTS };
-enum { KNOWN, WEIGHTS };
+enum { KNOWN, COUNTED, WEIGHTS }; /* weights only of classes that have some */
 
 static bool infer(weft_infer *infer)
 {
     const weft_shape *labels = &infer->shape[LABELS], *like = &infer->shape[LIKE];
     char a[120], b[120];
-    infer->out_shape[KNOWN] = infer->out_shape[WEIGHTS] = *labels;
+    for (int i = 0; i < infer->outputs; i++)
+        infer->out_shape[i] = *labels;
     infer->out_dtype[KNOWN] = WEFT_INT32;
+    if (infer->outputs != (infer->inputs > CLASS_WEIGHTS ? 3 : 2))
+        return weft_infer_fail(infer, "has two outputs, three with class weights, not %d",
+                               infer->outputs);
     if (infer->dtype[LABELS] != WEFT_INT32)
         return weft_infer_fail(infer, "labels must be int32, not %s",
                                weft_dtype_name(infer->dtype[LABELS]));
@@ -49,12 +54,14 @@ static void run_f64(const weft_operands *operands)
     for (int64_t i = 0, n = weft_tensor_elements(&x[LABELS]); i < n; i++) {
         int32_t label = ((const int32_t *)x[LABELS].data)[weft_tensor_offset(&x[LABELS], i)];
         bool ignored = a->ignore && label == a->ignored_label;
-        double weight = ignored ? 0 : label >= 0 && label < classes ? 1 : NAN;
-        if (weight == 1 && operands->inputs > CLASS_WEIGHTS)
-            weight = ((const double *)x[CLASS_WEIGHTS]
-                          .data)[weft_tensor_offset(&x[CLASS_WEIGHTS], label)];
+        double counted = ignored ? 0 : label >= 0 && label < classes ? 1 : NAN;
         ((int32_t *)y[KNOWN].data)[weft_tensor_offset(&y[KNOWN], i)] = ignored ? 0 : label;
-        ((double *)y[WEIGHTS].data)[weft_tensor_offset(&y[WEIGHTS], i)] = weight;
+        ((double *)y[COUNTED].data)[weft_tensor_offset(&y[COUNTED], i)] = counted;
+        if (operands->outputs > WEIGHTS)
+            ((double *)y[WEIGHTS].data)[weft_tensor_offset(&y[WEIGHTS], i)] =
+                counted == 1 ? ((const double *)x[CLASS_WEIGHTS]
+                                    .data)[weft_tensor_offset(&x[CLASS_WEIGHTS], label)]
+                             : counted;
     }
 }
 
@@ -74,18 +81,17 @@ static void label_piece(const weft_call *call, int64_t piece)
     const int32_t *labels = call->operand[LABELS];
     const float *of_class = args->inputs > CLASS_WEIGHTS ? call->operand[CLASS_WEIGHTS] : NULL;
     int32_t *known = call->operand[args->inputs + KNOWN];
-    float *weights = call->operand[args->inputs + WEIGHTS];
-    int64_t end = (piece + 1) * LABEL_PIECE < args->count ? (piece + 1) * LABEL_PIECE : args->count;
+    float *counted = call->operand[args->inputs + COUNTED];
+    float *weights = of_class ? call->operand[args->inputs + WEIGHTS] : NULL;
+    int64_t end = weft_least((piece + 1) * LABEL_PIECE, args->count);
     for (int64_t i = piece * LABEL_PIECE; i < end; i++) {
         int32_t label = labels[i];
-        if (args->attributes.ignore && label == args->attributes.ignored_label) {
-            known[i] = 0;
-            weights[i] = 0;
-            continue;
-        }
+        bool ignored = args->attributes.ignore && label == args->attributes.ignored_label;
         bool exists = label >= 0 && label < args->classes;
-        known[i] = label;
-        weights[i] = !exists ? NAN : of_class ? of_class[label] : 1;
+        known[i] = ignored ? 0 : label;
+        counted[i] = ignored ? 0 : exists ? 1 : NAN;
+        if (weights)
+            weights[i] = !ignored && exists ? of_class[label] : counted[i];
     }
 }
 
@@ -99,60 +105,54 @@ static bool bind(weft_bind *bind)
     args->count = weft_tensor_elements(&bind->input[LABELS]);
     args->classes = (int32_t)like->extent[like->rank - 1];
     args->inputs = bind->inputs;
-    weft_bind_phase(bind, label_piece, (args->count + LABEL_PIECE - 1) / LABEL_PIECE);
+    weft_bind_phase(bind, label_piece, weft_ceiling(args->count, LABEL_PIECE));
     return true;
-}
-
-static void append(weft_value labels, weft_value logits, weft_value class_weights,
-                   const weft_loss_options *options, weft_value output[2])
-{
-    attributes a = {.ignore = options->ignore, .ignored_label = options->ignored_label};
-    weft_apply(labels.graph, &weft_label_weights_op, &a, sizeof(a), NULL,
-               (weft_value[]){labels, logits, class_weights}, weft_is_null(class_weights) ? 2 : 3,
-               output, 2);
 }
 
 weft_known_labels weft_know_labels(weft_value labels, weft_value logits,
                                    const weft_loss_options *options)
 {
-    weft_value plain[2], weighted[2];
-    append(labels, logits, weft_null(labels.graph), options, plain);
-    if (weft_is_null(options->class_weights))
-        return (weft_known_labels){plain[KNOWN], plain[WEIGHTS], plain[WEIGHTS]};
-    append(labels, logits, options->class_weights, options, weighted);
-    return (weft_known_labels){plain[KNOWN], plain[WEIGHTS], weighted[WEIGHTS]};
+    attributes a = {.ignore = options->ignore, .ignored_label = options->ignored_label};
+    int weighted = !weft_is_null(options->class_weights);
+    weft_value output[3];
+    weft_apply(labels.graph, &weft_label_weights_op, &a, sizeof(a), NULL,
+               (weft_value[]){labels, logits, options->class_weights}, 2 + weighted, output,
+               2 + weighted);
+    return (weft_known_labels){output[KNOWN], output[COUNTED],
+                               output[weighted ? WEIGHTS : COUNTED]};
 }
 
 static bool sample(weft_sampler *sampler, int index)
 {
     weft_shape shape;
-    weft_value logits, output[2];
+    weft_value logits;
     if (index >= 4 || !weft_sample_classes(sampler, index, &shape, &logits))
         return false;
     int32_t classes = (int32_t)shape.extent[shape.rank - 1];
     weft_value labels = weft_sampler_labels(sampler, weft_shape_without_classes(shape), classes);
-    weft_value class_weights =
-        index & 1 ? weft_sampler_input(sampler, weft_shape_of(classes), WEFT_SAMPLE_POSITIVE)
-                  : weft_null(labels.graph);
     weft_loss_options options = {.ignore = index & 2,
                                  .ignored_label = classes > 1 ? classes / 2 : 7};
-    append(labels, logits, class_weights, &options, output);
-    weft_sampler_output(sampler, output[KNOWN]);
-    weft_sampler_output(sampler, weft_offset(output[WEIGHTS], 0.5));
+    if (index & 1)
+        options.class_weights =
+            weft_sampler_input(sampler, weft_shape_of(classes), WEFT_SAMPLE_POSITIVE);
+    weft_known_labels known = weft_know_labels(labels, logits, &options);
+    weft_sampler_output(sampler, known.labels);
+    weft_sampler_output(sampler, weft_offset(known.counted, 0.5));
+    weft_sampler_output(sampler, weft_offset(known.weights, 0.5));
     return true;
 }
 
 const weft_op weft_label_weights_op = {
     .name = "label_weights",
-    .summary = "labels with those ignored as 0, and what each counts: 0, 1, or its class's weight",
-    .shapes = "labels [..] int32, like [..,classes], weights? [classes] -> [..] int32, [..]",
+    .summary = "labels, 0 where ignored; 1 for each that counts, else 0; with weights: its "
+               "class's, else 0",
+    .shapes = "labels [..] int32, like [..,classes], weights? [classes] -> [..] int32, [..], [..]",
     .parameters = "ignored label",
     .source = "definition",
 
     .family = WEFT_FAMILY_LOSS,
     .min_inputs = 2,
     .max_inputs = 3,
-    .outputs = 2,
     .flags = WEFT_OP_NO_GRADIENT,
     .shape_only = WEFT_INPUT(LIKE),
     .infer = infer,
