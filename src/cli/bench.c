@@ -46,7 +46,7 @@ static void print(const workload *w, const timing *t, int64_t resident, bool jso
 {
     weft_report report = weft_program_report(w->program);
     double gflops = workload_flops(w) / t->median * 1e-9, images = (double)w->batch / t->median;
-    const char *mode = w->mode == WEFT_TRAIN ? "train" : "infer";
+    const char *mode = workload_mode_name(w);
     if (json) {
         printf("{\"name\": \"%s\", \"mode\": \"%s\", \"batch\": %" PRId64 ", \"size\": %" PRId64
                ", \"threads\": %d, \"instruction_set\": \"%s\", \"runs\": %d, "

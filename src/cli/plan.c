@@ -18,7 +18,6 @@ typedef struct request {
 static void print_head(const workload *w, const request *r, const weft_batch_limit *fit,
                        double seconds)
 {
-    const char *mode = w->mode == WEFT_TRAIN ? "train" : "infer";
     if (r->limit && fit->batch > 0)
         printf("the largest batch within %.2f MB is %" PRId64 ", which takes %.2f MB; %" PRId64
                " would take %.2f MB (%d plans)\n",
@@ -26,8 +25,8 @@ static void print_head(const workload *w, const request *r, const weft_batch_lim
                (double)fit->next_bytes * 1e-6, fit->plans);
     printf("%s, %s, batch %" PRId64 " of %" PRId64 "x%" PRId64 "x%d, %d threads, %s: planned in "
            "%.2f s, nothing was run\n\n",
-           w->model->name, mode, w->batch, w->size, w->size, w->model->channels, w->threads,
-           weft_instruction_set(), seconds);
+           w->model->name, workload_mode_name(w), w->batch, w->size, w->size, w->model->channels,
+           w->threads, weft_instruction_set(), seconds);
 }
 
 static void print_json(const workload *w, const request *r, const weft_batch_limit *fit,
@@ -35,7 +34,7 @@ static void print_json(const workload *w, const request *r, const weft_batch_lim
 {
     printf("{\"name\": \"%s\", \"mode\": \"%s\", \"batch\": %" PRId64 ", \"size\": %" PRId64
            ", \"threads\": %d, \"instruction_set\": \"%s\", \"plans\": %d, \"seconds\": %.4f, ",
-           w->model->name, w->mode == WEFT_TRAIN ? "train" : "infer", w->batch, w->size, w->threads,
+           w->model->name, workload_mode_name(w), w->batch, w->size, w->threads,
            weft_instruction_set(), fit->plans + 1, seconds);
     if (r->limit)
         printf("\"limit_bytes\": %" PRId64 ", \"next_batch_bytes\": %" PRId64 ", ", r->limit,

@@ -25,7 +25,7 @@ static weft_status measure(workload *w, profile_table *table, int runs, weft_err
 
 static void print(const workload *w, const profile_table *table, int lines, bool json)
 {
-    const char *mode = w->mode == WEFT_TRAIN ? "train" : "infer";
+    const char *mode = workload_mode_name(w);
     if (json) {
         printf("{\"name\": \"%s\", \"mode\": \"%s\", \"batch\": %" PRId64 ", \"size\": %" PRId64
                ", \"threads\": %d, \"instruction_set\": \"%s\", \"runs\": %d, ",

@@ -36,6 +36,11 @@ void workload_arguments(workload_options *options, argument *table)
     memcpy(table, all, sizeof(all));
 }
 
+const char *workload_mode_name(const workload *w)
+{
+    return w->mode == WEFT_TRAIN ? "train" : "infer";
+}
+
 /* ---- The graph ---- */
 
 static weft_status build_training(workload *w)

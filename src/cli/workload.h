@@ -59,6 +59,9 @@ weft_status workload_fit(workload *w, const workload_options *options, int64_t l
 weft_status workload_run(workload *w, double *seconds, weft_error *error);
 void workload_close(workload *w);
 
+/* "train" or "infer". */
+const char *workload_mode_name(const workload *w);
+
 /* Floating-point operations of one run: 2 a multiply-add of convolutions and matrix products, three times
  * the forward pass' when training. */
 double workload_flops(const workload *w);
