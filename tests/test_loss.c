@@ -389,6 +389,9 @@ Test(loss, several_losses)
     test_expect(&bench, sum, (double[]){0.5 * 5 + 3 * 2}, 1);
     test_expect(&bench, weft_gradient(sum, x), (double[]){0.5 + 1.5, 1.5 + 1.5}, 2);
     test_expect(&bench, weft_sum_losses(losses, NULL, 2), (double[]){7}, 1);
+    weft_value none = weft_sum_losses(NULL, NULL, 0);
+    cr_expect(weft_is_null(none));
+    cr_expect_null(none.graph);
     weft_value shaped[] = {losses[0], x};
     weft_sum_losses(shaped, NULL, 2);
     test_expect_error(&bench, "sum_losses: [] and target [2] differ in shape");

@@ -110,7 +110,7 @@ WEFT_API weft_value weft_huber(weft_value x, weft_value target, const weft_loss_
 /* ---- Several ---- */
 
 /* The sum of weight[i] loss[i], for losses of one shape: main and auxiliary heads, parts of a loss. weight
- * NULL: 1 each. */
+ * NULL: 1 each. Of no losses it is {0}, which belongs to no graph. */
 WEFT_API weft_value weft_sum_losses(const weft_value *loss, const double *weight, int count);
 
 #if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)

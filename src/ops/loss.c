@@ -139,15 +139,14 @@ weft_value weft_loss_reduce(weft_value losses, const weft_loss_options *options)
 
 weft_value weft_sum_losses(const weft_value *loss, const double *weight, int count)
 {
-    weft_value sum = loss[0];
+    weft_value sum = {0};
     for (int i = 0; i < count; i++) {
         weft_value part = weight ? weft_scale(loss[i], weight[i]) : loss[i];
         if (!weft_loss_same_shape("sum_losses", loss[0], loss[i]))
             return weft_null(loss[0].graph);
         sum = i == 0 ? part : weft_add(sum, part);
     }
-    return count > 0 ? sum
-                     : weft_graph_fail(loss[0].graph, WEFT_ERROR_ARGUMENT, "sum_losses: no losses");
+    return sum;
 }
 
 /* ---- Classes ---- */
