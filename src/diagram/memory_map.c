@@ -209,7 +209,8 @@ static void add_op(weft_text *text, const char *op)
     enum { ROOM = 44 };
     char words[ROOM + 8];
     snprintf(words, ROOM + 1, "%s", op);
-    for (char *last = strrchr(words, '+'); strlen(op) > ROOM && last; last = NULL)
+    char *last = strrchr(words, '+');
+    if (last && strlen(op) > ROOM)
         strcpy(last, "+ ..");
     add_escaped(text, words);
 }
