@@ -143,7 +143,7 @@ typedef struct outcome {
 
 static void keep(outcome *o, const weft_tensor *tensor)
 {
-    size_t bytes = (size_t)weft_tensor_elements(tensor) * weft_dtype_bytes(tensor->dtype);
+    size_t bytes = weft_tensor_bytes(tensor);
     o->data = realloc(o->data, o->bytes + bytes);
     memcpy(o->data + o->bytes, tensor->data, bytes);
     o->bytes += bytes;

@@ -108,6 +108,8 @@ typedef struct weft_tensor {
 
 /* Elements of the tensor. */
 WEFT_API int64_t weft_tensor_elements(const weft_tensor *tensor);
+/* Bytes of these elements. */
+WEFT_API size_t weft_tensor_bytes(const weft_tensor *tensor);
 /* True where the elements lie one after the other, without gaps. */
 WEFT_API bool weft_tensor_dense(const weft_tensor *tensor);
 /* Offset, in elements, of the element with the given row-major index among extents: walks strides.

@@ -79,6 +79,11 @@ int64_t weft_tensor_elements(const weft_tensor *tensor)
     return product;
 }
 
+size_t weft_tensor_bytes(const weft_tensor *tensor)
+{
+    return (size_t)weft_tensor_elements(tensor) * weft_dtype_bytes(tensor->dtype);
+}
+
 bool weft_tensor_dense(const weft_tensor *tensor)
 {
     int64_t expected = 1;

@@ -79,7 +79,7 @@ static weft_status keep(weft_outcome *outcome, weft_value value, const weft_tens
                         weft_error *error)
 {
     int64_t elements = weft_tensor_elements(tensor);
-    size_t bytes = (size_t)elements * weft_dtype_bytes(tensor->dtype);
+    size_t bytes = weft_tensor_bytes(tensor);
     size_t offset = round_up(outcome->bytes);
     if (!tensor->data || !weft_tensor_dense(tensor))
         return weft_error_set(error, WEFT_ERROR_INTERNAL, "\"%s\" was fetched, but is not there",

@@ -71,10 +71,8 @@ static const char *describe_value(sketch *s, int index)
     weft_shape_text(weft_shape_make(value->tensor.rank, value->tensor.extent), text, sizeof(text));
     if (!s->drawing.options->offsets || value->place != WEFT_PLACE_ARENA)
         return weft_drawing_text(&s->drawing, "%s", text);
-    int64_t bytes =
-        weft_tensor_elements(&value->tensor) * (int64_t)weft_dtype_bytes(value->tensor.dtype);
-    return weft_drawing_text(&s->drawing, "%s\n@%lld +%lld", text, (long long)value->offset,
-                             (long long)bytes);
+    return weft_drawing_text(&s->drawing, "%s\n@%lld +%zu", text, (long long)value->offset,
+                             weft_tensor_bytes(&value->tensor));
 }
 
 /* Arrows from whatever wrote the value, through the aliases that it may be made of. */

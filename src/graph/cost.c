@@ -3,8 +3,7 @@
 
 static double value_bytes(const weft_ir *ir, int value)
 {
-    const weft_tensor *tensor = &ir->value[value].tensor;
-    return (double)weft_tensor_elements(tensor) * (double)weft_dtype_bytes(tensor->dtype);
+    return (double)weft_tensor_bytes(&ir->value[value].tensor);
 }
 
 /* One operation an element of the outputs, each operand once: for ops that do not say better. */

@@ -6,15 +6,11 @@
 
 #include <string.h>
 
-static int64_t tensor_bytes(const weft_tensor *tensor)
-{
-    return weft_tensor_elements(tensor) * (int64_t)weft_dtype_bytes(tensor->dtype);
-}
-
 static weft_storage storage_of(const weft_ir *ir, const weft_ir_node *node,
                                const weft_ir_value *value)
 {
-    weft_storage storage = {.bytes = tensor_bytes(&value->tensor), .node = node->graph_node};
+    weft_storage storage = {.bytes = (int64_t)weft_tensor_bytes(&value->tensor),
+                            .node = node->graph_node};
     if (value->tensor.data) {
         storage.place = WEFT_PLACE_CONSTANT;
         storage.memory = value->tensor.data;
@@ -219,7 +215,7 @@ static weft_status copy_fetched_feeds(weft_ir *ir)
             return weft_ir_out_of_memory(ir);
         weft_ir_value *fetched = &ir->value[copy];
         make_dense(&fetched->tensor);
-        weft_storage storage = {.bytes = tensor_bytes(&fetched->tensor),
+        weft_storage storage = {.bytes = (int64_t)weft_tensor_bytes(&fetched->tensor),
                                 .node = fetched->graph_node};
         fetched->storage = weft_ir_add_storage(ir, storage);
         fetched->offset = 0;

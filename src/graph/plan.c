@@ -58,11 +58,6 @@ static int64_t lines(int64_t bytes)
     return (int64_t)weft_pool_bytes((size_t)bytes);
 }
 
-static int64_t tensor_bytes(const weft_tensor *tensor)
-{
-    return weft_tensor_elements(tensor) * (int64_t)weft_dtype_bytes(tensor->dtype);
-}
-
 static const char *copy(planner *p, const char *text)
 {
     size_t bytes = strlen(text) + 1;
@@ -113,7 +108,7 @@ static void add_value(planner *p, int value)
     place *at = place_of_value(p, value);
     if (!at)
         return;
-    int64_t bytes = tensor_bytes(&p->program->value[value].tensor);
+    int64_t bytes = (int64_t)weft_tensor_bytes(&p->program->value[value].tensor);
     int written = p->writer[value] < 0 ? INT_MAX : p->writer[value];
     if (at->value < 0 || bytes > at->largest || (bytes == at->largest && written < at->written)) {
         at->value = value;
@@ -278,7 +273,7 @@ static bool add_variables(planner *p)
         weft_memory memory = !weft_node_get(graph, variable)->frozen ? WEFT_MEMORY_PARAMETERS
                              : updated[variable]                     ? WEFT_MEMORY_SLOTS
                                                                      : WEFT_MEMORY_OTHER_VARIABLES;
-        p->plan->bytes[memory] += lines(tensor_bytes(&tensor));
+        p->plan->bytes[memory] += lines((int64_t)weft_tensor_bytes(&tensor));
     }
     return true;
 }

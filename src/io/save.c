@@ -41,11 +41,6 @@ static weft_status for_each(saving *save, visit_fn *visit, void *user, weft_erro
     return WEFT_OK;
 }
 
-static size_t tensor_bytes(const weft_tensor *tensor)
-{
-    return (size_t)weft_tensor_elements(tensor) * weft_dtype_bytes(tensor->dtype);
-}
-
 static bool is_reordered(const saving *save, const char *name, const weft_tensor *tensor)
 {
     return save->options.oihw_filters && weft_is_filter(name, tensor->rank);
@@ -56,7 +51,7 @@ static bool is_reordered(const saving *save, const char *name, const weft_tensor
 static weft_status describe(saving *save, const char *name, const weft_tensor *tensor, void *user,
                             weft_error *error)
 {
-    int64_t *at = user, end = *at + (int64_t)tensor_bytes(tensor);
+    int64_t *at = user, end = *at + (int64_t)weft_tensor_bytes(tensor);
     json_t *shape = json_array();
     for (int i = 0; i < tensor->rank; i++) {
         int from = !is_reordered(save, name, tensor) ? i : i < 2 ? tensor->rank - 1 - i : i - 2;
@@ -71,8 +66,8 @@ static weft_status describe(saving *save, const char *name, const weft_tensor *t
         return weft_error_set(error, WEFT_ERROR_MEMORY,
                               "%.200s: no header for \"%.100s\": out of memory, or not UTF-8",
                               save->path, name);
-    if (is_reordered(save, name, tensor) && save->room_bytes < tensor_bytes(tensor))
-        save->room_bytes = tensor_bytes(tensor);
+    if (is_reordered(save, name, tensor) && save->room_bytes < weft_tensor_bytes(tensor))
+        save->room_bytes = weft_tensor_bytes(tensor);
     *at = end;
     return WEFT_OK;
 }
@@ -143,7 +138,8 @@ static weft_status write_elements(saving *save, const char *name, const weft_ten
     bool reordered = is_reordered(save, name, tensor);
     if (reordered)
         reorder(tensor, save->room);
-    return write_bytes(save, reordered ? save->room : tensor->data, tensor_bytes(tensor), error);
+    return write_bytes(save, reordered ? save->room : tensor->data, weft_tensor_bytes(tensor),
+                       error);
 }
 
 /* ---- The whole ---- */

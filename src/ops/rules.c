@@ -41,18 +41,13 @@ int64_t weft_bind_elements(const weft_bind *bind)
     return weft_tensor_elements(&bind->output[0]);
 }
 
-static double tensor_bytes(const weft_tensor *tensor)
-{
-    return (double)weft_tensor_elements(tensor) * (double)weft_dtype_bytes(tensor->dtype);
-}
-
 double weft_bind_bytes(const weft_bind *bind)
 {
     double bytes = 0;
     for (int i = 0; i < bind->inputs; i++)
         if (i >= 32 || !(bind->op->shape_only & WEFT_INPUT(i)))
-            bytes += tensor_bytes(&bind->input[i]);
+            bytes += (double)weft_tensor_bytes(&bind->input[i]);
     for (int i = 0; i < bind->outputs; i++)
-        bytes += tensor_bytes(&bind->output[i]);
+        bytes += (double)weft_tensor_bytes(&bind->output[i]);
     return bytes;
 }

@@ -157,7 +157,7 @@ static weft_value average_of(const weft_optimizer *optimizer, weft_value variabl
 static void exchange(const weft_tensor *a, const weft_tensor *b)
 {
     char hold[4096], *x = a->data, *y = b->data;
-    size_t left = (size_t)weft_tensor_elements(a) * weft_dtype_bytes(a->dtype);
+    size_t left = weft_tensor_bytes(a);
     for (size_t part; left > 0; left -= part, x += part, y += part) {
         part = left < sizeof(hold) ? left : sizeof(hold);
         memcpy(hold, x, part);

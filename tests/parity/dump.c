@@ -127,7 +127,7 @@ static void add_tensor(tensor_file *file, const char *prefix, const char *name,
                   dtypes[tensor->dtype]);
     for (int i = 0; i < tensor->rank; i++)
         append_header(file, "%s%lld", i ? "," : "", (long long)tensor->extent[i]);
-    size_t bytes = (size_t)weft_tensor_elements(tensor) * weft_dtype_bytes(tensor->dtype);
+    size_t bytes = weft_tensor_bytes(tensor);
     append_header(file, "],\"data_offsets\":[%zu,%zu]}", file->data_bytes,
                   file->data_bytes + bytes);
     append(&file->data, &file->data_bytes, &file->data_room, tensor->data, bytes);
@@ -260,9 +260,7 @@ static void run(built_case *c, weft_dtype real, bool first, const char *prefix, 
     for (int i = 0; i <= c->builder.inputs; i++) {
         drawn[i] =
             draw_input(input[i], i < c->builder.inputs ? c->builder.below[i] : 0, real, &random);
-        feed[i] =
-            (weft_feed){input[i], drawn[i].data,
-                        (size_t)weft_tensor_elements(&drawn[i]) * weft_dtype_bytes(drawn[i].dtype)};
+        feed[i] = (weft_feed){input[i], drawn[i].data, weft_tensor_bytes(&drawn[i])};
         if (first)
             add_tensor(file, "in.", weft_name_get(input[i]), &drawn[i]);
     }
