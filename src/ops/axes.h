@@ -10,7 +10,4 @@ int weft_axis(int axis, int rank);
 /* The same in a shape rule: with a message where there is none. */
 int weft_infer_axis(const weft_infer *infer, int axis, int rank);
 
-/* For samples: a shape of random extents in [low, high]. */
-weft_shape weft_sample_shape(weft_sampler *sampler, int rank, int64_t low, int64_t high);
-
 #endif

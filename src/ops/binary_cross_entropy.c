@@ -1,8 +1,8 @@
 /* Binary cross-entropy from logits: a decision for each element. */
-#include "ops/axes.h"
 #include "ops/loss.h"
 #include "ops/map.h"
 #include "ops/ops.h"
+#include "ops/samples.h"
 #include "weft/activation.h"
 #include "weft/arithmetic.h"
 

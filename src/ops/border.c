@@ -2,9 +2,9 @@
  * the adjoint, which is its gradient. Each is the gradient of the other. */
 #include "ops/border.h"
 
-#include "ops/axes.h"
 #include "ops/ops.h"
 #include "ops/resample.h"
+#include "ops/samples.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -162,11 +162,6 @@ static bool bind_gradient(weft_bind *bind)
     return weft_resample_adjoint_bind(bind, rule);
 }
 
-static int identity(const weft_bind *bind)
-{
-    return weft_tensor_same_extents(&bind->input[0], &bind->output[0]) ? 0 : -1;
-}
-
 static void cost(const weft_bind *bind, weft_cost *cost)
 {
     cost->flops = (double)weft_tensor_elements(&bind->input[0]);
@@ -221,12 +216,10 @@ static bool sample(weft_sampler *sampler, int index)
 
 static bool sample_gradient(weft_sampler *sampler, int index)
 {
-    weft_value x, y, dx;
+    weft_value x, y;
     if (!sample_pads(sampler, index, &x, &y))
         return false;
-    weft_value dy = weft_sampler_input(sampler, weft_shape_get(y), WEFT_SAMPLE_NORMAL);
-    weft_vector_jacobian(&y, &dy, 1, &x, 1, &dx);
-    weft_sampler_output(sampler, dx);
+    weft_sample_gradient(sampler, y, x);
     return true;
 }
 
@@ -247,7 +240,7 @@ const weft_op weft_border_op = {
     .run_f64 = run_f64,
     .bind = bind,
     .cost = cost,
-    .identity = identity,
+    .identity = weft_identity_of_extents,
     .label = label,
     .sample = sample,
 };
@@ -272,7 +265,7 @@ const weft_op weft_border_gradient_op = {
     .run_f64 = gradient_f64,
     .bind = bind_gradient,
     .cost = cost,
-    .identity = identity,
+    .identity = weft_identity_of_extents,
     .label = label,
     .sample = sample_gradient,
 };

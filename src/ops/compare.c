@@ -1,7 +1,7 @@
 /* Comparisons, as numbers 1 and 0, and the choice by one. */
-#include "ops/axes.h"
 #include "ops/map.h"
 #include "ops/ops.h"
+#include "ops/samples.h"
 #include "weft/arithmetic.h"
 #include "weft/reduction.h"
 

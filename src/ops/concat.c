@@ -3,6 +3,7 @@
 #include "ops/axes.h"
 #include "ops/copying.h"
 #include "ops/ops.h"
+#include "ops/samples.h"
 #include "ops/split.h"
 #include "weft/array.h"
 

@@ -1,10 +1,10 @@
 /* crop_like and embed_like: a value cut to the shape of another, and put back among zeros. Each is the
  * gradient of the other. */
-#include "ops/axes.h"
 #include "ops/copying.h"
 #include "ops/ops.h"
 #include "ops/region.h"
 #include "ops/rules.h"
+#include "ops/samples.h"
 #include "weft/array.h"
 
 #include <stdio.h>
@@ -225,7 +225,7 @@ const weft_op weft_crop_like_op = {
     .bind = crop_bind,
     .cost = weft_copying_cost,
     .view = crop_view,
-    .identity = weft_region_identity,
+    .identity = weft_identity_of_extents,
     .label = label,
     .sample = sample_crop,
 };
@@ -248,7 +248,7 @@ const weft_op weft_embed_like_op = {
     .run_f64 = embed_f64,
     .bind = embed_bind,
     .cost = weft_copying_cost,
-    .identity = weft_region_identity,
+    .identity = weft_identity_of_extents,
     .label = label,
     .sample = sample_embed,
 };

@@ -1,11 +1,11 @@
 /* x / (elements of like / elements of x - less): the factor of the gradients of a mean and, with less = 1, of an
  * unbiased variance, known when extents are bound. */
 #include "graph/bind_map.h"
-#include "ops/axes.h"
 #include "ops/map.h"
 #include "ops/ops.h"
 #include "ops/reduction.h"
 #include "ops/rules.h"
+#include "ops/samples.h"
 
 weft_value weft_divide_by_count_less(weft_value x, weft_value like, int less)
 {

@@ -69,12 +69,6 @@ static void gradient(weft_gradient_call *call)
 
 /* ---- Float64 ---- */
 
-static void clear(const weft_tensor *tensor)
-{
-    for (int64_t i = 0, n = weft_tensor_elements(tensor); i < n; i++)
-        ((double *)tensor->data)[weft_tensor_offset(tensor, i)] = 0;
-}
-
 static void run_f64(const weft_operands *operands)
 {
     const weft_group_norm_attributes *attributes = operands->attributes;
@@ -86,8 +80,8 @@ static void run_f64(const weft_operands *operands)
         walk[i] = weft_group_norm_walk_of(attributes, operand, &operands->input[X]);
         data[i] = operand->data;
     }
-    clear(&operands->output[DGAMMA]);
-    clear(&operands->output[DBETA]);
+    weft_clear_f64(&operands->output[DGAMMA]);
+    weft_clear_f64(&operands->output[DBETA]);
     int64_t inners = walk[X].inners;
     for (int64_t cell = 0; cell < walk[X].cells; cell++) {
         double mean = data[MEAN][weft_group_norm_at(&walk[MEAN], cell, 0)];

@@ -4,6 +4,8 @@
 #include "graph/fusion.h"
 #include "ops/ops.h"
 #include "ops/pool_geometry.h"
+#include "ops/rules.h"
+#include "ops/samples.h"
 
 #include <math.h>
 
@@ -129,8 +131,7 @@ static void scatter_f64(const weft_operands *operands)
 {
     const weft_tensor *dx = &operands->output[0], *fine[] = {&operands->input[1], dx};
     weft_pool_args args = weft_pool_args_of(operands->attributes, fine, 2, &operands->input[0]);
-    for (int64_t i = 0, count = weft_tensor_elements(dx); i < count; i++)
-        ((double *)dx->data)[weft_tensor_offset(dx, i)] = 0;
+    weft_clear_f64(dx);
     weft_pool_each_window(&args, operands, scatter_window);
 }
 
@@ -219,11 +220,8 @@ static bool sample_scatter(weft_sampler *sampler, int index)
     weft_pool_options options;
     if (!weft_pool_sample(sampler, index, &shape, &options))
         return false;
-    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT), dx;
-    weft_value y = weft_max_pool(x, &options);
-    weft_value dy = weft_sampler_input(sampler, weft_shape_get(y), WEFT_SAMPLE_NORMAL);
-    weft_vector_jacobian(&y, &dy, 1, &x, 1, &dx);
-    weft_sampler_output(sampler, dx);
+    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
+    weft_sample_gradient(sampler, weft_max_pool(x, &options), x);
     return true;
 }
 

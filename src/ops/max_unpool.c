@@ -84,8 +84,7 @@ static void scatter_f64(const weft_operands *operands)
 {
     const weft_tensor *x = &operands->input[X], *indices = &operands->input[INDICES];
     const weft_tensor *y = &operands->output[0];
-    for (int64_t i = 0, n = weft_tensor_elements(y); i < n; i++)
-        ((double *)y->data)[weft_tensor_offset(y, i)] = 0;
+    weft_clear_f64(y);
     for (int64_t i = 0, n = weft_tensor_elements(x); i < n; i++) {
         int64_t to = element_named(indices, i, y);
         if (to >= 0)

@@ -1,10 +1,10 @@
 /* pad: a value with a border of one number; borders of its own elements are another op's, border.c. */
-#include "ops/axes.h"
 #include "ops/border.h"
 #include "ops/copying.h"
 #include "ops/ops.h"
 #include "ops/region.h"
 #include "ops/rules.h"
+#include "ops/samples.h"
 #include "weft/array.h"
 
 #include <stdio.h>
@@ -124,7 +124,7 @@ const weft_op weft_pad_op = {
     .run_f64 = run_f64,
     .bind = bind,
     .cost = weft_copying_cost,
-    .identity = weft_region_identity,
+    .identity = weft_identity_of_extents,
     .label = label,
     .sample = sample,
 };

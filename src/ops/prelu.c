@@ -1,7 +1,7 @@
 /* Parametric ReLU: its slope is an operand, broadcast to x. */
-#include "ops/axes.h"
 #include "ops/map.h"
 #include "ops/ops.h"
+#include "ops/samples.h"
 #include "weft/activation.h"
 #include "weft/arithmetic.h"
 

@@ -4,6 +4,7 @@
 #include "ops/axes.h"
 #include "ops/ops.h"
 #include "ops/rules.h"
+#include "ops/samples.h"
 #include "weft/arithmetic.h"
 #include "weft/array.h"
 

@@ -132,12 +132,3 @@ bool weft_region_bind_put(weft_bind *bind, const weft_region *region, double fil
     add_outside(args, bind->inputs, region, small, large);
     return weft_copying_bind(bind, args);
 }
-
-int weft_region_identity(const weft_bind *bind)
-{
-    const weft_tensor *x = &bind->input[0], *y = &bind->output[0];
-    for (int i = 0; i < x->rank; i++)
-        if (x->extent[i] != y->extent[i])
-            return -1;
-    return 0;
-}

@@ -19,7 +19,4 @@ bool weft_region_view(const weft_bind *bind, const weft_region *region, weft_ten
 void weft_region_put_f64(const weft_operands *operands, const weft_region *region, double fill);
 bool weft_region_bind_put(weft_bind *bind, const weft_region *region, double fill);
 
-/* 0 where input 0 and output 0 have the same extents, so that the region is everything; else -1. */
-int weft_region_identity(const weft_bind *bind);
-
 #endif

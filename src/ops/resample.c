@@ -55,12 +55,6 @@ static void each_pair(const void *attributes, weft_tap_rule *rule, const weft_te
     }
 }
 
-static void clear(const weft_tensor *tensor)
-{
-    for (int64_t i = 0, n = weft_tensor_elements(tensor); i < n; i++)
-        ((double *)tensor->data)[weft_tensor_offset(tensor, i)] = 0;
-}
-
 static void take(const weft_tensor *x, int64_t x_offset, const weft_tensor *y, int64_t y_offset,
                  double weight)
 {
@@ -75,13 +69,13 @@ static void give(const weft_tensor *x, int64_t x_offset, const weft_tensor *y, i
 
 void weft_resample_f64(const weft_operands *operands, weft_tap_rule *rule)
 {
-    clear(&operands->output[0]);
+    weft_clear_f64(&operands->output[0]);
     each_pair(operands->attributes, rule, &operands->input[0], &operands->output[0], take);
 }
 
 void weft_resample_adjoint_f64(const weft_operands *operands, weft_tap_rule *rule)
 {
-    clear(&operands->output[0]);
+    weft_clear_f64(&operands->output[0]);
     each_pair(operands->attributes, rule, &operands->output[0], &operands->input[0], give);
 }
 

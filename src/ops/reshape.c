@@ -2,6 +2,8 @@
 #include "ops/axes.h"
 #include "ops/copying.h"
 #include "ops/ops.h"
+#include "ops/rules.h"
+#include "ops/samples.h"
 #include "weft/array.h"
 
 #include <stdio.h>
@@ -231,17 +233,6 @@ static bool view(const weft_bind *bind, int output, weft_tensor *view, int64_t *
     return view->rank == 0 || view->stride[view->rank - 1] == 1;
 }
 
-static int identity(const weft_bind *bind)
-{
-    const weft_tensor *x = &bind->input[0], *y = &bind->output[0];
-    if (x->rank != y->rank)
-        return -1;
-    for (int i = 0; i < x->rank; i++)
-        if (x->extent[i] != y->extent[i])
-            return -1;
-    return 0;
-}
-
 static void label(const void *given, char *text, size_t size)
 {
     const reshape_attributes *attributes = given;
@@ -324,7 +315,7 @@ const weft_op weft_reshape_op = {
     .bind = bind,
     .cost = weft_copying_cost,
     .view = view,
-    .identity = identity,
+    .identity = weft_identity_of_extents,
     .label = label,
     .sample = sample_reshape,
 };
@@ -347,6 +338,6 @@ const weft_op weft_reshape_like_op = {
     .bind = bind,
     .cost = weft_copying_cost,
     .view = view,
-    .identity = identity,
+    .identity = weft_identity_of_extents,
     .sample = sample_reshape_like,
 };

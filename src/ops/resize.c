@@ -4,6 +4,7 @@
 
 #include "ops/ops.h"
 #include "ops/resample.h"
+#include "ops/samples.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -217,12 +218,6 @@ static bool bind_gradient(weft_bind *bind)
     return weft_resample_adjoint_bind(bind, rule);
 }
 
-/* Every grid is the identity between equal extents. */
-static int identity(const weft_bind *bind)
-{
-    return weft_tensor_same_extents(&bind->input[X], &bind->output[0]) ? 0 : -1;
-}
-
 /* A multiply-add for each tap: one for each element of the larger side, or two in each dimension. */
 static void cost(const weft_bind *bind, weft_cost *cost)
 {
@@ -302,11 +297,8 @@ static bool sample_gradient(weft_sampler *sampler, int index)
     if (index >= CASES)
         return false;
     weft_shape shape = sample_shape(sampler, index);
-    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL), dx;
-    weft_value y = weft_resize(x, &cases[index].options);
-    weft_value dy = weft_sampler_input(sampler, weft_shape_get(y), WEFT_SAMPLE_NORMAL);
-    weft_vector_jacobian(&y, &dy, 1, &x, 1, &dx);
-    weft_sampler_output(sampler, dx);
+    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
+    weft_sample_gradient(sampler, weft_resize(x, &cases[index].options), x);
     return true;
 }
 
@@ -328,7 +320,7 @@ const weft_op weft_resize_op = {
     .run_f64 = run_f64,
     .bind = bind,
     .cost = cost,
-    .identity = identity,
+    .identity = weft_identity_of_extents, /* of every grid */
     .label = label,
     .sample = sample,
 };
@@ -353,7 +345,7 @@ const weft_op weft_resize_gradient_op = {
     .run_f64 = gradient_f64,
     .bind = bind_gradient,
     .cost = cost,
-    .identity = identity,
+    .identity = weft_identity_of_extents, /* of every grid */
     .label = label,
     .sample = sample_gradient,
 };

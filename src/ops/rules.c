@@ -36,6 +36,17 @@ bool weft_tensor_same_extents(const weft_tensor *a, const weft_tensor *b)
     return a->rank == b->rank;
 }
 
+int weft_identity_of_extents(const weft_bind *bind)
+{
+    return weft_tensor_same_extents(&bind->input[0], &bind->output[0]) ? 0 : -1;
+}
+
+void weft_clear_f64(const weft_tensor *tensor)
+{
+    for (int64_t i = 0, n = weft_tensor_elements(tensor); i < n; i++)
+        ((double *)tensor->data)[weft_tensor_offset(tensor, i)] = 0;
+}
+
 int64_t weft_bind_elements(const weft_bind *bind)
 {
     return weft_tensor_elements(&bind->output[0]);

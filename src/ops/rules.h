@@ -14,6 +14,11 @@ bool weft_tensor_is(const weft_tensor *tensor, double value);
 /* True where the extents are the same. */
 bool weft_tensor_same_extents(const weft_tensor *a, const weft_tensor *b);
 
+/* For weft_op.identity: input 0, where output 0 has its extents. */
+int weft_identity_of_extents(const weft_bind *bind);
+/* Makes all elements of a float64 tensor 0. */
+void weft_clear_f64(const weft_tensor *tensor);
+
 /* Elements of output 0. */
 int64_t weft_bind_elements(const weft_bind *bind);
 /* Bytes of all operands, each once; inputs that are shape_only not counted. */

@@ -1,8 +1,9 @@
 /* slice: a regular part of a value. */
-#include "ops/axes.h"
 #include "ops/copying.h"
 #include "ops/ops.h"
 #include "ops/region.h"
+#include "ops/rules.h"
+#include "ops/samples.h"
 #include "weft/array.h"
 
 #include <stdio.h>
@@ -164,7 +165,7 @@ const weft_op weft_slice_op = {
     .bind = bind,
     .cost = weft_copying_cost,
     .view = view,
-    .identity = weft_region_identity,
+    .identity = weft_identity_of_extents,
     .label = label,
     .sample = sample,
 };

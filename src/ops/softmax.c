@@ -5,6 +5,7 @@
 #include "ops/loss.h"
 #include "ops/ops.h"
 #include "ops/rules.h"
+#include "ops/samples.h"
 #include "weft/arithmetic.h"
 #include "weft/array.h"
 #include "weft/reduction.h"

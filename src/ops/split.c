@@ -4,6 +4,7 @@
 #include "ops/axes.h"
 #include "ops/copying.h"
 #include "ops/ops.h"
+#include "ops/samples.h"
 #include "weft/array.h"
 
 #include <stdio.h>

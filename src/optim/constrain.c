@@ -1,9 +1,9 @@
 /* constrain: an update that scales the units of a variable by their norms. */
 #include "kernels/constrain.h"
 #include "kernels/integer.h"
-#include "ops/axes.h"
 #include "ops/ops.h"
 #include "ops/rules.h"
+#include "ops/samples.h"
 #include "optim/update.h"
 #include "weft/regularization.h"
 
