@@ -26,7 +26,7 @@ gradient-of-hard-tanh-at-its-border|src/kernels/map_f64.c|s/in\.y > in\.a && in\
 gradient-of-power-at-zero|src/ops/extremes.c|s/weft_log\(weft_select\(weft_equal\(x, zero\), one, x\)\)/weft_log(x)/
 gradient-filter-of-convolution|src/ops/convolution.c|s/(weft_convolution_w\(call, x, dy, w\))/weft_negate($1)/
 gradient-bias-of-convolution|src/ops/convolution.c|s/weft_sum_like\(dy, call->input\[BIAS\]\)/weft_scale(weft_sum_like(dy, call->input[BIAS]), 2)/
-gradient-of-batch-norm-statistics|src/ops/batch_norm.c|s/result\[X\] = sum_of\(d\.x, .*?\);/result[X] = d.x;/
+gradient-of-batch-norm-statistics|src/ops/batch_norm.c|s/result\[X\] = weft_sum_of_known\(d\.x, .*?\);/result[X] = d.x;/
 gradient-of-batch-norm-sum|src/ops/batch_norm_gradient.c|s/\(sum \+ h \* product\)/(sum - h * product)/
 second-gradient-of-softmax|src/ops/softmax.c|s/weft_multiply\(u, centred\), weft_multiply/weft_multiply(dy, centred), weft_multiply/
 gradient-of-cross-entropy|src/ops/sparse_cross_entropy.c|s/g\[k\] - \(k == label\)/g[k] + (k == label)/

@@ -4,6 +4,8 @@
 #include "ops/batch_norm.h"
 
 #include "graph/fusion.h"
+#include "kernels/integer.h"
+#include "ops/moments.h"
 #include "ops/ops.h"
 #include "ops/training.h"
 #include "weft/arithmetic.h"
@@ -106,13 +108,6 @@ static bool infer(weft_infer *infer)
 
 /* ---- Gradient ---- */
 
-static weft_value sum_of(weft_value a, weft_value b)
-{
-    if (weft_is_null(a) || weft_is_null(b))
-        return weft_is_null(a) ? b : a;
-    return weft_add(a, b);
-}
-
 /* A gradient, which may be null, times 1 in one mode of the node and 0 in the other. */
 static weft_value in_mode(weft_mode mode, const weft_gradient_call *call, weft_value gradient)
 {
@@ -133,7 +128,7 @@ static weft_value gradient_of_mean(const weft_gradient_call *call, weft_value rs
     if (weft_is_null(d->beta))
         return gradient;
     weft_value scale = weft_multiply(call->input[GAMMA], rstd);
-    return sum_of(gradient, weft_negate(weft_multiply(d->beta, scale)));
+    return weft_sum_of_known(gradient, weft_negate(weft_multiply(d->beta, scale)));
 }
 
 static weft_value gradient_of_variance(const weft_gradient_call *call, weft_value rstd,
@@ -143,22 +138,14 @@ static weft_value gradient_of_variance(const weft_gradient_call *call, weft_valu
     if (weft_is_null(d->gamma))
         return gradient;
     weft_value scale = weft_multiply(call->input[GAMMA], weft_square(rstd));
-    return sum_of(gradient, weft_scale(weft_multiply(d->gamma, scale), -0.5));
+    return weft_sum_of_known(gradient, weft_scale(weft_multiply(d->gamma, scale), -0.5));
 }
 
 /* What flows from the outputs mean and variance to x where they are x's own; null if nothing. */
 static weft_value through_statistics(const weft_gradient_call *call)
 {
-    weft_value x = call->input[X], gradient = weft_null(call->graph);
-    weft_value dmean = call->output_gradient[MEAN], dvariance = call->output_gradient[VARIANCE];
-    if (!weft_is_null(dmean))
-        gradient = weft_broadcast_like(weft_divide_by_count(dmean, x), x);
-    if (!weft_is_null(dvariance)) {
-        weft_value each = weft_scale(weft_divide_by_count(dvariance, x), 2);
-        weft_value centered = weft_subtract(x, call->output[MEAN]);
-        gradient = sum_of(gradient, weft_multiply(centered, each));
-    }
-    return gradient;
+    return weft_moments_gradient(call->input[X], call->output[MEAN], call->output_gradient[MEAN],
+                                 call->output_gradient[VARIANCE]);
 }
 
 static weft_value reciprocal_deviation(const weft_gradient_call *call, weft_value variance)
@@ -187,7 +174,7 @@ static void gradient(weft_gradient_call *call)
     result[GAMMA] = d.gamma;
     result[BETA] = d.beta;
     if (wanted[X])
-        result[X] = sum_of(d.x, in_mode(WEFT_TRAIN, call, through_statistics(call)));
+        result[X] = weft_sum_of_known(d.x, in_mode(WEFT_TRAIN, call, through_statistics(call)));
     if (!running)
         return;
     weft_value rstd = reciprocal_deviation(call, variance);
@@ -221,10 +208,10 @@ static void run_f64(const weft_operands *operands)
     const double *running_mean = operands->input[RUNNING_MEAN].data;
     const double *running_variance = operands->input[RUNNING_VARIANCE].data;
     double *mean = operands->output[MEAN].data, *variance = operands->output[VARIANCE].data;
-    weft_mode mode = weft_mode_of((weft_mode_choice)attributes->mode, operands->mode);
+    bool train = weft_batch_norm_trains(attributes, operands->mode);
     int64_t channels = x->extent[x->rank - 1], elements = weft_tensor_elements(x);
     for (int64_t c = 0; c < channels; c++) {
-        if (mode == WEFT_TRAIN) {
+        if (train) {
             channel_statistics(x, c, &mean[c], &variance[c]);
         } else {
             mean[c] = running_mean[c];
@@ -246,11 +233,6 @@ WEFT_ISA_DEFINE(weft_batch_norm_kernels, weft_batch_norm_table)
 /* Elements of a piece: it stays in the second cache level for a second pass, 10 to 30 microseconds. */
 enum { PIECE_ELEMENTS = 32768, FEWEST_BLOCK_PIXELS = 128 };
 
-static int64_t pieces(int64_t count, int64_t size)
-{
-    return (count + size - 1) / size;
-}
-
 weft_batch_norm_args weft_batch_norm_args_of(const void *attributes,
                                              const weft_tensor *const *image, int images,
                                              bool statistics)
@@ -262,11 +244,11 @@ weft_batch_norm_args weft_batch_norm_args_of(const void *attributes,
     };
     args.block_channels =
         args.channels < WEFT_BATCH_NORM_SUM_CHANNELS ? args.channels : WEFT_BATCH_NORM_SUM_CHANNELS;
-    args.channel_blocks = pieces(args.channels, args.block_channels);
+    args.channel_blocks = weft_ceiling(args.channels, args.block_channels);
     args.block_pixels = PIECE_ELEMENTS / args.block_channels;
     if (args.block_pixels < FEWEST_BLOCK_PIXELS)
         args.block_pixels = FEWEST_BLOCK_PIXELS;
-    args.blocks = statistics ? pieces(args.pixels.count, args.block_pixels) : 0;
+    args.blocks = statistics ? weft_ceiling(args.pixels.count, args.block_pixels) : 0;
     args.apply_pixels = args.channels < PIECE_ELEMENTS ? PIECE_ELEMENTS / args.channels : 1;
     return args;
 }
@@ -288,21 +270,15 @@ bool weft_batch_norm_bind(weft_bind *bind, weft_batch_norm_args *args, weft_piec
     if (sums)
         weft_bind_phase(bind, sums, args->blocks * args->channel_blocks);
     weft_bind_phase(bind, finish, weft_batch_norm_finish_pieces(args));
-    weft_bind_phase(bind, apply, pieces(args->pixels.count, args->apply_pixels));
+    weft_bind_phase(bind, apply, weft_ceiling(args->pixels.count, args->apply_pixels));
     return true;
-}
-
-static bool is_train(const weft_bind *bind)
-{
-    const weft_batch_norm_attributes *attributes = bind->attributes;
-    return weft_mode_of((weft_mode_choice)attributes->mode, bind->mode) == WEFT_TRAIN;
 }
 
 static bool bind_f32(weft_bind *bind)
 {
     const weft_tensor *image[] = {&bind->input[X], &bind->output[Y]};
     const weft_batch_norm_kernels *kernels = weft_batch_norm_table();
-    bool train = is_train(bind);
+    bool train = weft_batch_norm_trains(bind->attributes, bind->mode);
     weft_batch_norm_args args = weft_batch_norm_args_of(bind->attributes, image, 2, train);
     args.at[WEFT_BATCH_NORM_GAMMA].slot = GAMMA;
     args.at[WEFT_BATCH_NORM_BETA].slot = BETA;
@@ -318,7 +294,7 @@ static bool bind_f32(weft_bind *bind)
 static void cost(const weft_bind *bind, weft_cost *cost)
 {
     double elements = (double)weft_bind_elements(bind);
-    bool train = is_train(bind);
+    bool train = weft_batch_norm_trains(bind->attributes, bind->mode);
     cost->flops = elements * (train ? 7 : 2);
     cost->bytes = weft_bind_bytes(bind) + (train ? 4 * elements : 0);
 }

@@ -12,6 +12,13 @@ typedef struct weft_batch_norm_attributes {
     int32_t unused;
 } weft_batch_norm_attributes;
 
+/* Whether the statistics are the batch's, in a program of that mode. */
+static inline bool weft_batch_norm_trains(const void *attributes, weft_mode program)
+{
+    const weft_batch_norm_attributes *own = attributes;
+    return weft_mode_of((weft_mode_choice)own->mode, program) == WEFT_TRAIN;
+}
+
 typedef struct weft_batch_norm_result {
     weft_value y, mean, variance;
 } weft_batch_norm_result;

@@ -19,12 +19,6 @@
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VARIANCE, INPUTS };
 enum { MEAN, VARIANCE, SLOPE, SHIFT, OUTPUTS };
 
-static bool is_train(const weft_bind *bind)
-{
-    const weft_batch_norm_attributes *attributes = bind->attributes;
-    return weft_mode_of((weft_mode_choice)attributes->mode, bind->mode) == WEFT_TRAIN;
-}
-
 static void set(weft_bind *bind, weft_batch_norm_args *args, weft_batch_norm_number number,
                 int operand)
 {
@@ -69,7 +63,7 @@ static bool infer(weft_infer *infer)
 static bool reduce(const weft_bind *bind, weft_reduction *reduction)
 {
     *reduction = (weft_reduction){.kind = WEFT_CHANNEL_STATISTICS, .input = {X, X, X}};
-    return is_train(bind);
+    return weft_batch_norm_trains(bind->attributes, bind->mode);
 }
 
 static bool bind_coefficients(weft_bind *bind, const weft_partial *partial)
@@ -91,7 +85,7 @@ static bool bind_coefficients(weft_bind *bind, const weft_partial *partial)
 
 static bool bind_running(weft_bind *bind)
 {
-    return !is_train(bind) && bind_coefficients(bind, NULL);
+    return !weft_batch_norm_trains(bind->attributes, bind->mode) && bind_coefficients(bind, NULL);
 }
 
 static const weft_fusion fusion = {.reduce = reduce, .finish = bind_coefficients};
@@ -121,7 +115,7 @@ weft_status weft_batch_norm_expand(weft_expansion *expansion, const weft_bind *b
                              .outputs = OUTPUTS,
                              .like = {channels, channels, channels, channels},
                              .as = {1, 2, -1, -1}};
-    if (!is_train(bind))
+    if (!weft_batch_norm_trains(bind->attributes, bind->mode))
         call.input[X] = GAMMA; /* x is not read: the coefficients must not wait for it */
     int first;
     weft_status status = weft_expand_node(expansion, &call, &first);
@@ -175,7 +169,8 @@ static bool finish_gradient(weft_bind *bind, const weft_partial *partial)
     set(bind, args, WEFT_BATCH_NORM_SHIFT, GRADIENT_INPUTS + DX_SHIFT);
     const weft_batch_norm_kernels *kernels = weft_batch_norm_table();
     end(bind, args, partial,
-        is_train(bind) ? kernels->backward_finish_train : kernels->backward_finish_infer);
+        weft_batch_norm_trains(bind->attributes, bind->mode) ? kernels->backward_finish_train
+                                                             : kernels->backward_finish_infer);
     return true;
 }
 
@@ -216,7 +211,7 @@ weft_status weft_batch_norm_gradient_expand(weft_expansion *expansion, const wef
                               .input = {DY, first + SCALE},
                               .outputs = 1,
                               .as = {0}};
-    if (status != WEFT_OK || !is_train(bind))
+    if (status != WEFT_OK || !weft_batch_norm_trains(bind->attributes, bind->mode))
         return status == WEFT_OK ? weft_expand_node(expansion, &scale, &varying) : status;
     map.function = WEFT_MAP_NORMALIZE;
     call = (weft_expand_call){.op = &weft_normalize_op,

@@ -79,7 +79,7 @@ static void run_f64(const weft_operands *operands)
     const double *gamma = operands->input[GAMMA].data, *mean = operands->input[MEAN].data;
     const double *variance = operands->input[VARIANCE].data;
     double *dgamma = operands->output[DGAMMA].data, *dbeta = operands->output[DBETA].data;
-    bool train = weft_mode_of((weft_mode_choice)attributes->mode, operands->mode) == WEFT_TRAIN;
+    bool train = weft_batch_norm_trains(attributes, operands->mode);
     int64_t channels = x->extent[x->rank - 1], elements = weft_tensor_elements(x);
     double count = (double)(elements / channels);
     for (int64_t c = 0; c < channels; c++) {
@@ -103,17 +103,11 @@ static void run_f64(const weft_operands *operands)
 
 /* ---- Float32 ---- */
 
-static bool is_train(const weft_bind *bind)
-{
-    const weft_batch_norm_attributes *attributes = bind->attributes;
-    return weft_mode_of((weft_mode_choice)attributes->mode, bind->mode) == WEFT_TRAIN;
-}
-
 static bool bind_f32(weft_bind *bind)
 {
     const weft_tensor *image[] = {&bind->input[DY], &bind->input[X], &bind->output[DX]};
     const weft_batch_norm_kernels *kernels = weft_batch_norm_table();
-    bool train = is_train(bind);
+    bool train = weft_batch_norm_trains(bind->attributes, bind->mode);
     weft_batch_norm_args args = weft_batch_norm_args_of(bind->attributes, image, 3, true);
     args.at[WEFT_BATCH_NORM_GAMMA].slot = GAMMA;
     args.at[WEFT_BATCH_NORM_MEAN].slot = MEAN;
@@ -129,7 +123,7 @@ static bool bind_f32(weft_bind *bind)
 static void cost(const weft_bind *bind, weft_cost *cost)
 {
     double elements = (double)weft_bind_elements(bind);
-    bool train = is_train(bind);
+    bool train = weft_batch_norm_trains(bind->attributes, bind->mode);
     cost->flops = elements * (train ? 8 : 5);
     cost->bytes = weft_bind_bytes(bind) + elements * (train ? 8 : 4);
 }

@@ -2,12 +2,10 @@
  * the mean and variance of x that normalized, for the gradient. */
 #include "ops/group_norm.h"
 
-#include "ops/map.h"
+#include "ops/moments.h"
 #include "ops/ops.h"
-#include "weft/arithmetic.h"
 #include "weft/array.h"
 #include "weft/normalization.h"
-#include "weft/reduction.h"
 
 #include <math.h>
 #include <string.h>
@@ -141,28 +139,6 @@ static bool infer(weft_infer *infer)
 
 /* ---- Gradient ---- */
 
-static weft_value sum_of(weft_value a, weft_value b)
-{
-    if (weft_is_null(a) || weft_is_null(b))
-        return weft_is_null(a) ? b : a;
-    return weft_add(a, b);
-}
-
-/* What flows to x from the outputs mean and variance. */
-static weft_value through_statistics(const weft_gradient_call *call)
-{
-    weft_value x = call->input[X], gradient = weft_null(call->graph);
-    weft_value dmean = call->output_gradient[MEAN], dvariance = call->output_gradient[VARIANCE];
-    if (!weft_is_null(dmean))
-        gradient = weft_broadcast_like(weft_divide_by_count(dmean, x), x);
-    if (!weft_is_null(dvariance)) {
-        weft_value each = weft_scale(weft_divide_by_count(dvariance, x), 2);
-        weft_value centered = weft_subtract(x, call->output[MEAN]);
-        gradient = sum_of(gradient, weft_multiply(centered, each));
-    }
-    return gradient;
-}
-
 static void gradient(weft_gradient_call *call)
 {
     weft_value dy = call->output_gradient[Y], *result = call->input_gradient;
@@ -174,7 +150,9 @@ static void gradient(weft_gradient_call *call)
     result[GAMMA] = d.gamma;
     result[BETA] = d.beta;
     if (call->wanted[X])
-        result[X] = sum_of(d.x, through_statistics(call));
+        result[X] = weft_sum_of_known(d.x, weft_moments_gradient(call->input[X], call->output[MEAN],
+                                                                 call->output_gradient[MEAN],
+                                                                 call->output_gradient[VARIANCE]));
 }
 
 /* ---- Float64 ---- */

@@ -6,6 +6,7 @@
  *
  * (Ba, Kiros, Hinton 2016, "Layer normalization", supplementary material.) The op is a function of its five
  * inputs; how mean and variance depend on x is group_norm's to know. */
+#include "kernels/integer.h"
 #include "ops/composed.h"
 #include "ops/group_norm.h"
 #include "ops/ops.h"
@@ -124,7 +125,7 @@ static bool bind_groups(weft_bind *bind, const weft_tensor *const *image)
     weft_bind_phase(bind, kernels->backward_center, args.samples);
     weft_bind_phase(bind, kernels->backward_sums, args.samples * args.blocks);
     weft_bind_phase(bind, kernels->backward_finish, args.samples);
-    weft_bind_phase(bind, kernels->backward_merge, (args.channels + MERGE - 1) / MERGE);
+    weft_bind_phase(bind, kernels->backward_merge, weft_ceiling(args.channels, MERGE));
     weft_bind_phase(bind, kernels->backward_apply, args.samples * args.apply_blocks);
     return true;
 }
@@ -141,7 +142,7 @@ static bool bind_rows(weft_bind *bind, const weft_tensor *const *image)
     enum { MERGE = WEFT_ROW_NORM_MERGE_ELEMENTS };
     weft_bind_workspace(bind, (size_t)(2 * args.pieces * args.elements) * sizeof(float));
     weft_bind_phase(bind, weft_row_norm_table()->backward, args.pieces);
-    weft_bind_phase(bind, weft_row_norm_table()->merge, (args.elements + MERGE - 1) / MERGE);
+    weft_bind_phase(bind, weft_row_norm_table()->merge, weft_ceiling(args.elements, MERGE));
     return true;
 }
 

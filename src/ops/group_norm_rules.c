@@ -1,4 +1,5 @@
 /* What normalization within samples and its gradient share: shapes, walks, arguments of kernels, samples. */
+#include "kernels/integer.h"
 #include "ops/collapse.h"
 #include "ops/group_norm.h"
 #include "ops/map.h"
@@ -82,11 +83,6 @@ weft_group_norm_walk weft_group_norm_walk_of(const weft_group_norm_attributes *a
 /* Elements of a piece: it stays in the second cache level for a second pass, 10 to 30 microseconds. */
 enum { PIECE_ELEMENTS = 32768, FEWEST_BLOCK_PIXELS = 64, MOST_PARTS = 64 };
 
-static int64_t pieces(int64_t count, int64_t size)
-{
-    return (count + size - 1) / size;
-}
-
 /* The tensor with its dimensions from `first` on as one; false where their elements are not next to each
  * other. */
 static bool join_last(const weft_tensor *tensor, int first, weft_tensor *joined)
@@ -129,10 +125,10 @@ bool weft_group_norm_args_of(const weft_group_norm_attributes *attributes,
     args->channels = args->groups * args->group_channels;
     args->sample_pixels = args->pixels.count / args->samples;
     args->apply_pixels = args->channels < PIECE_ELEMENTS ? PIECE_ELEMENTS / args->channels : 1;
-    args->apply_blocks = pieces(args->sample_pixels, args->apply_pixels);
+    args->apply_blocks = weft_ceiling(args->sample_pixels, args->apply_pixels);
     args->block_pixels =
         args->apply_pixels < FEWEST_BLOCK_PIXELS ? FEWEST_BLOCK_PIXELS : args->apply_pixels;
-    args->blocks = pieces(args->sample_pixels, args->block_pixels);
+    args->blocks = weft_ceiling(args->sample_pixels, args->block_pixels);
     args->sums_at = 4 * args->samples * args->channels;
     args->parameters_at = args->sums_at + 4 * args->samples * args->blocks * args->channels;
     return true;
@@ -146,9 +142,9 @@ bool weft_row_norm_args_of(const weft_group_norm_attributes *attributes,
         return false;
     args->elements = weft_tensor_elements(image[0]) / args->rows.count;
     args->piece_rows = args->elements < PIECE_ELEMENTS ? PIECE_ELEMENTS / args->elements : 1;
-    if (images == 3 && args->piece_rows < pieces(args->rows.count, MOST_PARTS))
-        args->piece_rows = pieces(args->rows.count, MOST_PARTS); /* each leaves a part */
-    args->pieces = pieces(args->rows.count, args->piece_rows);
+    if (images == 3 && args->piece_rows < weft_ceiling(args->rows.count, MOST_PARTS))
+        args->piece_rows = weft_ceiling(args->rows.count, MOST_PARTS); /* each leaves a part */
+    args->pieces = weft_ceiling(args->rows.count, args->piece_rows);
     return true;
 }
 

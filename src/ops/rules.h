@@ -1,4 +1,4 @@
-/* Shape rules and costs that many ops share. */
+/* Small rules that many ops share: of shapes, identities, costs. */
 #ifndef WEFT_OPS_RULES_H
 #define WEFT_OPS_RULES_H
 
