@@ -32,6 +32,8 @@ second-gradient-of-softmax|src/ops/softmax.c|s/weft_multiply\(u, centred\), weft
 gradient-of-cross-entropy|src/ops/sparse_cross_entropy.c|s/g\[k\] - \(k == label\)/g[k] + (k == label)/
 ignored-labels-count|src/ops/label_weights.c|s/counted\[i\] = ignored \? 0 :/counted[i] =/
 labels-weigh-nothing|src/ops/label_weights.c|s/\? of_class\[label\] : counted\[i\]/? 1 : counted[i]/
+ignored-binary-targets-count|src/ops/binary_cross_entropy.c|s/, counted, counted, counted\}/, weft_null(logits.graph), counted, counted}/
+hinge-counts-its-own-class|src/ops/hinge.c|s/weft_multiply\((missing\(weft_subtract\(own, x\), o\)), others\)/$1/
 losses-forget-weights|src/ops/loss.c|s/losses = weigh\(losses, options->weights\);/(void)weigh(losses, options->weights);/
 lost-contribution-at-fan-out|src/graph/gradient.c|s/weft_accumulate\(\*sum, contribution\)/contribution/
 kernel-relu-float32|src/kernels/map_simd.c|s/return vmax\(vsplat\(0\), in\.x\);/return vmax(vsplat(-0.5f), in.x);/

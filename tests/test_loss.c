@@ -335,6 +335,83 @@ Test(loss, hinge)
     test_expect(&bench, weft_gradient(squared, x), (double[]){-1, 0, 8}, 3);
 }
 
+/* Class 1 against classes 0 and 2: 0.5 and 2 are missing in the first row, -1 and -0.5 in the second, where
+ * all scores are below 0. */
+Test(loss, hinge_of_classes)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 3), (double[]){0.5, 1, 2, -3, -1, -2.5});
+    weft_value labels = test_given_integers(&bench, weft_shape_of(2), (double[]){1, 1});
+    weft_value t = test_given(&bench, weft_shape_of(2, 3), (double[]){0, 1, 0, 0, 1, 0});
+    static const struct {
+        weft_loss_options options;
+        double losses[2], slopes[6];
+    } wanted[] = {
+        {{0}, {2.5 / 3, 0}, {1.0 / 3, -2.0 / 3, 1.0 / 3, 0, 0, 0}},
+        {{.squared = true}, {4.25 / 3, 0}, {1.0 / 3, -5.0 / 3, 4.0 / 3, 0, 0, 0}},
+        {{.margin = 2}, {4.5 / 3, 0.5 / 3}, {1.0 / 3, -2.0 / 3, 1.0 / 3, 0, -1.0 / 3, 1.0 / 3}},
+        {{.hinge = WEFT_HINGE_LARGEST}, {2, 0}, {0, -1, 1, 0, 0, 0}},
+        {{.hinge = WEFT_HINGE_LARGEST, .squared = true}, {4, 0}, {0, -4, 4, 0, 0, 0}},
+        {{.hinge = WEFT_HINGE_KERAS}, {2, 2}, {0, -1, 1, 0, -1, 0}},
+    };
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        weft_loss_options options = wanted[i].options;
+        options.reduction = WEFT_LOSS_NONE;
+        weft_value each = (weft_sparse_categorical_hinge)(x, labels, &options);
+        test_expect(&bench, each, wanted[i].losses, 2);
+        test_expect(&bench, weft_gradient(weft_sum(each), x), wanted[i].slopes, 6);
+        test_expect(&bench, (weft_categorical_hinge)(x, t, &options), wanted[i].losses, 2);
+    }
+}
+
+Test(loss, hinge_of_classes_with_weights)
+{
+    weft_value x = test_given(&bench, weft_shape_of(3, 2), (double[]){0, 1, 0, 2, 0, 0});
+    weft_value labels = test_given_integers(&bench, weft_shape_of(3), (double[]){0, 255, 1});
+    weft_value cw = test_given(&bench, weft_shape_of(2), (double[]){3, 0.5});
+    weft_loss_options options = {.class_weights = cw, .ignore = true, .ignored_label = 255};
+    weft_value mean = (weft_sparse_categorical_hinge)(x, labels, &options);
+    test_expect(&bench, mean, (double[]){(3 * 1 + 0.5 * 0.5) / 2}, 1);
+    options.reduction = WEFT_LOSS_WEIGHTED_MEAN;
+    mean = (weft_sparse_categorical_hinge)(x, labels, &options);
+    test_expect(&bench, mean, (double[]){(3 * 1 + 0.5 * 0.5) / 3.5}, 1);
+    test_expect(&bench, weft_gradient(mean, x),
+                (double[]){-1.5 / 3.5, 1.5 / 3.5, 0, 0, 0.25 / 3.5, -0.25 / 3.5}, 6);
+    weft_value t = test_given(&bench, weft_shape_of(3, 2), (double[]){1, 0, 0, 1, 0, 1});
+    mean = weft_categorical_hinge(x, t, .class_weights = cw, .reduction = WEFT_LOSS_WEIGHTED_MEAN);
+    test_expect(&bench, mean, (double[]){(3 * 1 + 0 + 0.5 * 0.5) / 4}, 1);
+    weft_value bad = test_given_integers(&bench, weft_shape_of(3), (double[]){0, 2, 1});
+    double losses[3];
+    weft_value each = weft_sparse_categorical_hinge(x, bad, .reduction = WEFT_LOSS_NONE);
+    test_evaluate(&bench, each, WEFT_FLOAT32, losses, 3);
+    cr_expect(isnan(losses[1]));
+    cr_expect_eq(losses[2], 0.5);
+}
+
+Test(loss, ignored_binary_targets)
+{
+    weft_value x = test_given(&bench, weft_shape_of(4), (double[]){0, 1, 3, 0});
+    weft_value t = test_given(&bench, weft_shape_of(4), (double[]){1, 255, 255, 0});
+    weft_value w = test_given(&bench, weft_shape_of(4), (double[]){3, 1, 5, 1});
+    weft_loss_options options = {.ignore = true, .ignored_label = 255};
+    weft_value mean = (weft_binary_cross_entropy)(x, t, &options);
+    test_expect(&bench, mean, (double[]){ln2}, 1);
+    test_expect(&bench, weft_gradient(mean, x), (double[]){-0.25, 0, 0, 0.25}, 4);
+    options.weights = w;
+    test_expect(&bench, (weft_binary_cross_entropy)(x, t, &options), (double[]){2 * ln2}, 1);
+    options.reduction = WEFT_LOSS_WEIGHTED_MEAN;
+    test_expect(&bench, (weft_binary_cross_entropy)(x, t, &options), (double[]){ln2}, 1);
+    /* What they would do to powers and to factors of targets. */
+    options = (weft_loss_options){.ignore = true,
+                                  .ignored_label = 255,
+                                  .focal = 2,
+                                  .focal_alpha = 0.25,
+                                  .label_smoothing = 0.5,
+                                  .positive_weight = 2,
+                                  .reduction = WEFT_LOSS_NONE};
+    test_expect(&bench, (weft_binary_cross_entropy)(x, t, &options),
+                (double[]){0.25 * 2 * 0.25 * ln2, 0, 0, 0.75 * 0.25 * ln2}, 4);
+}
+
 Test(loss, absolute_error_and_huber)
 {
     weft_value x = test_given(&bench, weft_shape_of(4), (double[]){1, -3, 2, 5});
@@ -452,6 +529,16 @@ static weft_value build(int index, weft_value x, weft_value t, weft_value labels
         return weft_kl_divergence(weft_softmax(x), t, .probabilities = true);
     case 20:
         return weft_jaccard(weft_sigmoid(x), t, .probabilities = true);
+    case 21:
+        return weft_sparse_categorical_hinge(x, labels, .class_weights = cw, .weights = pixel);
+    case 22:
+        return weft_sparse_categorical_hinge(x, labels, .ignore = true, .ignored_label = 3,
+                                             .hinge = WEFT_HINGE_LARGEST, .squared = true);
+    case 23:
+        return weft_categorical_hinge(x, t, .class_weights = cw, .squared = true);
+    case 24:
+        return weft_categorical_hinge(x, t, .hinge = WEFT_HINGE_KERAS, .margin = 0.75,
+                                      .squared = true);
     default:
         return weft_null(x.graph);
     }
@@ -510,9 +597,9 @@ Test(loss, gradients_of_all)
         weft_error error = {0};
         weft_gradcheck_options options = {.feeds = feeds, .feed_count = 5};
         /* The teacher has none, and labels take the targets' place in some. */
-        bool has_targets = i > 2 && i != 8 && i != 16;
+        bool has_targets = i > 2 && i != 8 && i != 16 && i != 21 && i != 22;
         for (int second = 0; second < 2; second++) {
-            options.second_order = second && i != 13; /* which is 0 */
+            options.second_order = second && i != 13 && i != 21; /* which is 0 */
             cr_expect_eq(weft_gradcheck(&loss, 1, of, has_targets ? 2 : 1, &options, NULL, &error),
                          WEFT_OK, "loss %d, order %d: %s", i, 1 + second, error.message);
         }
@@ -563,6 +650,8 @@ Test(loss, options_that_a_loss_does_not_have)
         {{.over_batch = true}, "has no option over_batch"},
         {{.squared = true}, "has no option squared"},
         {{.temperature = 2}, "has no option temperature"},
+        {{.margin = 2}, "has no option margin"},
+        {{.hinge = WEFT_HINGE_LARGEST}, "has no option hinge"},
         {{.reduction = (weft_loss_reduction)9}, "unknown reduction 9"},
     };
     static const struct {

@@ -26,6 +26,14 @@ typedef enum weft_loss_reduction {
     WEFT_LOSS_WEIGHTED_MEAN
 } weft_loss_reduction;
 
+/* What the hinge loss of an example makes of its losses against each other class. */
+typedef enum weft_hinge_kind {
+    /* Their sum over the number of classes, its own included: PyTorch's MultiMarginLoss */
+    WEFT_HINGE_MEAN = 0,
+    WEFT_HINGE_LARGEST, /* the largest: Crammer, Singer 2001 */
+    WEFT_HINGE_KERAS    /* the same with one more class, whose score is 0: its CategoricalHinge */
+} weft_hinge_kind;
+
 /* Options of all losses. One that a loss does not have must be 0; which it has, is said at each, but for
  * name, reduction and weights, which all have. */
 typedef struct weft_loss_options {
@@ -38,7 +46,8 @@ typedef struct weft_loss_options {
     double
         label_smoothing; /* a in [0, 1]: targets t become (1 - a) t + a / K; binary ones + a / 2 */
     weft_value class_weights; /* real [K], a factor of each class's part; zero: none */
-    bool ignore; /* examples (or pixels) with the label ignored_label have loss and gradient 0 */
+    /* Examples (or pixels) with the label, or binary target, ignored_label have loss and gradient 0 */
+    bool ignore;
     int32_t ignored_label; /* such as 255, or -100 */
     double focal;          /* gamma >= 0: see each loss. 0: none */
     double focal_alpha;    /* in (0, 1): factor of positive targets, 1 less it of others. 0: none */
@@ -49,6 +58,8 @@ typedef struct weft_loss_options {
     bool over_batch;        /* sums over the batch too */
     bool squared;
     double temperature; /* 0: 1 */
+    double margin;      /* 0: 1 */
+    weft_hinge_kind hinge;
 } weft_loss_options;
 
 /* ---- Classes ---- */
@@ -68,7 +79,7 @@ WEFT_API weft_value weft_cross_entropy(weft_value logits, weft_value targets,
                                        const weft_loss_options *options);
 /* -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) for logits x and targets t of one shape, each element
  * a decision of its own; computed as max(x, 0) - x t + log(1 + exp(-|x|)). Options: probabilities,
- * label_smoothing, class_weights, focal_alpha, positive_weight: factors (alpha t + (1 - alpha) (1 - t)) and
+ * label_smoothing, class_weights, ignore, focal_alpha, positive_weight: factors (alpha t + (1 - alpha) (1 - t)) and
  * 1 + (positive_weight - 1) t; focal: times (p^(1 - t) (1 - p)^t)^focal, which for targets of 0 and 1 is
  * that of Lin et al. */
 WEFT_API weft_value weft_binary_cross_entropy(weft_value logits, weft_value targets,
@@ -81,14 +92,22 @@ WEFT_API weft_value weft_kl_divergence(weft_value logits, weft_value targets,
  * (Hinton, Vinyals, Dean 2015, section 2). No gradient flows to the teacher's logits. */
 WEFT_API weft_value weft_distillation(weft_value logits, weft_value teacher,
                                       const weft_loss_options *options);
-/* max(0, 1 - t x) for targets t of -1 and 1; squared: its square. */
+/* max(0, margin - t x) for targets t of -1 and 1; squared: its square. Options: margin, squared. */
 WEFT_API weft_value weft_hinge(weft_value x, weft_value targets, const weft_loss_options *options);
+/* Of the losses max(0, margin - x[label] + x[k]) for all other classes k (squared: their squares) of scores x
+ * [...,K] and int32 labels [...], what the option `hinge` says (Weston, Watkins 1999). Options: margin, squared, hinge;
+ * class_weights, ignore, as of weft_sparse_cross_entropy. */
+WEFT_API weft_value weft_sparse_categorical_hinge(weft_value x, weft_value labels,
+                                                  const weft_loss_options *options);
+/* The same for targets [...,K] that are 1 at the class and 0 elsewhere; no ignore. */
+WEFT_API weft_value weft_categorical_hinge(weft_value x, weft_value targets,
+                                           const weft_loss_options *options);
 
 /* ---- Overlap of masks [N,...,C]: one loss for each example and class, or with over_batch each class ---- */
 
 /* 1 - (2 sum p t + s) / (sum p + sum t + s) with sums over pixels, p = sigmoid(logits), s = smooth; squared:
  * sums of p^2 and t^2 in the denominator (Milletari, Navab, Ahmadi 2016, section 3). Weights are those of
- * pixels, [N,...,1] or [N,...,C]. Options: probabilities, exclusive, over_batch, smooth, squared,
+ * pixels, [N,...,1] or [N,...,C]; 0: ignored. Options: probabilities, exclusive, over_batch, smooth, squared,
  * class_weights. */
 WEFT_API weft_value weft_dice(weft_value logits, weft_value targets,
                               const weft_loss_options *options);
@@ -129,6 +148,10 @@ WEFT_API weft_value weft_sum_losses(const weft_value *loss, const double *weight
     (weft_distillation)(WEFT_HERE(logits), teacher, &(weft_loss_options){__VA_ARGS__})
 #define weft_hinge(x, targets, ...)                                                                \
     (weft_hinge)(WEFT_HERE(x), targets, &(weft_loss_options){__VA_ARGS__})
+#define weft_sparse_categorical_hinge(x, labels, ...)                                              \
+    (weft_sparse_categorical_hinge)(WEFT_HERE(x), labels, &(weft_loss_options){__VA_ARGS__})
+#define weft_categorical_hinge(x, targets, ...)                                                    \
+    (weft_categorical_hinge)(WEFT_HERE(x), targets, &(weft_loss_options){__VA_ARGS__})
 #define weft_dice(logits, targets, ...)                                                            \
     (weft_dice)(WEFT_HERE(logits), targets, &(weft_loss_options){__VA_ARGS__})
 #define weft_jaccard(logits, targets, ...)                                                         \

@@ -36,15 +36,28 @@ static weft_value weigh_targets(weft_value losses, weft_value t, double low, dou
     return weft_multiply(losses, weft_offset(weft_scale(t, high - low), low));
 }
 
+/* 1, 0 where the target is to be ignored, or the null value where none is; targets then have 0 there. */
+static weft_value counted_of(weft_value *targets, const weft_loss_options *o)
+{
+    weft_graph *graph = targets->graph;
+    if (!o->ignore)
+        return weft_null(graph);
+    weft_value counted = weft_not_equal(*targets, weft_scalar(graph, o->ignored_label));
+    *targets = weft_select(counted, *targets, weft_scalar(graph, 0));
+    return counted;
+}
+
 weft_value weft_binary_cross_entropy(weft_value logits, weft_value targets,
                                      const weft_loss_options *options)
 {
     weft_loss_options o;
     if (!weft_loss_options_of("binary_cross_entropy", logits,
                               WEFT_LOSS_PROBABILITIES | WEFT_LOSS_SMOOTHING |
-                                  WEFT_LOSS_CLASS_WEIGHTS | WEFT_LOSS_FOCAL | WEFT_LOSS_POSITIVE,
+                                  WEFT_LOSS_CLASS_WEIGHTS | WEFT_LOSS_IGNORE | WEFT_LOSS_FOCAL |
+                                  WEFT_LOSS_POSITIVE,
                               options, &o))
         return weft_null(logits.graph);
+    weft_value counted = counted_of(&targets, &o);
     weft_value losses = losses_of(logits, weft_smooth_labels(targets, o.label_smoothing, 2), &o,
                                   weft_loss_name(&o));
     if (o.focal != 0)
@@ -53,7 +66,8 @@ weft_value weft_binary_cross_entropy(weft_value logits, weft_value targets,
         losses = weigh_targets(losses, targets, 1 - o.focal_alpha, o.focal_alpha);
     if (o.positive_weight != 0)
         losses = weigh_targets(losses, targets, 1, o.positive_weight);
-    return weft_loss_reduce(weft_loss_weigh_classes(losses, &o), &o);
+    weft_loss_parts parts = {weft_loss_weigh_classes(losses, &o), counted, counted, counted};
+    return weft_loss_finish(&parts, &o);
 }
 
 /* sigmoid(x) - t, and -x. */

@@ -1,4 +1,4 @@
-/* Losses of numbers, and the hinge: composed, since they are only as heavy as their operands are long. */
+/* Losses of numbers: composed, since they are only as heavy as their operands are long. */
 #include "ops/loss.h"
 #include "weft/activation.h"
 #include "weft/arithmetic.h"
@@ -36,14 +36,4 @@ weft_value weft_huber(weft_value x, weft_value target, const weft_loss_options *
     weft_value e = weft_abs(difference("huber", WEFT_LOSS_DELTA, x, target, options, &o));
     weft_value c = weft_clipped_relu(e, o.delta != 0 ? o.delta : 1);
     return weft_loss_reduce(weft_multiply(c, weft_subtract(e, weft_scale(c, 0.5))), &o);
-}
-
-weft_value weft_hinge(weft_value x, weft_value targets, const weft_loss_options *options)
-{
-    weft_loss_options o;
-    if (!weft_loss_options_of("hinge", x, WEFT_LOSS_SQUARED, options, &o) ||
-        !weft_loss_same_shape("hinge", x, targets))
-        return weft_null(x.graph);
-    weft_value short_of = weft_relu(weft_offset(weft_negate(weft_multiply(x, targets)), 1));
-    return weft_loss_reduce(o.squared ? weft_square(short_of) : short_of, &o);
 }

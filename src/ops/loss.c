@@ -40,6 +40,9 @@ bool weft_loss_options_of(const char *loss, weft_value x, unsigned has,
         {"squared", WEFT_LOSS_SQUARED, o->squared, true},
         {"temperature", WEFT_LOSS_TEMPERATURE, o->temperature != 0,
          within(o->temperature, 0, HUGE_VAL)},
+        {"margin", WEFT_LOSS_MARGIN, o->margin != 0, within(o->margin, 0, HUGE_VAL)},
+        {"hinge", WEFT_LOSS_HINGE, o->hinge != WEFT_HINGE_MEAN,
+         o->hinge == WEFT_HINGE_LARGEST || o->hinge == WEFT_HINGE_KERAS},
     };
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (fields[i].is_given && !(has & fields[i].bit))

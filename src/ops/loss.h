@@ -17,7 +17,9 @@ enum {
     WEFT_LOSS_DELTA = 1 << 6,
     WEFT_LOSS_OVERLAP = 1 << 7, /* smooth, exclusive, over_batch */
     WEFT_LOSS_SQUARED = 1 << 8,
-    WEFT_LOSS_TEMPERATURE = 1 << 9
+    WEFT_LOSS_TEMPERATURE = 1 << 9,
+    WEFT_LOSS_MARGIN = 1 << 10,
+    WEFT_LOSS_HINGE = 1 << 11
 };
 
 /* The options, given may be NULL, of a loss of x that has those in the mask; false with the graph's error

@@ -525,6 +525,51 @@ static weft_value errors(parity_builder *b)
     return weft_sum_losses(losses, (double[]){1, 0.5}, 2);
 }
 
+/* PyTorch's means of hinge losses divide by the number of examples. */
+static weft_value multi_margin(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(12, 5));
+    weft_value w = weft_stop_gradient(parity_input(b, "w+", weft_shape_of(5)));
+    weft_value t = parity_labels(b, "t", weft_shape_of(12), 5);
+    weft_value losses[] = {
+        weft_sparse_categorical_hinge(x, t, .margin = 0.75),
+        weft_sparse_categorical_hinge(x, t, .squared = true, .class_weights = w)};
+    return weft_sum_losses(losses, NULL, 2);
+}
+
+static weft_value binary_focal(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(5, 11));
+    weft_value t = weft_cast_real(parity_labels(b, "t", weft_shape_of(5, 11), 2));
+    return weft_binary_cross_entropy(x, t, .focal = 2, .focal_alpha = 0.25);
+}
+
+static weft_value global_max(parity_builder *b)
+{
+    return weft_global_max_pool(image(b));
+}
+
+static weft_value scatters(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(5, 20, 3));
+    weft_value y = parity_input(b, "y", weft_shape_of(5, 11, 3));
+    weft_value t = parity_labels(b, "t", weft_shape_of(5, 20, 3), 11);
+    return weft_add(y, weft_scatter_add_elements_like(x, t, y, 1));
+}
+
+static weft_value argmaxima(parity_builder *b)
+{
+    weft_value x = image(b);
+    weft_value at = weft_add(weft_cast_real(weft_argmax(x, 2)), weft_cast_real(weft_argmin(x, 2)));
+    return weft_multiply(at, weft_sum(x, .axes = {2}, .axis_count = 1));
+}
+
+static weft_value norm_of_all(parity_builder *b)
+{
+    weft_value x[] = {image(b), parity_input(b, "y", weft_shape_of(7, 13))};
+    return weft_global_norm(b->graph, x, 2);
+}
+
 #define TRAIN .mode = WEFT_TRAIN
 
 const parity_case parity_op_cases[] = {
@@ -655,6 +700,16 @@ const parity_case parity_op_cases[] = {
      "F.kl_div(x.log_softmax(-1), y.softmax(-1), reduction='batchmean')"},
     {"distillation", distillation,
      "9 * F.kl_div((x / 3).log_softmax(-1), (y.detach() / 3).softmax(-1), reduction='batchmean')"},
+    {"multi-margin", multi_margin,
+     "F.multi_margin_loss(x, t.long(), margin=0.75) + F.multi_margin_loss(x, t.long(), 2, "
+     "weight=w.detach())"},
+    {"binary focal", binary_focal,
+     "((0.25 * t + 0.75 * (1 - t)) * (1 - (x * (2 * t - 1)).sigmoid()) ** 2 * "
+     "F.binary_cross_entropy_with_logits(x, t.to(x), reduction='none')).mean()"},
+    {"global max pool", global_max, "x.amax((1, 2))"},
+    {"scatter", scatters, "y.scatter_add(1, t.long(), x)"},
+    {"argmax", argmaxima, "(x.argmax(2) + x.argmin(2)) * x.sum(2)"},
+    {"global norm", norm_of_all, "torch.cat((x.flatten(), y.flatten())).norm()"},
     {"errors", errors, "F.l1_loss(x, y) + 0.5 * F.huber_loss(x, y, delta=0.75)"},
     {0},
 };
