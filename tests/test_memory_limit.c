@@ -250,7 +250,7 @@ static void climb(trained *t, const char *name)
         again += o.report.steps_again > 0;
         free(o.data);
     }
-    cr_expect_lt(least, most * 4 / 5, "%s: %lld of %lld bytes", name, (long long)least,
+    cr_expect_lt(least, most * 5 / 6, "%s: %lld of %lld bytes", name, (long long)least,
                  (long long)most);
     cr_expect_gt(again, RUNGS / 2, "%s", name);
     printf("%-14s stores %7lld bytes, %7lld at least\n", name, (long long)most, (long long)least);
