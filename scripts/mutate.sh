@@ -47,6 +47,8 @@ keras-epsilon-outside|src/optim/update.c|s/a->keras \? &terms->inside : &terms->
 plan-offset-shifted|src/graph/pass_plan.c|s/(\+ interval\[i\]\.offset);/$1 - (i % 3 == 2 ? 64 : 0);/
 plan-lives-end-a-step-early|src/graph/pass_plan.c|s/s->last = step;/s->last = step > s->first ? step - 1 : step;/
 plan-neighbours-in-time-share|src/graph/pack.c|s/a->first <= b->last && b->first <= a->last/a->first < b->last && b->first < a->last/
+plan-shares-the-step-after-the-last|src/graph/pack.c|s/it->last <= s->last &&/it->last <= s->last + 1 \&\&/
+plan-stops-at-the-first-order|src/graph/pack.c|s/least > packing->bound; t\+\+/t < 1; t++/
 plan-counts-what-is-dead|src/graph/plan.c|s/placement->last >= step/placement->last >= step - 1/
 plan-takes-all-for-kept|src/graph/plan.c|s/at->slot->last >= p->turn/true/
 plan-mixes-gradients|src/graph/plan.c|s/            at->gradient = true;/            at->gradient = false;/

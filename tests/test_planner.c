@@ -1,5 +1,6 @@
 /* Where the memory planner puts intervals of a program's life. Sizes are in units of 64 bytes. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "graph/pack.h"
@@ -153,7 +154,7 @@ Test(planner, forward_and_backward_mirror)
     for (int i = 0; i < 12; i++)
         x[12 + i] = life(12 + i, 13 + i, 2 + i % 3);
     weft_packing packing = pack(x, 24);
-    cr_expect_leq((double)packing.bytes, 1.05 * (double)packing.bound);
+    cr_expect_eq(packing.bytes, packing.bound);
 }
 
 Test(planner, placing_by_size_alone_is_not_enough)
@@ -188,6 +189,7 @@ static int draw(uint64_t seed, int index, int below)
     return (int)(weft_philox(seed, (uint64_t)index, 0).word[0] % (uint32_t)below);
 }
 
+/* In every third draw some are so large that the others are placed after them, into what is left. */
 static int draw_lives(uint64_t seed, weft_interval *x)
 {
     int count = 2 + draw(seed, 0, 60), steps = 2 + draw(seed, 1, 40);
@@ -196,6 +198,8 @@ static int draw_lives(uint64_t seed, weft_interval *x)
         int length = draw(seed, 4 * i + 3, draw(seed, 4 * i + 4, 3) ? 4 : steps);
         x[i] = life(first, first + length, 1);
         x[i].bytes = 1 + draw(seed, 4 * i + 5, 40 * UNIT);
+        if (seed % 3 == 0 && i % 4 == 0)
+            x[i].bytes *= 3000;
     }
     return count;
 }
@@ -215,8 +219,9 @@ Test(planner, random_lives_hold_and_repeat)
         for (int i = 0; i < count; i++)
             cr_expect_eq(x[i].offset, again[i].offset, "the same plan each time");
     }
-    cr_expect_leq(sum / 200, 1.05, "on average %g", sum / 200);
-    cr_expect_leq(worst, 1.30, "at worst %g", worst);
+    printf("of the bound: %.4f on average, %.4f at worst\n", sum / 200, worst);
+    cr_expect_leq(sum / 200, 1.005);
+    cr_expect_leq(worst, 1.05);
 }
 
 Test(planner, short_of_memory)

@@ -16,8 +16,8 @@ typedef struct weft_packing {
     int64_t bound; /* the largest sum of sizes (rounded up to 64) that live at one step */
 } weft_packing;
 
-/* Tries several orders of placement, each putting an interval into the lowest gap it fits in, and keeps
- * the best; stops when one reaches the bound. With `apart`, no two intervals share bytes at all. False
+/* Tries several orders of placement, each filling the lowest place with the most urgent interval that fits in it,
+ * and keeps the best; stops when one reaches the bound. With `apart`, no two intervals share bytes at all. False
  * when memory is short. */
 bool weft_pack(weft_context *context, weft_interval *interval, int count, bool apart,
                weft_packing *packing);
