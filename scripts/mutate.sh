@@ -42,6 +42,8 @@ sgd-momentum|src/kernels/update.c|s/t->momentum \* slot\[0\] \+ t->gain \* slope
 adam-bias-correction|src/optim/adam.c|s/sqrt\(second\) \* t->unbias/sqrt(second)/
 lamb-norm-of-the-last-piece|src/optim/update.c|s/second \+= sums\[2 \* i \+ 1\]/second = sums[2 * i + 1]/
 frozen-groups-move|src/optim/update.c|s/if \(group == 0\)\n        return;//
+frozen-groups-are-computed|src/graph/pass_fold.c|s/            node->gone = true;\n        \} else if/        } else if/
+frozen-groups-are-of-the-norm|src/optim/optimizer.c|s/weft_select\(shared->rate, part, weft_scalar\(graph, 0\)\)/part/
 average-of-the-old-weights|src/optim/optimizer.c|s/slot_like\(variable, "average", 0\), updated,/slot_like(variable, "average", 0), variable,/
 keras-epsilon-outside|src/optim/update.c|s/a->keras \? &terms->inside : &terms->epsilon/\&terms->epsilon/
 plan-offset-shifted|src/graph/pass_plan.c|s/(\+ interval\[i\]\.offset);/$1 - (i % 3 == 2 ? 64 : 0);/

@@ -261,8 +261,9 @@ struct weft_op {
     bool (*view)(const weft_bind *bind, int output, weft_tensor *view, int64_t *offset);
     /* Optional: input `input` can be produced inside output 0 (concat). The same results. */
     bool (*place)(const weft_bind *bind, int input, weft_tensor *view, int64_t *offset);
-    /* Optional: the input that output 0 is always equal to (x + 0, x * 1), or -1. Constant inputs of few
-     * elements have their data in bind (of the program's real dtype). */
+    /* Optional: the input that output 0 is always equal to (x + 0, x * 1), or -1; where the op writes, also that
+     * it then changes nothing. Constant inputs of few elements have their data in bind (of the program's real
+     * dtype). */
     int (*identity)(const weft_bind *bind);
 
     /* Optional: attributes as short text for diagrams, such as "3x3 /2". */

@@ -108,8 +108,8 @@ typedef struct weft_optimizer_options {
     double clip_value;
     /* Each gradient is scaled by min(1, clip_each_norm / (norm + 1e-6)), norm being its own. 0: not. */
     double clip_each_norm;
-    /* Gradients are scaled by min(1, clip_norm / (norm + 1e-6)), norm being that of all gradients as one
-     * vector (torch/nn/utils/clip_grad.py; Pascanu et al. 2013). 0: not. Every gradient is then alive
+    /* Gradients are scaled by min(1, clip_norm / (norm + 1e-6)), norm being that of all gradients, but for
+     * frozen groups, as one vector (torch/nn/utils/clip_grad.py; Pascanu et al. 2013). 0: not. Every gradient is then alive
      * until the last is there, which takes memory. */
     double clip_norm;
     /* k runs on k micro-batches of n make one update, that of a batch of k n for a loss that is a mean
@@ -154,15 +154,20 @@ WEFT_API weft_status weft_optimizer_set_learning_rate(const weft_optimizer *opti
 /* NaN where the state does not have it. */
 WEFT_API double weft_optimizer_learning_rate(const weft_optimizer *optimizer, weft_state *state);
 
-/* Changes the rate of a group, a factor of the learning rate. While it is 0 the group is frozen: updates
- * leave its variables and all that belongs to them as they are, and do not count; gradients are computed
- * all the same (weft_set_trainable spares them, before minimizing). */
+/* Changes the rate of a group, a factor of the learning rate, between updates. While it is 0 the group is
+ * frozen: updates leave its variables and all that belongs to them but their averages as they are, and do not
+ * count; nor does clip_norm count its gradients, which are computed all the same. */
 WEFT_API weft_status weft_optimizer_set_group_rate(const weft_optimizer *optimizer,
                                                    weft_state *state, const char *group,
                                                    double rate, weft_error *error);
 /* NaN where there is no such group. */
 WEFT_API double weft_optimizer_group_rate(const weft_optimizer *optimizer, weft_state *state,
                                           const char *group);
+/* The variable that has this rate; the null value where there is no such group. A program that is compiled
+ * with it in weft_compile_options.frozen has the group frozen, whatever the rate is, and does not compute what
+ * only its updates need: unfreezing step by step takes a program for each step, all on one state. Variables
+ * that are never to be trained are best left out before minimizing (weft_set_trainable). */
+WEFT_API weft_value weft_optimizer_group(const weft_optimizer *optimizer, const char *group);
 
 /* Exchanges the variables of a state with their averages: once before evaluating or saving, and once more
  * before training goes on. An error before the first update. Running statistics of norms are as they were

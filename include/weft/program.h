@@ -52,8 +52,12 @@ typedef struct weft_compile_options {
     int64_t batch; /* what the open extent is bound to; 0: 1 */
     const weft_extents *extents;
     int extent_count;
-    int threads;      /* 0: the context's */
-    bool no_writes;   /* train mode without updates and running statistics */
+    int threads;    /* 0: the context's */
+    bool no_writes; /* train mode without updates and running statistics */
+    /* Rates of groups of variables (weft_optimizer_group) that are 0 in this program, whatever the state says:
+     * these groups are frozen, and what only their updates need, gradients above all, is not computed. */
+    const weft_value *frozen;
+    int frozen_count;
     unsigned without; /* passes to leave out: 1u << WEFT_PASS_... */
     /* Bytes that the arena may have at most (weft_report.arena_bytes: all values between inputs and results, their
      * gradients, the workspace of kernels, and what is prepared; neither variables nor feeds nor constants);

@@ -25,6 +25,13 @@ static const struct pass {
     {"plan", weft_pass_plan, -1},
 };
 
+/* A real variable of rank 0 that nothing writes. */
+static bool is_rate(const weft_graph *graph, weft_value value)
+{
+    return value.graph == graph && weft_is_variable(value) && weft_dtype_get(value) == WEFT_REAL &&
+           weft_shape_get(value).rank == 0 && weft_same(weft_updated(value), value);
+}
+
 static weft_status check_options(weft_graph *graph, weft_state *state,
                                  const weft_compile_options *options, weft_error *error)
 {
@@ -33,7 +40,7 @@ static weft_status check_options(weft_graph *graph, weft_state *state,
     if (state->graph != graph)
         return weft_error_set(error, WEFT_ERROR_GRAPH, "compile: the state is of another graph");
     if (options->batch < 0 || options->threads < 0 || options->fetches < 0 ||
-        options->extent_count < 0)
+        options->extent_count < 0 || options->frozen_count < 0)
         return weft_error_set(error, WEFT_ERROR_ARGUMENT,
                               "compile: batch, threads and counts must not be negative");
     if (options->memory_limit < 0 && options->memory_limit != WEFT_LEAST_MEMORY)
@@ -52,6 +59,10 @@ static weft_status check_options(weft_graph *graph, weft_state *state,
             weft_node_get(graph, options->extents[i].input.node)->op != &weft_input_op)
             return weft_error_set(error, WEFT_ERROR_ARGUMENT,
                                   "compile: extents %d are not for an input of this graph", i);
+    for (int i = 0; i < options->frozen_count; i++)
+        if (!is_rate(graph, options->frozen[i]))
+            return weft_error_set(error, WEFT_ERROR_ARGUMENT,
+                                  "compile: frozen %d is not the rate of a group of this graph", i);
     return WEFT_OK;
 }
 

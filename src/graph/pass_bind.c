@@ -75,6 +75,26 @@ static weft_status bind_constant(weft_ir *ir, weft_ir_node *node)
     return WEFT_OK;
 }
 
+static bool is_frozen(const weft_ir *ir, int32_t graph_node)
+{
+    for (int i = 0; i < ir->options->frozen_count; i++)
+        if (ir->options->frozen[i].node == graph_node)
+            return true;
+    return false;
+}
+
+/* A variable of the state; a frozen one is a constant of one element, 0. */
+static weft_status bind_variable(weft_ir *ir, weft_ir_node *node)
+{
+    weft_tensor *tensor = &ir->value[node->output[0]].tensor;
+    *tensor = weft_state_tensor_of(ir->state, node->graph_node);
+    tensor->data = NULL;
+    if (!is_frozen(ir, node->graph_node))
+        return WEFT_OK;
+    tensor->data = weft_pool_array(ir->keep, 1, weft_dtype_bytes(tensor->dtype));
+    return tensor->data ? WEFT_OK : weft_ir_out_of_memory(ir);
+}
+
 static weft_status bind_op(weft_ir *ir, weft_ir_node *node)
 {
     size_t operands = (size_t)(node->inputs + node->outputs);
@@ -118,12 +138,8 @@ static weft_status bind_node(weft_ir *ir, weft_ir_node *node)
         ir->value[node->output[0]].tensor = dense_tensor(bound_dtype(ir, leaf->dtype), shape);
         return WEFT_OK;
     }
-    if (node->op == &weft_variable_op) {
-        weft_tensor tensor = weft_state_tensor_of(ir->state, node->graph_node);
-        tensor.data = NULL;
-        ir->value[node->output[0]].tensor = tensor;
-        return WEFT_OK;
-    }
+    if (node->op == &weft_variable_op)
+        return bind_variable(ir, node);
     return node->op == &weft_constant_op ? bind_constant(ir, node) : bind_op(ir, node);
 }
 

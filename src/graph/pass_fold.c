@@ -78,10 +78,12 @@ weft_status weft_pass_fold(weft_ir *ir)
         if (!tensors)
             return weft_ir_out_of_memory(ir);
         int input = equal_input(ir, node, tensors);
-        if (input >= 0)
+        if (input >= 0) {
             ir->forward[node->output[0]] = node->input[input];
-        else if (is_constant(ir, node))
+            node->gone = true;
+        } else if (is_constant(ir, node)) {
             WEFT_TRY(evaluate(ir, node));
+        }
     }
     weft_ir_prune(ir);
     return WEFT_OK;

@@ -1,6 +1,7 @@
 /* Comparisons, as numbers 1 and 0, and the choice by one. */
 #include "ops/map.h"
 #include "ops/ops.h"
+#include "ops/rules.h"
 #include "ops/samples.h"
 #include "weft/arithmetic.h"
 #include "weft/reduction.h"
@@ -96,6 +97,12 @@ static void select_gradient(weft_gradient_call *call)
         call->input_gradient[Y] = weft_sum_like(weft_select(choice, zero, dy), call->input[Y]);
 }
 
+static int select_identity(const weft_bind *bind)
+{
+    const weft_tensor *choice = &bind->input[CHOICE];
+    return weft_tensor_is(choice, 0) ? Y : weft_tensor_is(choice, 1) ? X : -1;
+}
+
 /* Operands of one shape, and each of them broadcast. */
 static bool select_sample(weft_sampler *sampler, int index)
 {
@@ -123,6 +130,7 @@ const weft_op weft_select_op = {
     WEFT_MAP_OP(3),
     .infer = weft_map_infer_broadcast,
     .gradient = select_gradient,
+    .identity = select_identity,
     .sample = select_sample,
     .summary = "x where the choice is not 0, else y; the choice has no gradient",
     .shapes = "choice, x, y -> choice x y broadcast",

@@ -47,7 +47,7 @@ int weft_optimizer_scope(const weft_optimizer *optimizer)
     return end ? (int)(end - name) : 0;
 }
 
-static weft_value rate_of(const weft_optimizer *optimizer, const char *group)
+weft_value weft_optimizer_group(const weft_optimizer *optimizer, const char *group)
 {
     weft_graph *graph = optimizer->learning_rate.graph;
     weft_text name = weft_text_begin(weft_graph_context(graph));
@@ -61,7 +61,7 @@ static weft_value rate_of(const weft_optimizer *optimizer, const char *group)
 weft_status weft_optimizer_set_group_rate(const weft_optimizer *optimizer, weft_state *state,
                                           const char *group, double rate, weft_error *error)
 {
-    weft_value variable = rate_of(optimizer, group);
+    weft_value variable = weft_optimizer_group(optimizer, group);
     if (weft_is_null(variable))
         return weft_error_set(error, WEFT_ERROR_ARGUMENT, "the optimizer has no group \"%s\"",
                               group);
@@ -74,7 +74,7 @@ double weft_optimizer_group_rate(const weft_optimizer *optimizer, weft_state *st
                                  const char *group)
 {
     double rate;
-    weft_value variable = rate_of(optimizer, group);
+    weft_value variable = weft_optimizer_group(optimizer, group);
     return !weft_is_null(variable) && weft_state_read(state, variable, &rate, 1, NULL) == WEFT_OK
                ? rate
                : NAN;

@@ -5,6 +5,7 @@
 #include "optim/groups.h"
 #include "optim/options.h"
 #include "optim/update.h"
+#include "weft/arithmetic.h"
 
 #include <math.h>
 #include <string.h>
@@ -37,18 +38,6 @@ static weft_value norm_of(weft_graph *graph, const weft_value *gradient, int cou
                             &(weft_global_norm_options){.name = "gradient_norm"});
 }
 
-/* Sums of micro-batches take the place of the gradients. */
-static void append_sums(const weft_value *variable, weft_value *gradient, int count,
-                        int micro_batches)
-{
-    for (int i = 0; i < count && micro_batches > 1; i++) {
-        weft_scope_push(variable[i].graph, weft_name_get(variable[i]));
-        weft_value sum = slot_like(variable[i], "accumulated", 0);
-        gradient[i] = weft_accumulate_gradient(sum, gradient[i], micro_batches);
-        weft_scope_pop(variable[i].graph);
-    }
-}
-
 /* What the variables of one group share. */
 typedef struct shared_values {
     const weft_variable_group *group; /* NULL: those in none */
@@ -60,8 +49,10 @@ typedef struct shared_values {
 typedef struct appending {
     const weft_optimizer_options *options;
     weft_optimizer optimizer;
-    weft_value averaged;   /* number of this update, where averages are kept */
-    shared_values *shared; /* of those in no group, then of each group */
+    weft_value averaged;       /* number of this update, where averages are kept */
+    shared_values *shared;     /* of those in no group, then of each group */
+    weft_value *gradient;      /* of each variable */
+    weft_value *member, *part; /* scratch: room for gradients, and for a norm of each of `shared` */
 } appending;
 
 /* step becomes the variable that counts, where the optimizer does. */
@@ -97,6 +88,49 @@ static void append_groups(weft_graph *graph, appending *a)
     weft_scope_pop(graph);
 }
 
+static const shared_values *shared_of(const appending *a, weft_value variable)
+{
+    const weft_optimizer_options *o = a->options;
+    return &a->shared[1 + weft_group_of(o->groups, o->group_count, weft_name_get(variable))];
+}
+
+/* Sums of micro-batches take the place of the gradients. */
+static void append_sums(const appending *a, const weft_value *variable, weft_value *gradient,
+                        int count)
+{
+    int micro_batches = a->options->micro_batches;
+    for (int i = 0; i < count && micro_batches > 1; i++) {
+        weft_scope_push(variable[i].graph, weft_name_get(variable[i]));
+        weft_value sum = slot_like(variable[i], "accumulated", 0);
+        gradient[i] = weft_accumulate_gradient(sum, gradient[i], shared_of(a, variable[i])->rate,
+                                               micro_batches);
+        weft_scope_pop(variable[i].graph);
+    }
+}
+
+/* The norm of all gradients but those of frozen groups. */
+static weft_value append_norm(const appending *a, const weft_value *variable,
+                              const weft_value *gradient, int count)
+{
+    weft_graph *graph = variable[0].graph;
+    int groups = 1 + a->options->group_count, parts = 0;
+    if (groups == 1)
+        return norm_of(graph, gradient, count);
+    for (const shared_values *shared = a->shared; shared < a->shared + groups; shared++) {
+        int members = 0;
+        for (int i = 0; i < count; i++)
+            if (shared_of(a, variable[i]) == shared)
+                a->member[members++] = gradient[i];
+        if (!members)
+            continue;
+        weft_value part = weft_global_norm(graph, a->member, members, NULL);
+        a->part[parts++] = weft_is_null(shared->rate)
+                               ? part
+                               : weft_select(shared->rate, part, weft_scalar(graph, 0));
+    }
+    return norm_of(graph, a->part, parts);
+}
+
 /* The scalars that an update reads; returns the number of inputs. */
 static int add_scalars(const appending *a, const shared_values *shared, int32_t scalars,
                        weft_value gradient, weft_value *input, int inputs)
@@ -116,8 +150,7 @@ static void append_update(const appending *a, weft_value variable, weft_value gr
 {
     weft_graph *graph = variable.graph;
     const weft_optimizer_options *o = a->options;
-    const shared_values *shared =
-        &a->shared[1 + weft_group_of(o->groups, o->group_count, weft_name_get(variable))];
+    const shared_values *shared = shared_of(a, variable);
     weft_update_attributes attributes = weft_optimizer_attributes(o, variable, shared->group);
     const weft_update_rule *rule = weft_update_rule_of((weft_update_kind)attributes.kind);
     weft_value input[1 + WEFT_UPDATE_SLOTS + 2 + WEFT_UPDATE_SCALARS];
@@ -136,33 +169,25 @@ static void append_update(const appending *a, weft_value variable, weft_value gr
     weft_scope_pop(graph);
 }
 
-/* gradient is changed where sums of micro-batches take its place; shared has room for all groups. */
-static weft_optimizer append(weft_graph *graph, const weft_value *variable, weft_value *gradient,
-                             int count, const weft_optimizer_options *options,
-                             shared_values *shared)
+/* Fills in a->optimizer. */
+static void append(weft_graph *graph, const weft_value *variable, int count, appending *a)
 {
-    appending a = {.options = options,
-                   .optimizer = {.gradient_norm = weft_null(graph),
-                                 .averages = weft_null(graph),
-                                 .micro_batches = options->micro_batches},
-                   .averaged = weft_null(graph),
-                   .shared = shared};
+    const weft_optimizer_options *options = a->options;
     weft_scope_push_unique(graph, options->name);
-    a.optimizer.learning_rate =
+    a->optimizer.learning_rate =
         scalar_variable(graph, "learning_rate", WEFT_REAL, options->learning_rate);
-    append_groups(graph, &a);
-    append_sums(variable, gradient, count, options->micro_batches);
+    append_groups(graph, a);
+    append_sums(a, variable, a->gradient, count);
     if (options->clip_norm > 0)
-        a.optimizer.gradient_norm = norm_of(graph, gradient, count);
+        a->optimizer.gradient_norm = append_norm(a, variable, a->gradient, count);
     if (options->average_decay > 0) {
-        a.optimizer.averages = scalar_variable(graph, "averages", WEFT_INT32, 0);
-        a.averaged =
-            weft_count_updates(a.optimizer.averages, weft_null(graph), options->micro_batches);
+        a->optimizer.averages = scalar_variable(graph, "averages", WEFT_INT32, 0);
+        a->averaged =
+            weft_count_updates(a->optimizer.averages, weft_null(graph), options->micro_batches);
     }
     for (int i = 0; i < count && weft_graph_error(graph)->status == WEFT_OK; i++)
-        append_update(&a, variable[i], gradient[i]);
+        append_update(a, variable[i], a->gradient[i]);
     weft_scope_pop(graph);
-    return a.optimizer;
 }
 
 /* ---- For users ---- */
@@ -193,26 +218,30 @@ weft_status weft_apply_gradients(weft_graph *graph, const weft_value *variable,
                                  const weft_optimizer_options *options, weft_optimizer *out)
 {
     weft_value null = weft_null(graph);
-    weft_optimizer none = {null, null, null, null, 0}, optimizer = none;
+    weft_optimizer none = {null, null, null, null, 0};
     weft_optimizer_options chosen;
+    appending a = {.options = &chosen, .optimizer = none, .averaged = null};
     if (weft_optimizer_complete(graph, options, variable, count, &chosen) &&
         check_pairs(graph, variable, gradient, count)) {
         weft_context *context = weft_graph_context(graph);
-        size_t groups = 1 + (size_t)chosen.group_count;
-        weft_value *room = weft_allocate_array(context, (size_t)count, sizeof(*room));
-        shared_values *shared = weft_allocate_array(context, groups, sizeof(*shared));
-        if (room && shared) {
-            memcpy(room, gradient, (size_t)count * sizeof(*room));
-            optimizer = append(graph, variable, room, count, &chosen, shared);
+        size_t groups = 1 + (size_t)chosen.group_count, values = 2 * (size_t)count + groups;
+        a.gradient = weft_allocate_array(context, values, sizeof(weft_value));
+        a.shared = weft_allocate_array(context, groups, sizeof(shared_values));
+        if (a.gradient && a.shared) {
+            a.member = a.gradient + count;
+            a.part = a.member + count;
+            a.optimizer.micro_batches = chosen.micro_batches;
+            memcpy(a.gradient, gradient, (size_t)count * sizeof(weft_value));
+            append(graph, variable, count, &a);
         } else {
             weft_graph_fail(graph, WEFT_ERROR_MEMORY, "apply_gradients: out of memory");
         }
-        weft_release_array(context, shared, groups, sizeof(*shared));
-        weft_release_array(context, room, (size_t)count, sizeof(*room));
+        weft_release_array(context, a.shared, groups, sizeof(shared_values));
+        weft_release_array(context, a.gradient, values, sizeof(weft_value));
     }
     weft_status status = weft_graph_error(graph)->status;
     if (out)
-        *out = status == WEFT_OK ? optimizer : none;
+        *out = status == WEFT_OK ? a.optimizer : none;
     return status;
 }
 

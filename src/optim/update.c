@@ -314,6 +314,14 @@ void weft_update_cost(const weft_bind *bind, weft_cost *cost)
                   (2 * (1 + at.slots) + 1); /* read and written, but the gradient only read */
 }
 
+/* Nothing changes in a program for which the group is frozen. */
+int weft_update_identity(const weft_bind *bind)
+{
+    const weft_update_attributes *a = bind->attributes;
+    update_inputs at = inputs_of(bind->op, a->scalars);
+    return at.group >= 0 && weft_tensor_is(&bind->input[at.group], 0) ? 0 : -1;
+}
+
 /* The numbers that a rule has. */
 void weft_update_label(const void *attributes, char *text, size_t size)
 {

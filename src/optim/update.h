@@ -110,6 +110,7 @@ bool weft_update_infer(weft_infer *infer);
 void weft_update_f64(const weft_operands *operands);
 bool weft_update_bind(weft_bind *bind);
 void weft_update_cost(const weft_bind *bind, weft_cost *cost);
+int weft_update_identity(const weft_bind *bind);
 void weft_update_label(const void *attributes, char *text, size_t size);
 
 /* A case of a rule for samples: an update node on a small variable, with random choices of what all
@@ -137,6 +138,7 @@ bool weft_update_sample(weft_sampler *sampler, int index, weft_update_kind kind)
         .run_f64 = weft_update_f64,                                                                \
         .bind = weft_update_bind,                                                                  \
         .cost = weft_update_cost,                                                                  \
+        .identity = weft_update_identity,                                                          \
         .label = weft_update_label,                                                                \
         .sample = lower##_sample,                                                                  \
     }
@@ -148,8 +150,9 @@ bool weft_update_sample(weft_sampler *sampler, int index, weft_update_kind kind)
 weft_value weft_count_updates(weft_value step, weft_value rate, int32_t micro_batches);
 
 /* Adds gradient / micro_batches to the variable sum, which the first micro-batch sets; its value is the
- * new sum. */
-weft_value weft_accumulate_gradient(weft_value sum, weft_value gradient, int32_t micro_batches);
+ * new sum. rate as above: while it is 0 the sum stays as it is. */
+weft_value weft_accumulate_gradient(weft_value sum, weft_value gradient, weft_value rate,
+                                    int32_t micro_batches);
 
 /* Takes the new value of a variable into the variable average, at the update of that number; see
  * average_decay in include/weft/optim.h. Its value is the new average. */
