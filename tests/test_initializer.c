@@ -69,6 +69,7 @@ Test(initializer, variance_follows_the_fans_of_a_filter)
         {WEFT_INIT_HE_NORMAL, false, 2 / in, cut * sqrt(2 / in)},
         {WEFT_INIT_LECUN_UNIFORM, false, 1 / in, sqrt(3 / in)},
         {WEFT_INIT_LECUN_NORMAL, false, 1 / in, cut * sqrt(1 / in)},
+        {WEFT_INIT_FAN_IN_UNIFORM, false, 1 / (3 * in), sqrt(1 / in)},
         {WEFT_INIT_HE_UNIFORM, true, 2 / out, sqrt(6 / out)},
         {WEFT_INIT_HE_NORMAL, true, 2 / out, cut * sqrt(2 / out)},
         {WEFT_INIT_GLOROT_NORMAL, true, 2 / (in + out), cut * sqrt(2 / (in + out))},

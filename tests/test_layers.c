@@ -1,5 +1,7 @@
 /* Layers: their variables' names and shapes, what they count, messages. */
 #include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "support/evaluate.h"
@@ -113,6 +115,50 @@ Test(layers, transposed_filters_start_with_the_fan_of_their_input)
     for (int64_t i = 0; i < count; i++)
         square += weight[i] * weight[i];
     cr_expect_float_eq(square / (double)count, 2.0 / (4 * 64), 0.1 * 2.0 / (4 * 64));
+}
+
+/* Largest magnitude of the elements that a variable starts with. */
+static double largest_of(const char *name, int64_t count)
+{
+    double *x = malloc((size_t)count * sizeof(double)), largest = 0;
+    weft_state *state;
+    weft_error error;
+    cr_assert_eq(weft_state_create(bench.graph, NULL, &state, &error), WEFT_OK, "%s",
+                 error.message);
+    cr_assert_eq(weft_state_read(state, weft_find(bench.graph, name), x, count, &error), WEFT_OK);
+    for (int64_t i = 0; i < count; i++)
+        largest = fmax(largest, fabs(x[i]));
+    weft_state_destroy(state);
+    free(x);
+    return largest;
+}
+
+/* Of 2000 uniform numbers one is in the last hundredth. */
+Test(layers, filters_and_biases_may_start_as_those_of_pytorch)
+{
+    weft_initializer as_torch = {WEFT_INIT_FAN_IN_UNIFORM};
+    weft_conv_options options = {
+        .filters = 2000, .kernel = {3, 2}, .initializer = as_torch, .bias_initializer = as_torch};
+    weft_value x = images(4, 6);
+    (weft_conv2d)(x, &options);
+    (weft_conv_transpose2d)(x, &options);
+    weft_dense(x, .units = 2000, .initializer = as_torch, .bias_initializer = as_torch);
+    static const struct {
+        const char *name;
+        int64_t count;
+        double fan;
+    } variables[] = {{"conv2d.weight", 72000, 36},
+                     {"conv2d.bias", 2000, 36},
+                     {"conv_transpose2d.weight", 72000, 36},
+                     {"conv_transpose2d.bias", 2000, 36},
+                     {"dense.weight", 12000, 6},
+                     {"dense.bias", 2000, 6}};
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        double limit = 1 / sqrt(variables[i].fan);
+        double largest = largest_of(variables[i].name, variables[i].count);
+        cr_expect(largest <= limit * (1 + 1e-6) && largest > 0.98 * limit, "%s: %g",
+                  variables[i].name, largest);
+    }
 }
 
 Test(layers, batch_norm_starts_as_the_identity)

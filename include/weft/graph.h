@@ -101,7 +101,11 @@ typedef enum weft_initializer_kind {
     WEFT_INIT_HE_NORMAL,     /* variance 2 / fan_in, truncated and rescaled */
     WEFT_INIT_LECUN_UNIFORM, /* +-sqrt(3 / fan_in); LeCun et al. 1998 */
     WEFT_INIT_LECUN_NORMAL,  /* variance 1 / fan_in, truncated and rescaled */
-    WEFT_INIT_ORTHOGONAL /* gain a (0: 1); Saxe et al. 2013; rows = product of all but the last */
+    WEFT_INIT_ORTHOGONAL, /* gain a (0: 1); Saxe et al. 2013; rows = product of all but the last */
+    /* +-1 / sqrt(fan_in), with which PyTorch's convolutions and linear layers start, biases included: as the
+     * bias_initializer of a layer it is that of the layer's weight. Of transposed convolutions PyTorch takes
+     * fan_out for fan_in. */
+    WEFT_INIT_FAN_IN_UNIFORM
 } weft_initializer_kind;
 
 typedef struct weft_initializer {

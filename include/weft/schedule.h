@@ -56,8 +56,9 @@ struct weft_schedule {
 /* The learning rate of the update that follows `step` updates; step counts from 0. */
 WEFT_API double weft_schedule_at(const weft_schedule *schedule, int64_t step);
 
-/* A factor of the rate that falls when a metric no longer improves, as of PyTorch's ReduceLROnPlateau. The
- * first part is options, the second is zero at first and belongs to weft_plateau_next. */
+/* A factor of the rate that falls when a metric no longer improves, as of PyTorch's ReduceLROnPlateau. For the
+ * same falls Keras's patience and cooldown are larger by 1; its threshold is absolute. The first part is
+ * options, the second is zero at first and belongs to weft_plateau_next. */
 typedef struct weft_plateau {
     double factor;    /* of each fall; 0: 0.1 */
     double floor;     /* the result is never below it */

@@ -35,6 +35,7 @@ static const scaled_kind scaled_kinds[] = {
     [WEFT_INIT_LECUN_UNIFORM] = {UNIFORM, 1, FAN_IN},
     [WEFT_INIT_LECUN_NORMAL] = {TRUNCATED, 1, FAN_IN},
     [WEFT_INIT_ORTHOGONAL] = {FILL, 0, FAN_IN},
+    [WEFT_INIT_FAN_IN_UNIFORM] = {UNIFORM, 1.0 / 3, FAN_IN},
 };
 
 weft_fans weft_fans_of(weft_shape shape, bool swap)

@@ -66,7 +66,7 @@ static weft_value build(const conv_kind *kind, weft_value x, const weft_conv_opt
         .padding = options->padding,
         .groups = groups,
         .flip_filter = options->flip_filter,
-        .bias = weft_layer_bias(x.graph, options->no_bias, options->filters,
+        .bias = weft_layer_bias(w, kind->transposed, options->no_bias, options->filters,
                                 options->bias_initializer, options->frozen),
     };
     memcpy(convolution.stride, options->stride, sizeof(options->stride));

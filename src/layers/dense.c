@@ -21,7 +21,7 @@ static weft_value build(weft_value x, const weft_dense_options *options)
                                  .initializer = options->initializer,
                                  .frozen = options->frozen,
                              });
-    weft_value bias = weft_layer_bias(graph, options->no_bias, options->units,
+    weft_value bias = weft_layer_bias(weight, false, options->no_bias, options->units,
                                       options->bias_initializer, options->frozen);
     return weft_matmul(x, weight, &(weft_matmul_options){.bias = bias});
 }

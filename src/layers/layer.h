@@ -8,8 +8,9 @@
 weft_value weft_layer_fail(weft_graph *graph, const char *kind, const char *format, ...)
     WEFT_PRINTF(3, 4);
 
-/* A variable "bias" of that many elements, or the null value where there is to be none. */
-weft_value weft_layer_bias(weft_graph *graph, bool none, int64_t elements,
+/* A variable "bias" of that many elements, or the null value where there is to be none. weight is the layer's,
+ * with its fans swapped or not. */
+weft_value weft_layer_bias(weft_value weight, bool swap_fans, bool none, int64_t elements,
                            weft_initializer initializer, bool frozen);
 
 /* A variable that starts as `otherwise` says unless the initializer says something else. */
