@@ -57,7 +57,7 @@ plan-mixes-gradients|src/graph/plan.c|s/            at->gradient = true;/       
 largest-batch-is-one-less|src/graph/largest_batch.c|s/bytes > s->limit/bytes >= s->limit - 64 * 1024/
 arena-of-the-caller-keeps-what-was-prepared|src/graph/address.c|s/program->prepared_version = 0;//
 state-in-memory-overlaps|src/graph/state.c|s/state->memory_used \+= weft_pool_bytes\(bytes\)/state->memory_used += bytes/
-in-place-over-a-living-input|src/graph/pass_plan.c|s/ir->storage\[x->storage\]\.last != step/ir->storage[x->storage].last < step/
+in-place-over-a-living-input|src/graph/pass_plan.c|s/ir->storage\[storage\]\.last == step/ir->storage[storage].last >= step/
 update-before-readers|src/graph/pass_order.c|s/if \(weft_ir_executes\(node\) && node->op->writes\)/if (0 && node->op->writes)/
 barriers-missing|src/graph/emit.c|s/(    if \(task\.wait\)\n        cursor->since = step;)/$1\n    task.wait = task.wait \&\& step % 5 != 4;/
 hoist-across-feeds|src/graph/pass_hoist.c|s/ir->storage\[s\]\.place != WEFT_PLACE_FEED/true/
@@ -69,8 +69,8 @@ fuse-loses-a-stored-value|src/graph/pass_fuse.c|s/f->stored\[value\] = uses_outs
 fuse-reads-through-what-others-read|src/graph/fuse_kernel.c|s/f->uses\[value\] != 1 \|\| f->owner/f->owner/
 fuse-reads-padding-through|src/kernels/read_pixels.h|s/vfloat y = \{0\};/vfloat y = {0};\n            finish_read(before, \&by, \&y, 1);/
 winograd-reads-padding-through|src/kernels/convolution_winograd_gather.h|s/if \(pixel\[i \* next\] != w->nothing\)//
-recompute-forgets-fetches|src/graph/pass_recompute.c|s/c->readers > 1 && !ir->value\[c->value\]\.fetched && /c->readers > 1 && /
-recompute-without-statistics|src/graph/pass_recompute.c|s/(waits_for_statistics\(ir, &ir->node\[c->normalize\]\)) && /($1 || true) \&\& /
+recompute-forgets-fetches|src/graph/pass_recompute.c|s/value->fetched \|\| value->placed/value->placed/
+recompute-without-statistics|src/graph/pass_recompute.c|s/!(waits_for_statistics\(ir, &ir->node\[c->normalize\]\))/(false \&\& !$1)/
 recompute-of-what-is-stored-for-others|src/graph/pass_recompute.c|s/\(input == 0 && !c->stored && /(input == 0 \&\& /
 pool-winners-are-found-late|src/graph/pass_expand.c|s/if \(call->early\)/if (false)/
 pool-winners-of-large-windows|src/ops/max_pool_winners.c|s/> UINT8_MAX \+ 1/> UINT8_MAX + 2/
