@@ -37,6 +37,7 @@ hinge-counts-its-own-class|src/ops/hinge.c|s/weft_multiply\((missing\(weft_subtr
 losses-forget-weights|src/ops/loss.c|s/losses = weigh\(losses, options->weights\);/(void)weigh(losses, options->weights);/
 lost-contribution-at-fan-out|src/graph/gradient.c|s/weft_accumulate\(\*sum, contribution\)/contribution/
 kernel-relu-float32|src/kernels/map_simd.c|s/return vmax\(vsplat\(0\), in\.x\);/return vmax(vsplat(-0.5f), in.x);/
+logarithm-of-zero|src/kernels/elementary_simd.h|s/vselect\(x < 0x1p-126f, none, y\)/vselect(x < 0, none, y)/
 sgd-weight-decay|src/kernels/update.c|s/clipped\(t, g\) \+ t->decay \* w/clipped(t, g)/
 sgd-momentum|src/kernels/update.c|s/t->momentum \* slot\[0\] \+ t->gain \* slope/t->gain * slope/
 adam-bias-correction|src/optim/adam.c|s/sqrt\(second\) \* t->unbias/sqrt(second)/
@@ -90,7 +91,7 @@ row-norm-loses-a-part|src/kernels/row_norm_simd.c|s/for \(int64_t p = 0; p < arg
 resize-adjoint-without-weights|src/ops/resample.c|s/\(weft_tap\)\{i, \(float\)taps\.weight\[t\]\}/(weft_tap){i, 1}/
 reflection-repeats-the-edge|src/ops/border.c|s/2 \* \(n - 1\) - i/2 * n - 1 - i/
 unpooling-keeps-the-last|src/kernels/unpool.c|s/(\* args->channels \+ c\]) \+= p\.x\[c\]/$1 = p.x[c]/
-noise-in-one-direction|src/kernels/noise_simd.c|s/distance \* vsin\(direction\)/distance * vcos(direction)/
+noise-in-one-direction|src/kernels/noise_simd.c|s/distance \* sine/distance * cosine/
 spatial-dropout-of-pixels|src/ops/drop_parts.c|s/keep_channels && d == rank - 1/keep_channels \&\& d >= rank - 2/
 constraint-before-the-update|src/optim/constrain.c|s/weft_value newest = weft_updated\(variable\)/weft_value newest = variable/
 wisdom-mixes-settings|src/kernels/convolution_problem.c|s/\.exact_products = p->exact_products,//

@@ -135,29 +135,131 @@ Test(map_rows, extreme_values)
     }
 }
 
-/* Against the one in double, in units in the last place. */
-Test(map_rows, exponential_is_accurate)
+/* ---- Elementary functions against those in double, in units in the last place ---- */
+
+enum { COUNT = 4000, PARTS = 50 };
+
+/* Over COUNT * PARTS numbers from low to high; differences below `least` do not count. */
+static void check_units(weft_map_function function, float a, float low, float high, double units,
+                        double least)
 {
-    enum { COUNT = 4000 };
-    static float x[COUNT], y[COUNT];
-    weft_map_row row = {.in = {x, x}, .out = y, .count = COUNT, .rows = 1};
-    for (int level = 0; level <= (int)weft_isa_level(); level++) {
-        for (int part = 0; part < 50; part++) {
+    static float x[COUNT], y[COUNT], one[COUNT];
+    const weft_map_traits *traits = &weft_map_functions[function];
+    for (int i = 0; i < COUNT; i++)
+        one[i] = 1;
+    bool of_two = traits->inputs == 2; /* then x is the second */
+    weft_map_row row = {
+        .in = {of_two ? one : x, x}, .out = y, .count = COUNT, .rows = 1, .a = a, .b = 1};
+    for (int level = 0; level <= (int)weft_isa_level(); level++)
+        for (int part = 0; part < PARTS; part++) {
             for (int i = 0; i < COUNT; i++)
-                x[i] = -86.6f + 175.3f * (float)(part * COUNT + i) / (50 * COUNT);
-            kernels_of(level)->row[WEFT_MAP_EXP](&row);
+                x[i] = low + (high - low) * ((float)(part * COUNT + i) / (PARTS * COUNT));
+            kernels_of(level)->row[function](&row);
             for (int i = 0; i < COUNT; i++) {
-                double want = exp(x[i]), unit = nextafterf((float)want, INFINITY) - (float)want;
-                cr_assert(fabs(y[i] - want) <= 1.1 * unit, "exp(%.9g) = %.9g, want %.9g", x[i],
-                          y[i], want);
+                double want = traits->f64(
+                    (weft_map_f64_in){.x = of_two ? 1 : (double)x[i], .y = x[i], .a = a, .b = 1});
+                double unit = fabs(nextafterf((float)want, INFINITY) - (float)want);
+                cr_assert(fabs(y[i] - want) <= fmax(units * unit, least),
+                          "%s(%.9g) = %.9g, want %.9g", traits->name, x[i], y[i], want);
             }
         }
-        const float edge[] = {0, -0.0f, INFINITY, -INFINITY, 1000, -1000, 88.72283f, NAN};
-        memcpy(x, edge, sizeof(edge));
-        kernels_of(level)->row[WEFT_MAP_EXP](&row);
+}
+
+Test(map_rows, elementary_functions_are_accurate)
+{
+    check_units(WEFT_MAP_EXP, 0, -86.6f, 88.7f, 1.1, 0);
+    check_units(WEFT_MAP_LOG, 0, 1e-6f, 3, 1.5, 0);
+    check_units(WEFT_MAP_LOG, 0, 1, 3e38f, 1.5, 0);
+    check_units(WEFT_MAP_LOG, 0, 0x1p-126f, 1e-36f, 1.5, 0);
+    check_units(WEFT_MAP_TANH, 0, -10, 10, 2, 0);
+    check_units(WEFT_MAP_ELU, 1, -20, -1e-7f, 2, 0);
+    check_units(WEFT_MAP_ELU, 1, -1e-3f, -1e-12f, 2, 0);
+}
+
+/* Where their values are far from 1, too. */
+Test(map_rows, activations_are_accurate_far_from_zero)
+{
+    check_units(WEFT_MAP_GELU, 0, -5, 20, 16, 0);
+    check_units(WEFT_MAP_GELU, 0, -12, -5, 128, 0);
+    check_units(WEFT_MAP_GELU_GRADIENT, 0, -5, 20, 16, 3e-7);
+    check_units(WEFT_MAP_GELU_TANH, 0, -4, 20, 32, 0);
+    check_units(WEFT_MAP_GELU_TANH_GRADIENT, 0, -4, 20, 16, 3e-7);
+    check_units(WEFT_MAP_SOFTPLUS, 1, -80, 80, 4, 0);
+    check_units(WEFT_MAP_MISH, 0, -80, 80, 4, 0);
+    check_units(WEFT_MAP_MISH_GRADIENT, 0, -80, 80, 6, 3e-7);
+}
+
+static void run_edges(int level, weft_map_function function, const float *x, const float *y,
+                      float *out, int count)
+{
+    weft_map_row row = {.in = {x, y}, .out = out, .count = count, .rows = 1};
+    kernels_of(level)->row[function](&row);
+}
+
+Test(map_rows, elementary_functions_at_their_ends)
+{
+    const float x[] = {0, -0.0f, INFINITY, -INFINITY, 1000, -1000, 88.72283f, NAN, 1e-40f, 1};
+    float y[10];
+    for (int level = 0; level <= (int)weft_isa_level(); level++) {
+        run_edges(level, WEFT_MAP_EXP, x, x, y, 10);
         cr_assert(y[0] == 1 && y[1] == 1 && y[2] == INFINITY && y[3] == 0 && y[4] == INFINITY &&
                   y[5] == 0 && isfinite(y[6]) && isnan(y[7]));
+        run_edges(level, WEFT_MAP_LOG, x, x, y, 10);
+        cr_assert(y[0] == -INFINITY && y[1] == -INFINITY && y[2] == INFINITY && isnan(y[3]) &&
+                  isnan(y[5]) && isnan(y[7]) && y[8] == -INFINITY && y[9] == 0);
+        run_edges(level, WEFT_MAP_GELU, x, x, y, 10);
+        cr_assert(y[0] == 0 && y[2] == INFINITY && y[4] == 1000 && y[5] == 0 && isnan(y[7]));
+        run_edges(level, WEFT_MAP_BINARY_CROSS_ENTROPY, x, (const float[10]){0}, y, 10);
+        cr_assert(y[4] == 1000 && y[5] == 0 && isnan(y[7]));
     }
+}
+
+/* Every pair of these against C's pow. */
+Test(map_rows, powers_at_their_ends)
+{
+    static const float ends[] = {0,        -0.0f, 1,    -1,    0.5f,     -0.5f,     2,      -2,
+                                 3,        -3,    2.5f, -2.5f, 1e30f,    -1e30f,    1e-30f, 8388609,
+                                 16777216, 1e9f,  -7,   0.1f,  INFINITY, -INFINITY, NAN};
+    enum { ENDS = sizeof(ends) / sizeof(ends[0]) };
+    float x[ENDS * ENDS], y[ENDS * ENDS], out[ENDS * ENDS];
+    for (int i = 0; i < ENDS * ENDS; i++) {
+        x[i] = ends[i / ENDS];
+        y[i] = ends[i % ENDS];
+    }
+    for (int level = 0; level <= (int)weft_isa_level(); level++) {
+        run_edges(level, WEFT_MAP_POWER, x, y, out, ENDS * ENDS);
+        for (int i = 0; i < ENDS * ENDS; i++) {
+            float want = powf(x[i], y[i]);
+            if (fabsf(want) < 0x1p-126f)
+                want = copysignf(0, want);
+            bool same = isnan(want) ? isnan(out[i]) != 0
+                                    : signbit(want) == signbit(out[i]) &&
+                                          (out[i] == want || fabsf(out[i] / want - 1) < 2e-7f);
+            cr_assert(same, "pow(%g, %g) = %.9g, want %.9g", x[i], y[i], out[i], want);
+        }
+    }
+}
+
+Test(map_rows, powers_are_accurate)
+{
+    static float x[COUNT], y[COUNT], out[COUNT];
+    uint32_t seed = 3;
+    for (int level = 0; level <= (int)weft_isa_level(); level++)
+        for (int part = 0; part < PARTS; part++) {
+            for (int i = 0; i < COUNT; i++) {
+                float size = 40 * draw(&seed);
+                x[i] = i % 2 ? exp2f(2 * size - 40) : 0.5f + size / 40;
+                y[i] = (i % 2 ? 5 : 200) * (draw(&seed) - 0.5f);
+            }
+            run_edges(level, WEFT_MAP_POWER, x, y, out, COUNT);
+            for (int i = 0; i < COUNT; i++) {
+                double want = pow(x[i], y[i]);
+                double unit = nextafterf((float)want, INFINITY) - (float)want;
+                if (want > 0x1p-125 && want < 0x1p127)
+                    cr_assert(fabs(out[i] - want) <= 1.5 * unit,
+                              "pow(%.9g, %.9g) = %.9g, want %.9g", x[i], y[i], out[i], want);
+            }
+        }
 }
 
 static weft_tensor dense(int rank, const int64_t *extent)
@@ -254,22 +356,4 @@ Test(rows, views)
     apart.stride[1] = 3, apart.stride[0] = 27;
     check_rows(apart, DENSE(2, 9, 1), apart, ROOM);
     check_rows(apart, DENSE(2, 9, 4), DENSE(2, 9, 4), ROOM);
-}
-
-/* Over the whole range: relative error, where the test above allows an absolute one near 0. */
-Test(map_rows, hyperbolic_tangent_is_accurate)
-{
-    enum { COUNT = 4001 };
-    static float x[COUNT], out[COUNT];
-    for (int i = 0; i < COUNT; i++)
-        x[i] = (float)(i - COUNT / 2) * 0.005f + 1e-6f;
-    for (int level = 0; level <= (int)weft_isa_level(); level++) {
-        weft_map_row row = {.in = {x, x}, .rows = 1, .out = out, .count = COUNT};
-        kernels_of(level)->row[WEFT_MAP_TANH](&row);
-        for (int i = 0; i < COUNT; i++) {
-            double want = tanh(x[i]);
-            cr_assert(fabs(out[i] - want) <= 2.4e-7 * fabs(want), "tanh(%.9g) = %.9g, want %.9g",
-                      (double)x[i], (double)out[i], want);
-        }
-    }
 }

@@ -1,8 +1,8 @@
 /* Local response normalization, a block of channels at a time: the block and the channels that its windows
  * reach beyond it lie in small buffers, with zeros for channels that there are not, so that every window
  * is a sum of shifted vectors. */
+#include "kernels/elementary_simd.h"
 #include "kernels/local_response.h"
-#include "kernels/simd.h"
 
 enum { BLOCK = 256, ROOM = BLOCK + 4 * WEFT_LOCAL_RESPONSE_REACH + LANES };
 

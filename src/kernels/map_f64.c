@@ -209,14 +209,14 @@ static double map_elu_gradient(operands in)
 
 static double map_gelu(operands in)
 {
-    return 0.5 * in.x * (1 + erf(in.x * WEFT_MAP_SQRT_HALF));
+    return 0.5 * in.x * erfc(-in.x * WEFT_MAP_SQRT_HALF);
 }
 
 /* y is the input, here and below where nothing else is said. */
 static double map_gelu_gradient(operands in)
 {
     double density = WEFT_MAP_NORMAL * exp(-0.5 * in.y * in.y);
-    return in.x * (0.5 * (1 + erf(in.y * WEFT_MAP_SQRT_HALF)) + in.y * density);
+    return in.x * (0.5 * erfc(-in.y * WEFT_MAP_SQRT_HALF) + in.y * density);
 }
 
 static double map_gelu_tanh(operands in)

@@ -2,20 +2,13 @@
  * of map_f64.c. */
 #include "kernels/map.h"
 
-#include "kernels/simd.h"
+#include "kernels/elementary_simd.h"
+#include "kernels/sleef_simd.h"
 
 /* The operands of one vector of elements. */
 typedef struct operands {
     vfloat x, y, z, w, a, b;
 } operands;
-
-SIMD_UNARY(vexpm1, expm1, u10)
-SIMD_UNARY(verf, erf, u10)
-
-SIMD_INLINE vfloat vpow(vfloat x, vfloat y)
-{
-    return (vfloat)SIMD_SLEEF(pow, u10)(x, y);
-}
 
 SIMD_INLINE vfloat logistic(vfloat x)
 {
@@ -214,35 +207,38 @@ SIMD_INLINE vfloat map_elu_gradient(operands in)
     return in.x * vselect(in.y > 0, in.b, in.y + in.a * in.b);
 }
 
-/* The probability that a normal number is less. */
-SIMD_INLINE vfloat normal_below(vfloat x)
-{
-    return 0.5f * (1 + verf(x * (float)WEFT_MAP_SQRT_HALF));
-}
-
 SIMD_INLINE vfloat map_gelu(operands in)
 {
-    return in.x * normal_below(in.x);
+    vfloat exponential;
+    return in.x * vnormal(in.x, &exponential);
 }
 
 SIMD_INLINE vfloat map_gelu_gradient(operands in)
 {
-    vfloat density = (float)WEFT_MAP_NORMAL * vexp(-0.5f * in.y * in.y);
-    return in.x * (normal_below(in.y) + in.y * density);
+    vfloat exponential, below = vnormal(in.y, &exponential);
+    return in.x * ((float)WEFT_MAP_NORMAL * in.y * exponential + below);
+}
+
+/* exp(-2 u), where (1 + tanh(u)) / 2 = logistic(2 u). */
+SIMD_INLINE vfloat gelu_tanh_exponential(vfloat x)
+{
+    vfloat cube = (float)WEFT_MAP_GELU_CUBE * x * x + 1;
+    return vexp((float)(-2 * WEFT_MAP_GELU_SLOPE) * x * cube);
 }
 
 SIMD_INLINE vfloat map_gelu_tanh(operands in)
 {
-    vfloat cube = 1 + (float)WEFT_MAP_GELU_CUBE * in.x * in.x;
-    return 0.5f * in.x * (1 + vtanh((float)WEFT_MAP_GELU_SLOPE * in.x * cube));
+    return in.x / (1 + gelu_tanh_exponential(in.x));
 }
 
+/* Beyond +-10 it is 0 and 1. */
 SIMD_INLINE vfloat map_gelu_tanh_gradient(operands in)
 {
-    vfloat square = (float)WEFT_MAP_GELU_CUBE * in.y * in.y;
-    vfloat t = vtanh((float)WEFT_MAP_GELU_SLOPE * in.y * (1 + square));
-    vfloat du = (float)WEFT_MAP_GELU_SLOPE * (1 + 3 * square);
-    return in.x * 0.5f * (1 + t + in.y * (1 - t * t) * du);
+    vfloat x = vmax(vsplat(-10), vmin(vsplat(10), in.y)), square = x * x;
+    vfloat e = gelu_tanh_exponential(x), s = 1 / (1 + e);
+    vfloat slope = (float)(6 * WEFT_MAP_GELU_SLOPE * WEFT_MAP_GELU_CUBE) * square +
+                   (float)(2 * WEFT_MAP_GELU_SLOPE);
+    return in.x * (vrounded(x * slope * (e * s)) * s + s);
 }
 
 SIMD_INLINE vfloat map_softplus(operands in)
@@ -266,22 +262,24 @@ SIMD_INLINE vfloat map_softsign_gradient(operands in)
     return in.x * rest * rest;
 }
 
-/* tanh(log(1 + e^x)), up to 20 */
-SIMD_INLINE vfloat tanh_softplus(vfloat x)
+/* e^x, up to 20: from there on tanh(log(1 + e^x)) is 1. */
+SIMD_INLINE vfloat mish_exponential(vfloat x)
 {
-    vfloat e = vexp(vmin(vsplat(20), x)), n = e * (e + 2);
-    return n / (n + 2);
+    return vexp(vmin(vsplat(20), x));
 }
 
 SIMD_INLINE vfloat map_mish(operands in)
 {
-    return in.x * tanh_softplus(in.x);
+    vfloat e = mish_exponential(in.x), n = e * (e + 2);
+    return in.x * (n / (n + 2));
 }
 
+/* t + x (1 - t^2) logistic(x), where 1 - t^2 = 4 (1 + e)^2 / (n + 2)^2. */
 SIMD_INLINE vfloat map_mish_gradient(operands in)
 {
-    vfloat t = tanh_softplus(in.y);
-    return in.x * (t + in.y * (1 - t * t) * logistic(in.y));
+    vfloat e = mish_exponential(in.y), n = e * (e + 2), r = 1 / (n + 2);
+    vfloat slope = 4 * e * (e + 1) * r;
+    return in.x * ((in.y * slope + n) * r);
 }
 
 SIMD_INLINE vfloat map_hard_sigmoid(operands in)

@@ -1,12 +1,7 @@
 #include "kernels/noise.h"
 
+#include "kernels/elementary_simd.h"
 #include "kernels/philox_simd.h"
-
-/* The upper 24 bits, which are exact in float. */
-SIMD_INLINE vfloat upper_bits(vuint word)
-{
-    return __builtin_convertvector((vint)(word >> 8), vfloat);
-}
 
 /* The normal numbers of a group of elements, in their order. */
 SIMD_INLINE void draw_group(const weft_noise_row *row, int64_t group, float *normal)
@@ -16,10 +11,12 @@ SIMD_INLINE void draw_group(const weft_noise_row *row, int64_t group, float *nor
         philox(row->key, row->step, row->sample, (uint32_t)(group * WEFT_NOISE_BLOCKS + part),
                word);
         for (int w = 0; w < 4; w += 2) {
-            vfloat distance = vsqrt(-2 * vlog((upper_bits(word[w]) + 0.5f) * 0x1p-24f));
-            vfloat direction = upper_bits(word[w + 1]) * (0x1p-24f * 2 * 3.14159265358979f);
-            vstore(normal + w * WEFT_NOISE_BLOCKS + part, distance * vcos(direction));
-            vstore(normal + (w + 1) * WEFT_NOISE_BLOCKS + part, distance * vsin(direction));
+            vint upper = (vint)(word[w] >> 8); /* 24 bits, which are exact in float */
+            vfloat u = (__builtin_convertvector(upper, vfloat) + 0.5f) * 0x1p-24f;
+            vfloat distance = vsqrt(-2 * vlog(u)), cosine, sine;
+            vturn((vint)(word[w + 1] >> 8), &cosine, &sine);
+            vstore(normal + w * WEFT_NOISE_BLOCKS + part, distance * cosine);
+            vstore(normal + (w + 1) * WEFT_NOISE_BLOCKS + part, distance * sine);
         }
     }
 }

@@ -2,7 +2,6 @@
 #ifndef WEFT_KERNELS_SIMD_H
 #define WEFT_KERNELS_SIMD_H
 
-#include <sleef.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -10,28 +9,24 @@
 #if defined(WEFT_ISA_avx512)
 #include <immintrin.h>
 enum { LANES = 16 };
-#define SIMD_SLEEF(name, accuracy) Sleef_##name##f16_##accuracy##avx512f
 #define SIMD_SQRT _mm512_sqrt_ps
 #define SIMD_MAX _mm512_max_ps
 #define SIMD_MIN _mm512_min_ps
 #elif defined(WEFT_ISA_avx2)
 #include <immintrin.h>
 enum { LANES = 8 };
-#define SIMD_SLEEF(name, accuracy) Sleef_##name##f8_##accuracy##avx2
 #define SIMD_SQRT _mm256_sqrt_ps
 #define SIMD_MAX _mm256_max_ps
 #define SIMD_MIN _mm256_min_ps
 #elif defined(__SSE2__)
 #include <emmintrin.h>
 enum { LANES = 4 };
-#define SIMD_SLEEF(name, accuracy) Sleef_##name##f4_##accuracy##sse2
 #define SIMD_SQRT _mm_sqrt_ps
 #define SIMD_MAX _mm_max_ps
 #define SIMD_MIN _mm_min_ps
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 enum { LANES = 4 };
-#define SIMD_SLEEF(name, accuracy) Sleef_##name##f4_##accuracy##advsimd
 #define SIMD_SQRT vsqrtq_f32
 #else
 #error "no vector form for this processor yet"
@@ -210,52 +205,10 @@ SIMD_INLINE float vsum(vfloat v)
 #endif
 }
 
-#define SIMD_UNARY(function, name, accuracy)                                                       \
-    SIMD_INLINE vfloat function(vfloat x)                                                          \
-    {                                                                                              \
-        return (vfloat)SIMD_SLEEF(name, accuracy)(x);                                              \
-    }
-SIMD_UNARY(vlog, log, u10)
-SIMD_UNARY(vlog1p, log1p, u10)
-SIMD_UNARY(vsin, sin, u10)
-SIMD_UNARY(vcos, cos, u10)
-
-/* Within 1.02 units in the last place above 2^-125, below which the result may be 0; with AVX2 2.4 times as fast as
- * SLEEF's, which is within 1.0.
- * exp(x) = 2^n exp(r), where n is x / ln 2 rounded; exp(r) = 1 + r + r^2 q(r), with the q of degree 4 that has
- * the least largest error for |r| <= ln 2 / 2. */
-SIMD_INLINE vfloat vexp(vfloat x)
-{
-    const float shift = 0x1.8p23f; /* a sum with it has an integer in its last bits */
-    x = vmax(vsplat(-87.3f), vmin(vsplat(89), x)); /* from n = -126 to 128; NaN stays */
-    vfloat shifted = x * 1.44269504f + shift, n = shifted - shift;
-    vfloat r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts, one of few bits */
-    vfloat square = r * r;
-    vfloat low = 1.66665206e-1f * r + 4.99999934e-1f, high = 8.36871697e-3f * r + 4.16683881e-2f;
-    vfloat q = (1.38145986e-3f * square + high) * square + low;
-    vfloat half = (vfloat)(((vint)shifted << 23) + (126 << 23)); /* 2^(n - 1), or 0 */
-    vfloat y = (q * square + r) * half + half;
-    return y + y;
-}
-
-/* The processor's own, correctly rounded: many times as fast as SLEEF's. */
+/* The processor's own, correctly rounded. */
 SIMD_INLINE vfloat vsqrt(vfloat x)
 {
     return (vfloat)SIMD_SQRT(x);
-}
-
-/* Within 2 units in the last place, several times as fast as SLEEF's. Near 0 a polynomial (that of
- * tanhf in Cephes), elsewhere by the exponential function. */
-SIMD_INLINE vfloat vtanh(vfloat x)
-{
-    vint sign = (vint)x & INT32_MIN;
-    vfloat size = vabs(x), z = x * x;
-    vfloat p = -5.70498872745e-3f * z + 2.06390887954e-2f;
-    p = p * z - 5.37397155531e-2f;
-    p = p * z + 1.33314422036e-1f;
-    p = p * z - 3.33332819422e-1f;
-    vfloat far = 1 - 2 / (vexp(size + size) + 1);
-    return vselect(size < 0.625f, p * z * x + x, (vfloat)((vint)far | sign));
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* Softmax and cross-entropy, each in one pass over its operands. Rows of many classes run along vectors, one at
  * a time; short rows (10 classes, or the 2 of a mask) are transposed, so that a vector holds one class of LANES
  * of them. */
+#include "kernels/elementary_simd.h"
 #include "kernels/integer.h"
 #include "kernels/softmax.h"
 #include "kernels/transpose.h"
