@@ -1,10 +1,10 @@
-/* Elementwise functions and optimizers' updates: GB/s of their operands, each counted once, beside that of
- * memory, as all of them are one pass over it.
+/* Elementwise functions, random ops and optimizers' updates: GB/s of their operands, each counted once, beside
+ * that of memory, as all of them are one pass over it (LAMB's and LARS's updates are two).
  *
  *     elementwise [--threads N] [--seconds S] [--clock cpu] [--elements N] [NAME...]
  *
- * A line for each function of src/kernels/map.h, and for each kind of optimizer; with names, for those alone.
- * Elements (16777216, 64 MiB) are those of each operand. The memory's rate is that of adding two arrays into
+ * A line for each function of src/kernels/map.h, each random op and each kind of optimizer; with names, for
+ * those alone. Elements (67108864, 256 MiB) are those of each operand. The memory's rate is that of adding two arrays into
  * a third: functions of one operand move a little less for each byte that is counted, since a written line is
  * read first, and updates, which write what they have read, a little more. --clock cpu counts processor time,
  * see measure.h. */
@@ -69,18 +69,20 @@ static void measure_functions(const bench *b)
         free(array[i]);
 }
 
-/* ---- Updates ---- */
+/* ---- What is measured as a program, of one input ---- */
 
-typedef struct update {
+enum { SAMPLES = 64 }; /* that the elements of the input are of */
+
+typedef struct running {
     weft_program *program;
     weft_feed feed;
-} update;
+} running;
 
-static void run_update(const void *data)
+static void run(const void *data)
 {
-    const update *u = data;
+    const running *r = data;
     weft_error error;
-    if (weft_run(u->program, &u->feed, 1, NULL, &error) != WEFT_OK) {
+    if (weft_run(r->program, &r->feed, 1, NULL, &error) != WEFT_OK) {
         fprintf(stderr, "elementwise: %s\n", error.message);
         exit(1);
     }
@@ -96,30 +98,74 @@ static double program_bytes(const weft_program *program)
     return bytes;
 }
 
-static void measure_update(const bench *b, const weft_optimizer_options *options, const char *name)
+/* Returns what is to be fetched, or the null value. */
+typedef weft_value build_fn(weft_value input, const weft_optimizer_options *options);
+
+static void measure_program(const bench *b, const char *name, build_fn *build,
+                            const weft_optimizer_options *options)
 {
     weft_error error = {0};
     weft_context *context = weft_context_create(&(weft_context_options){.threads = b->threads});
     weft_graph *graph = weft_graph_create(context);
     weft_state *state = NULL;
-    weft_value variable = weft_variable(graph, .shape = weft_shape_of(b->elements),
-                                        .initializer = {.kind = WEFT_INIT_NORMAL, .b = 1});
-    weft_value gradient = weft_input(graph, .shape = weft_shape_of(b->elements));
-    weft_apply_gradients(graph, &variable, &gradient, 1, options, NULL);
+    weft_value input = weft_input(graph, .shape = weft_shape_of(SAMPLES, b->elements / SAMPLES));
+    weft_value fetch = build(input, options);
     float *data = measure_floats(b->elements);
-    update u = {.feed = {gradient, data, (size_t)b->elements * sizeof(float)}};
-    weft_compile_options compile = {.mode = WEFT_TRAIN};
+    size_t bytes = (size_t)(b->elements / SAMPLES * SAMPLES) * sizeof(float);
+    running r = {.feed = {input, data, bytes}};
+    weft_compile_options compile = {
+        .mode = WEFT_TRAIN, .fetch = &fetch, .fetches = !weft_is_null(fetch)};
     if (weft_state_create(graph, NULL, &state, &error) != WEFT_OK ||
-        weft_compile(graph, state, &compile, &u.program, &error) != WEFT_OK) {
+        weft_compile(graph, state, &compile, &r.program, &error) != WEFT_OK) {
         fprintf(stderr, "elementwise: %s: %s\n", name, error.message);
         exit(1);
     }
-    print_rate(b, name, program_bytes(u.program), measure_median(run_update, &u, b->seconds));
-    weft_program_destroy(u.program);
+    print_rate(b, name, program_bytes(r.program), measure_median(run, &r, b->seconds));
+    weft_program_destroy(r.program);
     weft_state_destroy(state);
     weft_graph_destroy(graph);
     weft_context_destroy(context);
     free(data);
+}
+
+static weft_value build_dropout(weft_value input, const weft_optimizer_options *options)
+{
+    (void)options;
+    return weft_dropout(input, .rate = 0.5);
+}
+
+static weft_value build_gaussian_noise(weft_value input, const weft_optimizer_options *options)
+{
+    (void)options;
+    return weft_gaussian_noise(input, .deviation = 1);
+}
+
+static weft_value build_gaussian_dropout(weft_value input, const weft_optimizer_options *options)
+{
+    (void)options;
+    return weft_gaussian_dropout(input, .rate = 0.5);
+}
+
+static void measure_random_ops(const bench *b)
+{
+    static const struct {
+        const char *name;
+        build_fn *build;
+    } ops[] = {{"dropout", build_dropout},
+               {"gaussian_noise", build_gaussian_noise},
+               {"gaussian_dropout", build_gaussian_dropout}};
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+        if (is_wanted(b, ops[i].name))
+            measure_program(b, ops[i].name, ops[i].build, NULL);
+}
+
+/* Of a variable by the input as its gradient. */
+static weft_value build_update(weft_value input, const weft_optimizer_options *options)
+{
+    weft_value variable = weft_variable(input.graph, .shape = weft_shape_get(input),
+                                        .initializer = {.kind = WEFT_INIT_NORMAL, .b = 1});
+    weft_apply_gradients(input.graph, &variable, &input, 1, options, NULL);
+    return weft_null(input.graph);
 }
 
 static void measure_updates(const bench *b)
@@ -145,12 +191,12 @@ static void measure_updates(const bench *b)
     };
     for (size_t i = 0; i < sizeof(updates) / sizeof(updates[0]); i++)
         if (is_wanted(b, updates[i].name))
-            measure_update(b, &updates[i].options, updates[i].name);
+            measure_program(b, updates[i].name, build_update, &updates[i].options);
 }
 
 int main(int argc, char **argv)
 {
-    bench b = {.elements = 1 << 24, .seconds = 0.1};
+    bench b = {.elements = 1 << 26, .seconds = 0.1};
     int wanted = 0, i = 1;
     for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
         if (strcmp(argv[i], "--threads") == 0)
@@ -169,6 +215,7 @@ int main(int argc, char **argv)
     b.memory = 1e9 * rate;
     printf("%d threads, %s, memory %.1f GB/s\n", b.threads, weft_instruction_set(), rate);
     measure_functions(&b);
+    measure_random_ops(&b);
     measure_updates(&b);
     return 0;
 }

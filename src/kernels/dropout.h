@@ -29,19 +29,16 @@ static inline uint32_t weft_dropout_threshold(double rate)
     return (uint32_t)(rate * 0x1p24 + 0.5);
 }
 
-/* The counter of a block: its index within the sample, the step, the sample. Each group of 64 elements
- * takes 16 blocks; word w of block i is that of element 16 w + i, so that vectors need no shuffling. */
-enum { WEFT_DROPOUT_GROUP = 64, WEFT_DROPOUT_BLOCKS = 16 };
-
+/* The counter of a block: its index within the sample, the step, the sample. */
 static inline uint32_t weft_dropout_word(const weft_dropout_stream *stream, int64_t sample,
                                          int64_t element)
 {
-    uint32_t within = (uint32_t)(element % WEFT_DROPOUT_GROUP);
-    uint32_t block = (uint32_t)(element / WEFT_DROPOUT_GROUP * WEFT_DROPOUT_BLOCKS) +
-                     within % WEFT_DROPOUT_BLOCKS;
+    uint32_t within = (uint32_t)(element % WEFT_PHILOX_GROUP);
+    uint32_t block =
+        (uint32_t)(element / WEFT_PHILOX_GROUP * WEFT_PHILOX_BLOCKS) + within % WEFT_PHILOX_BLOCKS;
     weft_philox_block drawn =
         weft_philox(stream->key, (uint64_t)stream->step << 32 | block, (uint64_t)sample);
-    return drawn.word[within / WEFT_DROPOUT_BLOCKS];
+    return drawn.word[within / WEFT_PHILOX_BLOCKS];
 }
 
 static inline bool weft_dropout_drops(const weft_dropout_stream *stream, int64_t sample,

@@ -3,32 +3,20 @@
 
 #include "kernels/philox_simd.h"
 
-/* The words of a group of elements, in their order. */
-SIMD_INLINE void draw_group(const weft_dropout_stream *stream, int64_t sample, int64_t group,
-                            uint32_t *words)
-{
-    for (int part = 0; part < WEFT_DROPOUT_BLOCKS; part += LANES) {
-        vuint word[4];
-        philox(stream->key, stream->step, sample, (uint32_t)(group * WEFT_DROPOUT_BLOCKS + part),
-               word);
-        for (int w = 0; w < 4; w++)
-            *(vuint_memory *)(words + w * WEFT_DROPOUT_BLOCKS + part) = word[w];
-    }
-}
-
 static void drop_row(const weft_dropout_stream *stream, const weft_dropout_row *row)
 {
-    uint32_t words[WEFT_DROPOUT_GROUP + LANES]; /* the last vector may begin at the last word */
-    memset(words + WEFT_DROPOUT_GROUP, 0, LANES * sizeof(uint32_t));
+    uint32_t words[WEFT_PHILOX_GROUP + LANES]; /* the last vector may begin at the last word */
+    memset(words + WEFT_PHILOX_GROUP, 0, LANES * sizeof(uint32_t));
     vint threshold = (vint){0} + (int32_t)stream->threshold;
     vfloat scale = vsplat(row->scale);
+    philox_stream drawn_from = philox_begin(stream->key, stream->step, row->sample);
     int64_t done = 0;
     while (done < row->count) {
         int64_t element = row->element + done;
-        int64_t first = element % WEFT_DROPOUT_GROUP, n = WEFT_DROPOUT_GROUP - first;
+        int64_t first = element % WEFT_PHILOX_GROUP, n = WEFT_PHILOX_GROUP - first;
         if (n > row->count - done)
             n = row->count - done;
-        draw_group(stream, row->sample, element / WEFT_DROPOUT_GROUP, words);
+        philox_group(&drawn_from, element / WEFT_PHILOX_GROUP, words);
         for (int64_t i = 0; i < n; i += LANES) {
             const float *x = row->x + done + i;
             float *out = row->out + done + i;

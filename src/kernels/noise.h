@@ -10,16 +10,14 @@
 
 #include <math.h>
 
-/* The counter of a block: its index within the sample, the step, the sample. Each group of 64 elements takes
- * 16 blocks; word w of block i makes element 16 w + i. Words 0 and 1 make two normal numbers, and so do 2 and
- * 3 (Box, Muller 1958): the first of a pair says how far from 0, the second in which direction. */
-enum { WEFT_NOISE_GROUP = 64, WEFT_NOISE_BLOCKS = 16 };
-
+/* The counter of a block: its index within the sample, the step, the sample. Words 0 and 1 make two normal
+ * numbers, and so do 2 and 3 (Box, Muller 1958): the first of a pair says how far from 0, the second in which
+ * direction. */
 static inline double weft_noise_normal(uint64_t key, uint32_t step, int64_t sample, int64_t element)
 {
-    uint32_t within = (uint32_t)(element % WEFT_NOISE_GROUP), number = within / WEFT_NOISE_BLOCKS;
+    uint32_t within = (uint32_t)(element % WEFT_PHILOX_GROUP), number = within / WEFT_PHILOX_BLOCKS;
     uint32_t block =
-        (uint32_t)(element / WEFT_NOISE_GROUP * WEFT_NOISE_BLOCKS) + within % WEFT_NOISE_BLOCKS;
+        (uint32_t)(element / WEFT_PHILOX_GROUP * WEFT_PHILOX_BLOCKS) + within % WEFT_PHILOX_BLOCKS;
     weft_philox_block drawn = weft_philox(key, (uint64_t)step << 32 | block, (uint64_t)sample);
     const uint32_t *pair = drawn.word + number / 2 * 2;
     double distance = sqrt(-2 * log(((double)(pair[0] >> 8) + 0.5) * 0x1p-24));

@@ -41,4 +41,8 @@ static inline double weft_unit_double(uint32_t high, uint32_t low)
     return ((double)bits + 0.5) * 0x1p-53;
 }
 
+/* Elements draw their words by groups of 64, of 16 blocks: word w of block i is that of element 16 w + i, so
+ * that vectors need no shuffling. */
+enum { WEFT_PHILOX_GROUP = 64, WEFT_PHILOX_BLOCKS = 16 };
+
 #endif
