@@ -66,7 +66,7 @@ typedef struct weft_compile_options {
      * same bits as any other. A smaller limit never makes a larger arena, a larger limit never a plan of more
      * work. Where no plan fits: WEFT_ERROR_MEMORY, and the message names the smallest limit that can be kept;
      * WEFT_LEAST_MEMORY asks for that. Without a limit a training program drops what costs next to nothing, by
-     * prediction 2.3% of a run at most. */
+     * prediction 2.8% of a run at most. */
     int64_t memory_limit;
     bool no_winograd; /* convolutions only by algorithms that round as little as the plain sum */
     /* Takes the algorithms that it knows (weft/wisdom.h); for others, and where NULL, a cost model decides. */

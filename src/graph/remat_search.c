@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each target to the one before; and so many targets that are not reached, after which none will be. */
-static const double shrink = 0.97;
+/* Each target to the one before. From fine to coarse: what is worth the most when much has to go is not what is
+ * worth the most for a little, and neither leads to all plans that are worth having. */
+static const double shrinks[] = {0.95, 0.85, 0.7, 0.5};
+enum { SHRINKS = sizeof(shrinks) / sizeof(shrinks[0]) };
+/* So many targets that are not reached, after which none will be. */
 enum { MOST_MISSED = 6 };
 
 /* Keeping again takes the longest: in larger programs it is tried for one of several targets only. */
@@ -22,7 +25,8 @@ typedef struct searcher {
     uint8_t *level;
     int *candidate, candidates; /* storages with gaps */
     double *promise;            /* of each candidate's next move, at most: excess a unit of cost */
-    double *above;              /* of each step: sum of what lies above the target, up to it */
+    double *known; /* what it was when it was last tried for this target; INFINITY: it was not */
+    double *above; /* of each step: sum of what lies above the target, up to it */
     double free_cost;
     bool beyond;          /* no target after this one will cost so little */
     bool all;             /* go on nevertheless */
@@ -129,7 +133,7 @@ static void promise_all(searcher *s)
         }
     }
     for (int c = 0; c < s->candidates; c++)
-        s->promise[c] = promise_of(s, s->candidate[c]);
+        s->promise[c] = fmin(promise_of(s, s->candidate[c]), s->known[c]);
 }
 
 static int most_promising(const searcher *s)
@@ -141,7 +145,8 @@ static int most_promising(const searcher *s)
     return best;
 }
 
-/* Finds the best move and does it; false where none helps. */
+/* Finds the best move and does it; false where none helps. What a move was found to be worth before is taken for the
+ * most that it can be worth now: most become worth less as others are made, so that few are tried each time. */
 static bool move(searcher *s)
 {
     int chosen = -1;
@@ -158,6 +163,7 @@ static bool move(searcher *s)
         double gain = s->excess - excess_of(s), cost = s->schedule.cost - s->cost;
         s->level[s->candidate[c]]--;
         double ratio = gain / (cost > 1 ? cost : 1);
+        s->known[c] = ratio;
         if (gain > 0 && ratio > best) {
             best = ratio;
             chosen = c;
@@ -166,6 +172,7 @@ static bool move(searcher *s)
     if (chosen < 0)
         return false;
     s->level[s->candidate[chosen]]++;
+    s->known[chosen] = INFINITY;
     evaluate(s);
     s->excess = excess_of(s);
     s->cost = s->schedule.cost;
@@ -192,13 +199,25 @@ static void trim(searcher *s)
 
 /* ---- The ladder ---- */
 
+static void forget(searcher *s)
+{
+    for (int c = 0; c < s->candidates; c++)
+        s->known[c] = INFINITY;
+}
+
 static weft_status reach(searcher *s, bool *reached)
 {
     evaluate(s);
     s->excess = excess_of(s);
     s->cost = s->schedule.cost;
+    forget(s);
     while (s->excess > 0 && (s->all || !s->beyond)) {
-        if (!move(s))
+        bool moved = move(s);
+        if (!moved) { /* what was worth nothing before may be worth something now */
+            forget(s);
+            moved = move(s);
+        }
+        if (!moved)
             break;
         WEFT_TRY(record(s));
     }
@@ -210,6 +229,26 @@ static weft_status reach(searcher *s, bool *reached)
         trim(s);
     WEFT_TRY(record(s));
     s->beyond |= trims && s->cost > s->free_cost;
+    return WEFT_OK;
+}
+
+/* From everything kept on, each target being so much smaller than the one before. */
+static weft_status descend(searcher *s, double shrink)
+{
+    memset(s->level, WEFT_REMAT_KEEP, (size_t)s->model->storages);
+    s->beyond = false;
+    s->reached = 0;
+    evaluate(s);
+    WEFT_TRY(record(s));
+    double target = (double)s->schedule.peak;
+    for (int missed = 0;
+         s->candidates && missed < MOST_MISSED && (s->all || !s->beyond) && target > 1;) {
+        target *= shrink;
+        s->target = (int64_t)target;
+        bool reached;
+        WEFT_TRY(reach(s, &reached));
+        missed = reached ? 0 : missed + 1;
+    }
     return WEFT_OK;
 }
 
@@ -248,8 +287,9 @@ static weft_status begin(searcher *s)
     s->level = weft_pool_allocate(pool, storages + 1);
     s->candidate = weft_pool_array(pool, storages, sizeof(int));
     s->promise = weft_pool_array(pool, storages, sizeof(double));
+    s->known = weft_pool_array(pool, storages, sizeof(double));
     s->above = weft_pool_array(pool, (size_t)model->steps, sizeof(double));
-    if (!s->level || !s->candidate || !s->promise || !s->above)
+    if (!s->level || !s->candidate || !s->promise || !s->known || !s->above)
         return weft_ir_out_of_memory(model->ir);
     for (int i = 0; i < model->storages; i++)
         if (model->storage[i].gaps)
@@ -263,17 +303,8 @@ weft_status weft_remat_search(const weft_remat_model *model, double free_cost, b
     searcher s = {.model = model, .ladder = ladder, .free_cost = free_cost, .all = all};
     *ladder = (weft_remat_ladder){0};
     WEFT_TRY(begin(&s));
-    evaluate(&s);
-    WEFT_TRY(record(&s));
-    double target = (double)s.schedule.peak;
-    for (int missed = 0;
-         s.candidates && missed < MOST_MISSED && (all || !s.beyond) && target > 1;) {
-        target *= shrink;
-        s.target = (int64_t)target;
-        bool reached;
-        WEFT_TRY(reach(&s, &reached));
-        missed = reached ? 0 : missed + 1;
-    }
+    for (int i = 0; i < SHRINKS; i++)
+        WEFT_TRY(descend(&s, shrinks[i]));
     sift(ladder, &s.free);
     return WEFT_OK;
 }
