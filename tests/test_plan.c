@@ -189,6 +189,28 @@ Test(plan, of_every_option)
     }
 }
 
+Test(plan, bound_of_the_order_of_creation)
+{
+    weft_value loss = training(), pooled = weft_find(graph, "max_pool");
+    weft_compile_options options[] = {options_for(&loss, WEFT_TRAIN),
+                                      options_for(&loss, WEFT_INFER),
+                                      options_for(&pooled, WEFT_INFER)};
+    static const unsigned others[] = {0, 1u << WEFT_PASS_FUSE, 1u << WEFT_PASS_IN_PLACE,
+                                      1u << WEFT_PASS_HOIST, 1u << WEFT_PASS_VIEW};
+    for (size_t i = 0; i < 3 * sizeof(others) / sizeof(others[0]); i++) {
+        weft_compile_options *o = &options[i % 3];
+        o->without = others[i / 3];
+        weft_plan *plan = make_plan(o);
+        o->without |= 1u << WEFT_PASS_ORDER | 1u << WEFT_PASS_REMATERIALIZE;
+        weft_plan *created = make_plan(o);
+        cr_expect_eq(plan->creation_bound_bytes, created->bound_bytes, "%zu", i);
+        cr_expect_eq(created->creation_bound_bytes, created->bound_bytes, "%zu", i);
+        cr_expect_leq(plan->bound_bytes, plan->creation_bound_bytes, "%zu", i);
+        weft_plan_destroy(plan);
+        weft_plan_destroy(created);
+    }
+}
+
 Test(plan, of_a_program_that_is_there)
 {
     weft_value loss = training();

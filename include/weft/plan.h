@@ -69,8 +69,9 @@ typedef struct weft_plan {
     int64_t batch;
     int64_t total_bytes; /* arena, state, feeds and program */
     int64_t arena_bytes;
-    int64_t bound_bytes; /* as in weft_report: what is alive at the peak */
-    int64_t state_bytes; /* weft_state_memory_bytes */
+    int64_t bound_bytes;          /* as in weft_report: what is alive at the peak */
+    int64_t creation_bound_bytes; /* as in weft_report */
+    int64_t state_bytes;          /* weft_state_memory_bytes */
     int64_t feed_bytes, program_bytes;
     /* What each kind has at the peak: the sum of all is total_bytes. */
     int64_t bytes[WEFT_MEMORIES];

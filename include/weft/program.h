@@ -133,6 +133,8 @@ typedef struct weft_report {
     /* largest sum of live sizes at any step: no plan of this order needs less */
     int64_t bound_bytes;
     int64_t
+        creation_bound_bytes; /* the same of the order of creation, in which nothing runs again */
+    int64_t
         prepared_bytes;  /* part of the arena: what lasts from run to run, see weft_state_changed */
     int64_t state_bytes; /* of the variables that the program uses */
     int64_t constant_bytes;  /* constants and arguments of kernels */

@@ -46,8 +46,9 @@ static void print_sums(const weft_plan *plan, FILE *file)
     fputc('\n', file);
     print_kinds(plan, WEFT_MEMORY_PARAMETERS, WEFT_MEMORY_KEPT, file);
     print_sum("arena, at its peak", plan->arena_bytes, total, file);
-    fprintf(file, "                 no plan of this order is below %.2f\n",
-            megabytes(plan->bound_bytes));
+    fprintf(file,
+            "                 no plan of this order is below %.2f, none of creation's below %.2f\n",
+            megabytes(plan->bound_bytes), megabytes(plan->creation_bound_bytes));
     print_kinds(plan, WEFT_MEMORY_KEPT, WEFT_MEMORY_FEEDS, file);
     print_sum("feeds, the caller's", plan->feed_bytes, total, file);
     fputc('\n', file);
@@ -137,13 +138,14 @@ void plan_print_json(const weft_plan *plan, FILE *file)
 {
     fprintf(file,
             "\"total_bytes\": %" PRId64 ", \"arena_bytes\": %" PRId64 ", \"bound_bytes\": %" PRId64
-            ", \"state_bytes\": %" PRId64 ", \"feed_bytes\": %" PRId64
-            ", \"program_bytes\": %" PRId64 ", \"flops\": %.0f, \"recomputed_flops\": %.0f, "
+            ", \"creation_bound_bytes\": %" PRId64 ", \"state_bytes\": %" PRId64
+            ", \"feed_bytes\": %" PRId64 ", \"program_bytes\": %" PRId64
+            ", \"flops\": %.0f, \"recomputed_flops\": %.0f, "
             "\"steps_again\": %d, \"again_share\": %.4f, "
             "\"peak_step\": %d, ",
-            plan->total_bytes, plan->arena_bytes, plan->bound_bytes, plan->state_bytes,
-            plan->feed_bytes, plan->program_bytes, plan->flops, plan->recomputed_flops,
-            plan->steps_again, plan->again_share, plan->peak);
+            plan->total_bytes, plan->arena_bytes, plan->bound_bytes, plan->creation_bound_bytes,
+            plan->state_bytes, plan->feed_bytes, plan->program_bytes, plan->flops,
+            plan->recomputed_flops, plan->steps_again, plan->again_share, plan->peak);
     print_kinds_json("bytes", plan->bytes, file);
     print_kinds_json("most_bytes", plan->most, file);
     fprintf(file, "\"steps\": [");

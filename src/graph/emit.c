@@ -346,6 +346,7 @@ static void emit_report(const weft_ir *ir, weft_program *program)
     report->steps = program->steps;
     report->arena_bytes = ir->arena_bytes;
     report->bound_bytes = ir->bound_bytes;
+    report->creation_bound_bytes = ir->creation_bound_bytes;
     report->prepared_bytes = ir->kept_bytes;
     report->recomputed_flops = ir->recomputed_flops;
     report->constant_bytes = (int64_t)program->pool.bytes;

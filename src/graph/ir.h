@@ -92,6 +92,7 @@ typedef struct weft_ir {
     int steps;
     int hoisted; /* steps that come first, and run only after the state has changed */
     int64_t arena_bytes, bound_bytes, kept_bytes;
+    int64_t creation_bound_bytes; /* of the order of creation */
     double recomputed_flops; /* of what is computed more often than once, but for the first time */
     double again_share;      /* predicted time of what rematerialization adds, of that without */
 } weft_ir;

@@ -2,6 +2,7 @@
  * orders one that needs little memory. Two are tried, the order of creation and a greedy one that frees
  * memory as soon as it can; the one with the smaller peak is kept. */
 #include "base/error.h"
+#include "base/memory.h"
 #include "graph/executes.h"
 #include "graph/ir.h"
 
@@ -130,23 +131,24 @@ static weft_status find_dependencies(weft_ir *ir, dependencies *d)
 
 /* ---- Memory of an order ---- */
 
-/* Which storages live while an order is built up. */
+/* Which storages live while an order is built up. What is kept from run to run always does. */
 typedef struct simulation {
     weft_ir *ir;
     int *uses; /* operands of nodes that are still to run, and one for a fetch */
     bool *live;
-    int64_t now, peak;
+    int64_t now, peak; /* as the plan counts them, in lines of 64 */
 } simulation;
 
 static bool in_arena(const weft_ir *ir, int value)
 {
     int storage = ir->value[value].storage;
-    return storage >= 0 && ir->storage[storage].place == WEFT_PLACE_ARENA;
+    return storage >= 0 && ir->storage[storage].place == WEFT_PLACE_ARENA &&
+           !ir->storage[storage].kept;
 }
 
-static bool is_kept(const weft_ir *ir, int value)
+static int64_t bytes_of(const weft_ir *ir, int storage)
 {
-    return in_arena(ir, value) && ir->storage[ir->value[value].storage].kept;
+    return weft_aligned(ir->storage[storage].bytes);
 }
 
 static weft_status begin_simulation(weft_ir *ir, simulation *s)
@@ -166,9 +168,27 @@ static weft_status begin_simulation(weft_ir *ir, simulation *s)
                 s->uses[ir->value[node->output[k]].storage]++;
     }
     for (int v = 0; v < ir->values; v++)
-        if ((ir->value[v].fetched && in_arena(ir, v)) || is_kept(ir, v))
+        if (ir->value[v].fetched && in_arena(ir, v))
             s->uses[ir->value[v].storage]++;
+    for (int i = 0; i < ir->storages; i++)
+        s->now += ir->storage[i].kept ? bytes_of(ir, i) : 0;
+    s->peak = s->now;
     return WEFT_OK;
+}
+
+static int64_t workspace_of(const weft_ir *ir, const weft_ir_node *node)
+{
+    bool prepares = node->prepared >= 0 && !ir->storage[node->prepared].kept;
+    return weft_aligned(node->workspace_bytes) +
+           (prepares ? weft_aligned(node->prepared_bytes) : 0);
+}
+
+/* True where output 0 may take the place of input k, which is not used any more. */
+static bool takes_place_of(const weft_ir *ir, const weft_ir_node *node, int k)
+{
+    return k < 32 && k < node->inputs && node->in_place & WEFT_INPUT(k) && node->outputs &&
+           !node->op->writes && !(ir->options->without & 1u << WEFT_PASS_IN_PLACE) &&
+           weft_ir_fits_over(ir, node, k);
 }
 
 /* Bytes that the node would free and take. With `commit`, it runs. */
@@ -180,7 +200,7 @@ static int64_t step_change(simulation *s, const weft_ir_node *node, bool commit)
         int storage = ir->value[node->output[k]].storage;
         if (!in_arena(ir, node->output[k]) || s->live[storage])
             continue;
-        taken += ir->storage[storage].bytes;
+        taken += bytes_of(ir, storage);
         s->live[storage] = commit;
     }
     int operands = node->inputs + node->outputs;
@@ -190,14 +210,15 @@ static int64_t step_change(simulation *s, const weft_ir_node *node, bool commit)
             continue;
         int storage = ir->value[value].storage;
         if (--s->uses[storage] == 0) {
-            freed += ir->storage[storage].bytes;
-            if (k < 32 && k < node->inputs && node->in_place & WEFT_INPUT(k))
-                reused = ir->storage[storage].bytes;
+            freed += bytes_of(ir, storage);
+            if (takes_place_of(ir, node, k))
+                reused = bytes_of(ir, storage);
             s->live[storage] = commit ? false : s->live[storage];
         }
     }
     if (commit) {
-        int64_t during = s->now + taken + node->workspace_bytes - (reused < taken ? reused : taken);
+        int64_t during =
+            s->now + taken + workspace_of(ir, node) - (reused < taken ? reused : taken);
         s->peak = during > s->peak ? during : s->peak;
         s->now += taken - freed;
         return taken - freed;
@@ -286,6 +307,7 @@ weft_status weft_pass_order(weft_ir *ir)
         rank[i] = ir->node[i].graph_node;
     int64_t peak, greedy_peak;
     WEFT_TRY(make_order(&d, rank, key_of_creation, ir->order, &ir->steps, &peak));
+    ir->creation_bound_bytes = peak;
     if (ir->options->without & 1u << WEFT_PASS_ORDER)
         return WEFT_OK;
     WEFT_TRY(make_order(&d, rank, key_of_memory, greedy, &ir->steps, &greedy_peak));

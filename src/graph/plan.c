@@ -318,6 +318,7 @@ static bool collect(planner *p)
                         .batch = program->batch,
                         .arena_bytes = report->arena_bytes,
                         .bound_bytes = report->bound_bytes,
+                        .creation_bound_bytes = report->creation_bound_bytes,
                         .program_bytes = report->constant_bytes,
                         .flops = report->flops,
                         .recomputed_flops = report->recomputed_flops,
