@@ -132,6 +132,49 @@ Test(fuse, maps_become_one_step_of_the_same_bits)
     expect_same(1, 0);
 }
 
+static weft_value mean_along(weft_value v, int first, int count)
+{
+    weft_reduce_options options = {.axis_count = count, .keep_dims = true};
+    for (int i = 0; i < count; i++)
+        options.axes[i] = first + i;
+    return (weft_mean)(v, &options);
+}
+
+/* One row of channels for each image, as of squeeze and excitation; for each column; without the batch. */
+Test(fuse, rows_that_are_repeated_along_some_dimensions)
+{
+    weft_value v = image(7, 19);
+    weft_value of_images = mean_along(v, 1, 2), of_columns = mean_along(v, 1, 1);
+    weft_value of_rows = weft_reshape(mean_along(mean_along(v, 2, 1), 0, 1), 7, 1, 19);
+    weft_value y = weft_add(weft_multiply(v, of_images), weft_multiply(v, of_columns));
+    y = weft_relu(weft_add(weft_subtract(y, of_rows), v));
+    run_both(&y, 1, WEFT_INFER);
+    expect_same(1, 0);
+    expect_label("2 multiply + add + subtract + add + relu");
+}
+
+/* In the kernels that make what they are applied to: of one tap, by Winograd, depthwise, strided. */
+Test(fuse, rows_that_are_repeated_follow_kernels)
+{
+    weft_value v = image(8, 24), of_images = mean_along(v, 1, 2), of_columns = mean_along(v, 1, 1);
+    weft_conv_options options[] = {{.kernel = {1, 1}},
+                                   {.kernel = {3, 3}, .padding = WEFT_SAME},
+                                   {.kernel = {3, 3}, .padding = WEFT_SAME, .groups = 24},
+                                   {.kernel = {5, 1}, .padding = WEFT_SAME, .groups = 2}};
+    weft_value fetch[FETCHES];
+    int count = sizeof(options) / sizeof(options[0]);
+    for (int i = 0; i < 2 * count; i++) {
+        options[i / 2].filters = 24;
+        options[i / 2].no_bias = true;
+        weft_value gate = i % 2 ? of_columns : of_images;
+        fetch[i] = weft_relu(weft_add(weft_multiply((weft_conv2d)(v, &options[i / 2]), gate), v));
+    }
+    run_both(fetch, 2 * count, WEFT_INFER);
+    cr_expect_eq(fused.steps, 2 * count + 2, "%d steps:\n%s", fused.steps, fused.labels);
+    expect_label("convolution + multiply + add + relu");
+    expect_same(2 * count, 1e-6);
+}
+
 Test(fuse, values_that_others_read_are_stored)
 {
     weft_value v = image(7, 19), a = weft_tanh(v), b = weft_relu(a);

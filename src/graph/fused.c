@@ -16,6 +16,17 @@ static bool same_extents(const weft_tensor *a, const weft_tensor *b)
     return true;
 }
 
+/* Each extent but the last is like's, or 1 and repeated. */
+static bool is_broadcast(const weft_tensor *tensor, const weft_tensor *like)
+{
+    for (int d = 1; d < tensor->rank; d++) {
+        int64_t extent = tensor->extent[tensor->rank - 1 - d];
+        if (extent != 1 && extent != like->extent[like->rank - 1 - d])
+            return false;
+    }
+    return true;
+}
+
 weft_fused_shape weft_fused_shape_of(const weft_tensor *tensor, const weft_tensor *like)
 {
     if (tensor->dtype != WEFT_FLOAT32 || like->dtype != WEFT_FLOAT32 || like->rank < 2)
@@ -26,10 +37,12 @@ weft_fused_shape weft_fused_shape_of(const weft_tensor *tensor, const weft_tenso
                                                                       : WEFT_FUSED_NONE;
     if (weft_tensor_elements(tensor) == 1 && tensor->rank <= like->rank)
         return WEFT_FUSED_ONE;
-    bool channels = last >= 0 && tensor->rank <= like->rank && tensor->stride[last] == 1 &&
-                    tensor->extent[last] == like->extent[like->rank - 1] &&
-                    weft_tensor_elements(tensor) == tensor->extent[last];
-    return channels ? WEFT_FUSED_CHANNELS : WEFT_FUSED_NONE;
+    if (last < 0 || tensor->rank > like->rank || tensor->stride[last] != 1 ||
+        tensor->extent[last] != like->extent[like->rank - 1])
+        return WEFT_FUSED_NONE;
+    if (weft_tensor_elements(tensor) == tensor->extent[last])
+        return WEFT_FUSED_CHANNELS;
+    return is_broadcast(tensor, like) ? WEFT_FUSED_ROWS : WEFT_FUSED_NONE;
 }
 
 /* ---- Operands ---- */
@@ -179,15 +192,16 @@ static void set_strides(const layout *l, weft_epilogue_operand *operand, const w
     const weft_tensor *like = &l->ir->value[l->fused->reference].tensor;
     weft_fused_shape shape = weft_fused_shape_of(tensor, like);
     operand->one = shape == WEFT_FUSED_ONE;
-    if (shape != WEFT_FUSED_WHOLE)
+    if (shape != WEFT_FUSED_WHOLE && shape != WEFT_FUSED_ROWS)
         return;
-    if (tensor->rank == 2) { /* rows are pixels */
-        operand->stride[3] = tensor->stride[0];
+    weft_tensor wide = shape == WEFT_FUSED_WHOLE ? *tensor : weft_tensor_broadcast(tensor, like);
+    if (wide.rank == 2) { /* rows are pixels */
+        operand->stride[3] = wide.stride[0];
         return;
     }
-    operand->stride[0] = tensor->stride[0];
-    for (int d = 1; d < tensor->rank - 1; d++)
-        operand->stride[4 - (tensor->rank - 1) + d] = tensor->stride[d];
+    operand->stride[0] = wide.stride[0];
+    for (int d = 1; d < wide.rank - 1; d++)
+        operand->stride[4 - (wide.rank - 1) + d] = wide.stride[d];
 }
 
 /* ---- Places ---- */

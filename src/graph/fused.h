@@ -50,12 +50,13 @@ bool weft_fused_lay_out(const weft_ir *ir, const weft_fused *fused, const bool *
 /* Where a kernel finds it, once its node is laid out. */
 weft_finish_slots weft_fused_slots(const weft_fused_finish *finish, const weft_ir_node *node);
 
-/* How a value may take part in maps with the extents of `like`: as a whole, as one row of channels, or as
- * one element. */
+/* How a value may take part in maps with the extents of `like`: as a whole, as one row of channels, as rows of
+ * channels that are repeated along some dimensions, such as one for each image, or as one element. */
 typedef enum weft_fused_shape {
     WEFT_FUSED_NONE,
     WEFT_FUSED_WHOLE,
     WEFT_FUSED_CHANNELS,
+    WEFT_FUSED_ROWS,
     WEFT_FUSED_ONE
 } weft_fused_shape;
 weft_fused_shape weft_fused_shape_of(const weft_tensor *tensor, const weft_tensor *like);
