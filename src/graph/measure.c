@@ -59,13 +59,12 @@ weft_status weft_measure(const weft_ir *ir, const weft_kernel_plan *plan, const 
                             .hoisted_tasks = steady ? plan->prepare_phases : 0,
                             .counter = counter};
     for (int i = 0; i < plan->phases; i++)
-        task[i] = (weft_task){.run = plan->phase[i].run,
-                              .call = {.args = plan->args,
-                                       .operand = operand,
-                                       .round = plan->phase[i].round},
-                              .pieces = plan->phase[i].pieces,
-                              .wait = true,
-                              .chain = 1};
+        task[i] = (weft_task){
+            .run = plan->phase[i].run,
+            .call = {.args = plan->args, .operand = operand, .round = plan->phase[i].round},
+            .pieces = plan->phase[i].pieces,
+            .wait = true,
+            .chain = 1};
     WEFT_TRY(lay_out(&program, plan, floats, operands, operand, ir->error));
     seconds_of_run(&program); /* to warm up, and to prepare */
     double total = 0;
