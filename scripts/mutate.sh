@@ -88,6 +88,8 @@ winograd-of-five-taps|src/kernels/convolution_winograd_lines.h|s/g\[3\] = WINOGR
 sums-lose-a-part|src/kernels/batch_norm_simd.c|s/for \(int64_t b = 0; b < args->blocks; b\+\+\)\n        merge_square/for (int64_t b = 1; b < args->blocks; b++)\n        merge_square/
 group-norm-gradient-loses-a-mean|src/ops/group_norm_gradient.c|s/r \* \(g - mean_g - h \* mean_gh\)/r * (g - h * mean_gh)/
 group-norm-merges-the-other-way|src/kernels/group_norm_simd.c|s/(2 \* \(double\)sums\[args->channels \+ c\]) \+ \(double\)pixels/$1 - (double)pixels/
+group-norm-takes-the-first-sample|src/ops/group_norm_coefficients.c|s/args->coefficient_step = args->channels;/args->coefficient_step = 0;/
+fuse-repeats-rows-of-the-first-image|src/graph/fused.c|s/operand->stride\[0\] = wide\.stride\[0\];/operand->stride[0] = shape == WEFT_FUSED_ROWS ? 0 : wide.stride[0];/
 row-norm-loses-a-part|src/kernels/row_norm_simd.c|s/for \(int64_t p = 0; p < args->pieces/for (int64_t p = args->pieces > 1; p < args->pieces/
 resize-adjoint-without-weights|src/ops/resample.c|s/\(weft_tap\)\{i, \(float\)taps\.weight\[t\]\}/(weft_tap){i, 1}/
 reflection-repeats-the-edge|src/ops/border.c|s/2 \* \(n - 1\) - i/2 * n - 1 - i/

@@ -175,6 +175,35 @@ Test(fuse, rows_that_are_repeated_follow_kernels)
     expect_same(2 * count, 1e-6);
 }
 
+/* The norm of groups becomes coefficients of each image's channels and a map, which takes in what follows. */
+Test(fuse, norms_of_groups_and_what_follows)
+{
+    weft_value v = image(8, 24), y = conv(v, 24, 3);
+    weft_value z = weft_max_pool(weft_relu(weft_group_norm(y, .groups = 6)), .window = {2, 2});
+    z = weft_relu(weft_add(weft_instance_norm(conv(z, 24, 3)), z));
+    run_both(&z, 1, WEFT_TRAIN);
+    cr_expect_eq(fused.steps, 7);
+    expect_label("group_norm_coefficients\nnormalize + relu\n");
+    expect_label("group_norm_coefficients\nnormalize + add + relu\n");
+    expect_same(1, 1e-6);
+}
+
+Test(fuse, gradients_of_norms_of_groups)
+{
+    weft_value v = image(7, 12), y = conv(v, 20, 3);
+    y = weft_conv2d(weft_relu(weft_group_norm(y, .groups = 4)), .filters = 8, .kernel = {3, 3});
+    y = weft_sigmoid(weft_layer_norm(weft_instance_norm(y)));
+    weft_value fetch[FETCHES] = {weft_mean(weft_square(y))}, of[FETCHES - 1];
+    int count = 0;
+    for (; count < FETCHES - 1; count++)
+        of[count] = weft_variable_at(graph, count);
+    weft_gradients(fetch[0], of, count, fetch + 1, NULL);
+    run_both(fetch, FETCHES, WEFT_TRAIN);
+    expect_label("normalize + relu\n");
+    expect_label("\ngroup_norm\n"); /* rows */
+    expect_same(FETCHES, 2e-5);
+}
+
 Test(fuse, values_that_others_read_are_stored)
 {
     weft_value v = image(7, 19), a = weft_tanh(v), b = weft_relu(a);

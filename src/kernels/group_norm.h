@@ -6,6 +6,15 @@
 #include "kernels/isa.h"
 #include "kernels/pixels.h"
 
+/* y = scale * a + (b - center) * slope + shift. */
+enum {
+    WEFT_GROUP_NORM_CENTER,
+    WEFT_GROUP_NORM_SLOPE,
+    WEFT_GROUP_NORM_SHIFT,
+    WEFT_GROUP_NORM_SCALE, /* backward only */
+    WEFT_GROUP_NORM_COEFFICIENTS
+};
+
 /* Groups of channels. Each sample's pixels are summed in blocks (a piece of `sums`, and a part of
  * channel_sums.h); `finish` merges a sample's parts in order, in double, and makes coefficients for each of
  * its channels, with which `apply` writes the pixels. */
@@ -17,9 +26,15 @@ typedef struct weft_group_norm_args {
     double epsilon;
     int64_t block_pixels, blocks;       /* of a sample, for sums */
     int64_t apply_pixels, apply_blocks; /* of a sample */
-    /* in the workspace, floats from its beginning; the coefficients, four numbers for each sample and
-     * channel, come first */
-    int64_t sums_at, parameters_at;
+    /* Slots in weft_call.operand. */
+    int mean, variance, workspace;
+    /* Of each sample's channels: where sample 0's are, and floats to those of the next. */
+    struct {
+        int slot;
+        int64_t offset;
+    } coefficient[WEFT_GROUP_NORM_COEFFICIENTS];
+    int64_t coefficient_step;
+    int64_t sums_at, parameters_at; /* in the workspace, floats from its beginning */
 } weft_group_norm_args;
 
 /* Channels of a piece of `backward_merge`. */
@@ -27,6 +42,7 @@ enum { WEFT_GROUP_NORM_MERGE_CHANNELS = 64 };
 
 /* Forward; operands x, gamma, beta | y, mean, variance | workspace. Phases, and their pieces:
  *   forward_sums (samples * blocks), forward_finish (samples), forward_apply (samples * apply_blocks)
+ * The first two take other outputs, as long as the arguments say where they are: the coefficients.
  * Backward; operands dy, x, gamma, mean, variance | dx, dgamma, dbeta | workspace:
  *   backward_center (samples), backward_sums (samples * blocks), backward_finish (samples), backward_merge
  *   (channels / 64, rounded up), backward_apply (samples * apply_blocks) */

@@ -7,11 +7,15 @@
 
 extern const weft_channel_kernels WEFT_FOR_ISA(weft_channel_kernel_table);
 
-enum { X, GAMMA, BETA, Y, MEAN, VARIANCE, WORKSPACE };
-enum { DY, OF_X, OF_GAMMA, OF_MEAN, OF_VARIANCE, DX, DGAMMA, DBETA, BACKWARD_WORKSPACE };
+enum { X, GAMMA, BETA, Y };
+enum { DY, OF_X, OF_GAMMA, OF_MEAN, OF_VARIANCE, DX, DGAMMA, DBETA };
 
-/* Coefficients of a sample's channels. */
-enum { CENTER, SLOPE, SHIFT, SCALE, COEFFICIENTS };
+enum {
+    CENTER = WEFT_GROUP_NORM_CENTER,
+    SLOPE = WEFT_GROUP_NORM_SLOPE,
+    SHIFT = WEFT_GROUP_NORM_SHIFT,
+    SCALE = WEFT_GROUP_NORM_SCALE
+};
 
 typedef struct range {
     int64_t begin, end;
@@ -24,32 +28,32 @@ static range block_of(const weft_group_norm_args *args, int64_t sample, int64_t 
     return (range){first + begin, first + (end < args->sample_pixels ? end : args->sample_pixels)};
 }
 
-static float *coefficient(const weft_call *call, int workspace, int64_t sample, int which)
+static float *coefficient(const weft_call *call, int64_t sample, int which)
 {
     const weft_group_norm_args *args = call->args;
-    return (float *)call->operand[workspace] + (COEFFICIENTS * sample + which) * args->channels;
+    return (float *)call->operand[args->coefficient[which].slot] + args->coefficient[which].offset +
+           sample * args->coefficient_step;
 }
 
 /* Number `which` of each channel that a block of a sample left. */
-static float *sums_of(const weft_call *call, int workspace, int64_t sample, int64_t block,
-                      int which)
+static float *sums_of(const weft_call *call, int64_t sample, int64_t block, int which)
 {
     const weft_group_norm_args *args = call->args;
     int64_t part = sample * args->blocks + block;
-    return (float *)call->operand[workspace] + args->sums_at +
+    return (float *)call->operand[args->workspace] + args->sums_at +
            (WEFT_CHANNEL_NUMBERS * part + which) * args->channels;
 }
 
 /* Sums of a block of one sample's pixels, of the first operands, and of a row of channels where there is
  * one. */
-static void add_sums(const weft_call *call, int64_t piece, int workspace, weft_channel_sums kind,
-                     int images, const float *row)
+static void add_sums(const weft_call *call, int64_t piece, weft_channel_sums kind, int images,
+                     const float *row)
 {
     const weft_group_norm_args *args = call->args;
     int64_t sample = piece / args->blocks, block = piece % args->blocks;
     range pixels = block_of(args, sample, block, args->block_pixels);
     weft_channel_rows rows = {.channels = args->channels,
-                              .number = sums_of(call, workspace, sample, block, 0),
+                              .number = sums_of(call, sample, block, 0),
                               .number_step = args->channels};
     memset(rows.number, 0, (size_t)(WEFT_CHANNEL_NUMBERS * args->channels) * sizeof(float));
     rows.in[images] = row;
@@ -69,7 +73,7 @@ static void add_sums(const weft_call *call, int64_t piece, int workspace, weft_c
 
 static void forward_sums(const weft_call *call, int64_t piece)
 {
-    add_sums(call, piece, WORKSPACE, WEFT_CHANNEL_STATISTICS, 1, NULL);
+    add_sums(call, piece, WEFT_CHANNEL_STATISTICS, 1, NULL);
 }
 
 /* Mean of a group's elements, and mean of their squared differences from it (Chan, Golub, LeVeque 1979). */
@@ -80,14 +84,14 @@ static void merge_group(const weft_call *call, int64_t sample, int64_t group, do
     int64_t first = group * args->group_channels, end = first + args->group_channels;
     double count = (double)(args->sample_pixels * args->group_channels), total = 0, square = 0;
     for (int64_t b = 0; b < args->blocks; b++) {
-        const float *sums = sums_of(call, WORKSPACE, sample, b, 0);
+        const float *sums = sums_of(call, sample, b, 0);
         const float *pixels = sums + 3 * args->channels;
         for (int64_t c = first; c < end; c++)
             total += (double)pixels[c] * (double)sums[c] + (double)sums[args->channels + c];
     }
     *mean = total / count;
     for (int64_t b = 0; b < args->blocks; b++) {
-        const float *sums = sums_of(call, WORKSPACE, sample, b, 0);
+        const float *sums = sums_of(call, sample, b, 0);
         const float *squares = sums + 2 * args->channels, *pixels = squares + args->channels;
         for (int64_t c = first; c < end; c++) {
             double d = (double)sums[c] - *mean;
@@ -102,11 +106,11 @@ static void forward_finish(const weft_call *call, int64_t sample)
 {
     const weft_group_norm_args *args = call->args;
     const float *gamma = call->operand[GAMMA], *beta = call->operand[BETA];
-    float *out_mean = (float *)call->operand[MEAN] + sample * args->groups;
-    float *out_variance = (float *)call->operand[VARIANCE] + sample * args->groups;
-    float *center = coefficient(call, WORKSPACE, sample, CENTER);
-    float *slope = coefficient(call, WORKSPACE, sample, SLOPE);
-    float *shift = coefficient(call, WORKSPACE, sample, SHIFT);
+    float *out_mean = (float *)call->operand[args->mean] + sample * args->groups;
+    float *out_variance = (float *)call->operand[args->variance] + sample * args->groups;
+    float *center = coefficient(call, sample, CENTER);
+    float *slope = coefficient(call, sample, SLOPE);
+    float *shift = coefficient(call, sample, SHIFT);
     for (int64_t g = 0, c = 0; g < args->groups; g++) {
         double mean, variance;
         merge_group(call, sample, g, &mean, &variance);
@@ -127,9 +131,9 @@ static void forward_apply(const weft_call *call, int64_t piece)
     const weft_group_norm_args *args = call->args;
     int64_t sample = piece / args->apply_blocks;
     range pixels = block_of(args, sample, piece % args->apply_blocks, args->apply_pixels);
-    line by = {.slope = coefficient(call, WORKSPACE, sample, SLOPE),
-               .center = coefficient(call, WORKSPACE, sample, CENTER),
-               .shift = coefficient(call, WORKSPACE, sample, SHIFT)};
+    line by = {.slope = coefficient(call, sample, SLOPE),
+               .center = coefficient(call, sample, CENTER),
+               .shift = coefficient(call, sample, SHIFT)};
     const float *x = call->operand[X];
     weft_pixel_run run;
     for (int64_t pixel = pixels.begin; pixel < pixels.end; pixel += run.count) {
@@ -149,7 +153,7 @@ static void backward_center(const weft_call *call, int64_t sample)
 {
     const weft_group_norm_args *args = call->args;
     const float *mean = (const float *)call->operand[OF_MEAN] + sample * args->groups;
-    float *center = coefficient(call, BACKWARD_WORKSPACE, sample, CENTER);
+    float *center = coefficient(call, sample, CENTER);
     for (int64_t g = 0, c = 0; g < args->groups; g++)
         for (int64_t end = c + args->group_channels; c < end; c++)
             center[c] = mean[g];
@@ -158,15 +162,15 @@ static void backward_center(const weft_call *call, int64_t sample)
 static void backward_sums(const weft_call *call, int64_t piece)
 {
     const weft_group_norm_args *args = call->args;
-    add_sums(call, piece, BACKWARD_WORKSPACE, WEFT_CHANNEL_PRODUCTS, 2,
-             coefficient(call, BACKWARD_WORKSPACE, piece / args->blocks, CENTER));
+    add_sums(call, piece, WEFT_CHANNEL_PRODUCTS, 2,
+             coefficient(call, piece / args->blocks, CENTER));
 }
 
 /* A sample's parts of dbeta and dgamma: two rows of channels. */
 static float *parameters_of(const weft_call *call, int64_t sample)
 {
     const weft_group_norm_args *args = call->args;
-    return (float *)call->operand[BACKWARD_WORKSPACE] + args->parameters_at +
+    return (float *)call->operand[args->workspace] + args->parameters_at +
            2 * sample * args->channels;
 }
 
@@ -177,7 +181,7 @@ static void merge_products(const weft_call *call, int64_t sample, int64_t c, dou
     const weft_group_norm_args *args = call->args;
     *sum = *product = 0;
     for (int64_t b = 0; b < args->blocks; b++) {
-        const float *sums = sums_of(call, BACKWARD_WORKSPACE, sample, b, 0);
+        const float *sums = sums_of(call, sample, b, 0);
         *sum += (double)sums[c];
         *product += (double)sums[args->channels + c];
     }
@@ -190,9 +194,9 @@ static void backward_finish(const weft_call *call, int64_t sample)
     const weft_group_norm_args *args = call->args;
     const float *gamma = call->operand[OF_GAMMA];
     const float *variance = (const float *)call->operand[OF_VARIANCE] + sample * args->groups;
-    float *scale = coefficient(call, BACKWARD_WORKSPACE, sample, SCALE);
-    float *slope = coefficient(call, BACKWARD_WORKSPACE, sample, SLOPE);
-    float *shift = coefficient(call, BACKWARD_WORKSPACE, sample, SHIFT);
+    float *scale = coefficient(call, sample, SCALE);
+    float *slope = coefficient(call, sample, SLOPE);
+    float *shift = coefficient(call, sample, SHIFT);
     float *dbeta = parameters_of(call, sample), *dgamma = dbeta + args->channels;
     const double count = (double)(args->sample_pixels * args->group_channels);
     for (int64_t g = 0; g < args->groups; g++) {
@@ -239,10 +243,10 @@ static void backward_apply(const weft_call *call, int64_t piece)
     const weft_group_norm_args *args = call->args;
     int64_t sample = piece / args->apply_blocks;
     range pixels = block_of(args, sample, piece % args->apply_blocks, args->apply_pixels);
-    line by = {.scale = coefficient(call, BACKWARD_WORKSPACE, sample, SCALE),
-               .slope = coefficient(call, BACKWARD_WORKSPACE, sample, SLOPE),
-               .center = coefficient(call, BACKWARD_WORKSPACE, sample, CENTER),
-               .shift = coefficient(call, BACKWARD_WORKSPACE, sample, SHIFT)};
+    line by = {.scale = coefficient(call, sample, SCALE),
+               .slope = coefficient(call, sample, SLOPE),
+               .center = coefficient(call, sample, CENTER),
+               .shift = coefficient(call, sample, SHIFT)};
     weft_pixel_run run;
     for (int64_t pixel = pixels.begin; pixel < pixels.end; pixel += run.count) {
         run = weft_pixels_run(&args->pixels, pixel, pixels.end);

@@ -2,6 +2,7 @@
  * the mean and variance of x that normalized, for the gradient. */
 #include "ops/group_norm.h"
 
+#include "graph/fusion.h"
 #include "ops/moments.h"
 #include "ops/ops.h"
 #include "weft/array.h"
@@ -36,13 +37,13 @@ static weft_value apply(weft_value x, weft_value gamma, weft_value beta,
                       INPUTS, output, OUTPUTS);
 }
 
-static weft_group_norm_attributes attributes_of(double epsilon, int first, bool grouped)
+static weft_group_norm_attributes attributes_of(double epsilon, int first, int64_t groups)
 {
     weft_group_norm_attributes attributes;
     memset(&attributes, 0, sizeof(attributes));
     attributes.epsilon = epsilon != 0 ? epsilon : 1e-5;
     attributes.first = first;
-    attributes.grouped = grouped;
+    attributes.groups = (int32_t)groups;
     return attributes;
 }
 
@@ -59,8 +60,7 @@ weft_value weft_layer_normalization(weft_value x, const weft_layer_normalization
         return weft_graph_fail(x.graph, WEFT_ERROR_ARGUMENT,
                                "layer_norm: dimensions is %d, expected 1 to %d", dimensions,
                                rank - 1);
-    weft_group_norm_attributes attributes =
-        attributes_of(options->epsilon, rank - dimensions, false);
+    weft_group_norm_attributes attributes = attributes_of(options->epsilon, rank - dimensions, 0);
     weft_value gamma = options->gamma, beta = options->beta, output[OUTPUTS];
     if (weft_is_null(gamma))
         gamma = filled(x, dimensions, 1);
@@ -69,11 +69,11 @@ weft_value weft_layer_normalization(weft_value x, const weft_layer_normalization
     return apply(x, gamma, beta, &attributes, options->name ? options->name : "layer_norm", output);
 }
 
-/* x [N, .., C] as [N, .., groups, C / groups]; 0 groups: as many as there are channels. */
+/* 0 groups: as many as there are channels. */
 static weft_value grouped(weft_value x, const char *kind,
                           const weft_group_normalization_options *options)
 {
-    weft_shape shape = weft_shape_get(x), split = {.rank = shape.rank + 1};
+    weft_shape shape = weft_shape_get(x);
     int64_t channels = weft_channels(x);
     int64_t groups = options->groups != 0 ? options->groups : channels;
     char text[128];
@@ -88,18 +88,13 @@ static weft_value grouped(weft_value x, const char *kind,
         return weft_graph_fail(x.graph, WEFT_ERROR_ARGUMENT,
                                "%s: %lld groups do not divide the %lld channels of input %s", kind,
                                (long long)groups, (long long)channels, text);
-    split.extent[shape.rank - 1] = groups;
-    split.extent[shape.rank] = channels / groups;
-    weft_value by_groups = weft_reshape(x, split);
-    weft_value parameter[] = {options->gamma, options->beta}, output[OUTPUTS];
-    for (int i = 0; i < 2; i++)
-        parameter[i] = weft_is_null(parameter[i])
-                           ? filled(by_groups, 2, i == 0)
-                           : weft_reshape(parameter[i], weft_shape_of(groups, channels / groups));
-    weft_group_norm_attributes attributes = attributes_of(options->epsilon, 1, true);
-    weft_value y = apply(by_groups, parameter[0], parameter[1], &attributes,
-                         options->name ? options->name : kind, output);
-    return weft_reshape_like(y, x);
+    weft_value gamma = options->gamma, beta = options->beta, output[OUTPUTS];
+    if (weft_is_null(gamma))
+        gamma = filled(x, 1, 1);
+    if (weft_is_null(beta))
+        beta = filled(x, 1, 0);
+    weft_group_norm_attributes attributes = attributes_of(options->epsilon, 1, groups);
+    return apply(x, gamma, beta, &attributes, options->name ? options->name : kind, output);
 }
 
 weft_value weft_group_normalization(weft_value x, const weft_group_normalization_options *options)
@@ -149,10 +144,15 @@ static void gradient(weft_gradient_call *call)
                                            call->attributes);
     result[GAMMA] = d.gamma;
     result[BETA] = d.beta;
-    if (call->wanted[X])
-        result[X] = weft_sum_of_known(d.x, weft_moments_gradient(call->input[X], call->output[MEAN],
-                                                                 call->output_gradient[MEAN],
-                                                                 call->output_gradient[VARIANCE]));
+    if (!call->wanted[X])
+        return;
+    weft_value x = call->input[X];
+    weft_value moments =
+        weft_moments_gradient(weft_group_norm_split(call->attributes, x), call->output[MEAN],
+                              call->output_gradient[MEAN], call->output_gradient[VARIANCE]);
+    if (!weft_is_null(moments))
+        moments = weft_reshape_like(moments, x);
+    result[X] = weft_sum_of_known(d.x, moments);
 }
 
 /* ---- Float64 ---- */
@@ -160,15 +160,19 @@ static void gradient(weft_gradient_call *call)
 static void run_f64(const weft_operands *operands)
 {
     const weft_group_norm_attributes *attributes = operands->attributes;
-    const weft_tensor *operand[] = {&operands->input[X],     &operands->input[GAMMA],
-                                    &operands->input[BETA],  &operands->output[Y],
-                                    &operands->output[MEAN], &operands->output[VARIANCE]};
     enum { OF_X, OF_GAMMA, OF_BETA, OF_Y, OF_MEAN, OF_VARIANCE, OPERANDS };
+    const weft_tensor *given[] = {&operands->input[X], &operands->input[GAMMA],
+                                  &operands->input[BETA], &operands->output[Y]};
+    weft_tensor operand[OPERANDS];
+    for (int i = 0; i < OF_MEAN; i++)
+        operand[i] = weft_group_norm_split_tensor(attributes, given[i]);
+    operand[OF_MEAN] = operands->output[MEAN];
+    operand[OF_VARIANCE] = operands->output[VARIANCE];
     weft_group_norm_walk walk[OPERANDS];
     double *data[OPERANDS];
     for (int i = 0; i < OPERANDS; i++) {
-        walk[i] = weft_group_norm_walk_of(attributes, operand[i], operand[OF_X]);
-        data[i] = operand[i]->data;
+        walk[i] = weft_group_norm_walk_of(attributes, &operand[i], &operand[OF_X]);
+        data[i] = operand[i].data;
     }
     int64_t inners = walk[OF_X].inners;
     for (int64_t cell = 0; cell < walk[OF_X].cells; cell++) {
@@ -203,6 +207,9 @@ static bool bind_groups(weft_bind *bind, const weft_tensor *const *image)
     weft_group_norm_args *kept = weft_bind_args(bind, sizeof(*kept));
     if (!kept)
         return false;
+    args.mean = INPUTS + MEAN;
+    args.variance = INPUTS + VARIANCE;
+    weft_group_norm_coefficients_within(&args, INPUTS + OUTPUTS);
     *kept = args;
     weft_bind_workspace(bind, (size_t)args.parameters_at * sizeof(float));
     const weft_group_norm_kernels *kernels = weft_group_norm_table();
@@ -232,7 +239,7 @@ static bool bind_f32(weft_bind *bind)
     if (!weft_tensor_dense(&bind->input[GAMMA]) || !weft_tensor_dense(&bind->input[BETA]) ||
         !weft_tensor_dense(&bind->output[MEAN]) || !weft_tensor_dense(&bind->output[VARIANCE]))
         return false;
-    return attributes->grouped ? bind_groups(bind, image) : bind_rows(bind, image);
+    return attributes->groups ? bind_groups(bind, image) : bind_rows(bind, image);
 }
 
 static void cost(const weft_bind *bind, weft_cost *cost)
@@ -259,12 +266,15 @@ static bool sample(weft_sampler *sampler, int index)
     return true;
 }
 
+static const weft_fusion fusion = {.expand = weft_group_norm_expand};
+
 const weft_op weft_group_norm_op = {
+    .fusion = &fusion,
     .name = "group_norm",
     .summary = "gamma (x - mean) / sqrt(variance + epsilon) + beta, the moments being those of "
                "parts of each sample",
     .shapes = "x [N,..,C], gamma, beta -> [N,..,C], mean, variance",
-    .parameters = "epsilon, first dimension, grouped",
+    .parameters = "epsilon, first dimension, groups",
     .source = "Wu, He 2018; Ba, Kiros, Hinton 2016; Ulyanov, Vedaldi, Lempitsky 2016",
 
     .family = WEFT_FAMILY_NORMALIZATION,

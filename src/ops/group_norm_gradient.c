@@ -11,6 +11,7 @@
 #include "ops/group_norm.h"
 #include "ops/ops.h"
 #include "weft/arithmetic.h"
+#include "weft/array.h"
 #include "weft/reduction.h"
 
 #include <math.h>
@@ -53,14 +54,16 @@ static weft_value mean_of(weft_value x, weft_value like)
 static void compose(const weft_value *in, const void *given, weft_value *out)
 {
     const weft_group_norm_attributes *attributes = given;
+    weft_value x = weft_group_norm_split(attributes, in[X]);
+    weft_value dy = weft_group_norm_split(attributes, in[DY]);
+    weft_value gamma = weft_group_norm_split(attributes, in[GAMMA]);
     weft_value r = weft_rsqrt(weft_offset(in[VARIANCE], attributes->epsilon));
-    weft_value h = weft_multiply(weft_subtract(in[X], in[MEAN]), r);
-    weft_value g = weft_multiply(in[DY], in[GAMMA]);
-    out[DBETA] = weft_sum_like(in[DY], in[GAMMA]);
-    out[DGAMMA] = weft_sum_like(weft_multiply(in[DY], h), in[GAMMA]);
+    weft_value h = weft_multiply(weft_subtract(x, in[MEAN]), r), g = weft_multiply(dy, gamma);
     weft_value along_h = weft_multiply(h, mean_of(weft_multiply(g, h), in[MEAN]));
     weft_value removed = weft_add(along_h, mean_of(g, in[MEAN]));
-    out[DX] = weft_multiply(weft_subtract(g, removed), r);
+    out[DX] = weft_reshape_like(weft_multiply(weft_subtract(g, removed), r), in[X]);
+    out[DGAMMA] = weft_reshape_like(weft_sum_like(weft_multiply(dy, h), gamma), in[GAMMA]);
+    out[DBETA] = weft_reshape_like(weft_sum_like(dy, gamma), in[GAMMA]);
 }
 
 static void gradient(weft_gradient_call *call)
@@ -75,11 +78,13 @@ static void run_f64(const weft_operands *operands)
     const weft_group_norm_attributes *attributes = operands->attributes;
     weft_group_norm_walk walk[INPUTS + OUTPUTS];
     double *data[INPUTS + OUTPUTS];
+    weft_tensor x = weft_group_norm_split_tensor(attributes, &operands->input[X]);
     for (int i = 0; i < INPUTS + OUTPUTS; i++) {
-        const weft_tensor *operand =
-            i < INPUTS ? &operands->input[i] : &operands->output[i - INPUTS];
-        walk[i] = weft_group_norm_walk_of(attributes, operand, &operands->input[X]);
-        data[i] = operand->data;
+        const weft_tensor *given = i < INPUTS ? &operands->input[i] : &operands->output[i - INPUTS];
+        weft_tensor operand =
+            i == MEAN || i == VARIANCE ? *given : weft_group_norm_split_tensor(attributes, given);
+        walk[i] = weft_group_norm_walk_of(attributes, &operand, &x);
+        data[i] = given->data;
     }
     weft_clear_f64(&operands->output[DGAMMA]);
     weft_clear_f64(&operands->output[DBETA]);
@@ -117,6 +122,7 @@ static bool bind_groups(weft_bind *bind, const weft_tensor *const *image)
     weft_group_norm_args *kept = weft_bind_args(bind, sizeof(*kept));
     if (!kept)
         return false;
+    weft_group_norm_coefficients_within(&args, INPUTS + OUTPUTS);
     *kept = args;
     const weft_group_norm_kernels *kernels = weft_group_norm_table();
     enum { MERGE = WEFT_GROUP_NORM_MERGE_CHANNELS };
@@ -155,7 +161,7 @@ static bool bind_f32(weft_bind *bind)
             return false;
     if (!weft_tensor_dense(&bind->output[DGAMMA]) || !weft_tensor_dense(&bind->output[DBETA]))
         return false;
-    return attributes->grouped ? bind_groups(bind, image) : bind_rows(bind, image);
+    return attributes->groups ? bind_groups(bind, image) : bind_rows(bind, image);
 }
 
 static void cost(const weft_bind *bind, weft_cost *cost)
@@ -191,7 +197,7 @@ const weft_op weft_group_norm_gradient_op = {
     .name = "group_norm_gradient",
     .summary = "the gradients of group_norm with respect to x, gamma and beta",
     .shapes = "dy [N,..,C], x [N,..,C], gamma, mean, variance -> dx [N,..,C], dgamma, dbeta",
-    .parameters = "epsilon, first dimension, grouped",
+    .parameters = "epsilon, first dimension, groups",
     .source = "Wu, He 2018; Ba, Kiros, Hinton 2016; Ulyanov, Vedaldi, Lempitsky 2016",
 
     .family = WEFT_FAMILY_NORMALIZATION,

@@ -158,6 +158,6 @@ WEFT_UPDATE_TABLE(WEFT_UPDATE_DECLARE)
 
 /* Made by the compiler alone; the checks of batch normalization and max pooling run them. */
 extern const weft_op weft_batch_norm_coefficients_op, weft_batch_norm_gradient_coefficients_op,
-    weft_max_pool_winners_op, weft_max_pool_scatter_op;
+    weft_group_norm_coefficients_op, weft_max_pool_winners_op, weft_max_pool_scatter_op;
 
 #endif
