@@ -65,7 +65,7 @@ int weft_ir_add_value(weft_ir *ir, const weft_tensor *like)
 {
     int value = ir->values++;
     weft_tensor tensor = dense_like(like);
-    int64_t bytes = weft_tensor_elements(&tensor) * (int64_t)weft_dtype_bytes(tensor.dtype);
+    int64_t bytes = (int64_t)weft_tensor_bytes(&tensor);
     int storage = weft_ir_add_storage(ir, (weft_storage){.bytes = bytes});
     ir->value[value] =
         (weft_ir_value){.tensor = tensor, .storage = storage, .graph_node = -1, .needed = true};

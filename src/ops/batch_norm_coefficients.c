@@ -8,13 +8,12 @@
  *     dx = scale * dy + (x - mean) * slope + shift          (in infer mode: scale * dy)
  *
  * The formulas are those of batch_norm.c and batch_norm_gradient.c. */
+#include "base/error.h"
 #include "graph/fusion.h"
 #include "ops/batch_norm.h"
 #include "ops/bind_plan.h"
 #include "ops/map.h"
 #include "ops/ops.h"
-
-#include <string.h>
 
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VARIANCE, INPUTS };
 enum { MEAN, VARIANCE, SLOPE, SHIFT, OUTPUTS };
@@ -118,20 +117,9 @@ weft_status weft_batch_norm_expand(weft_expansion *expansion, const weft_bind *b
     if (!weft_batch_norm_trains(bind->attributes, bind->mode))
         call.input[X] = GAMMA; /* x is not read: the coefficients must not wait for it */
     int first;
-    weft_status status = weft_expand_node(expansion, &call, &first);
-    if (status != WEFT_OK)
-        return status;
-    weft_map_attributes normalize;
-    memset(&normalize, 0, sizeof(normalize));
-    normalize.function = WEFT_MAP_NORMALIZE;
-    call = (weft_expand_call){.op = &weft_normalize_op,
-                              .attributes = &normalize,
-                              .attribute_bytes = sizeof(normalize),
-                              .inputs = 4,
-                              .input = {X, first + MEAN, first + SLOPE, first + SHIFT},
-                              .outputs = 1,
-                              .as = {0}};
-    return weft_expand_node(expansion, &call, &first);
+    WEFT_TRY(weft_expand_node(expansion, &call, &first));
+    return weft_map_expand(expansion, &weft_normalize_op, WEFT_MAP_NORMALIZE,
+                           (int[]){X, first + MEAN, first + SLOPE, first + SHIFT}, 0, NULL, &first);
 }
 
 /* ---- Backward ---- */
@@ -200,34 +188,13 @@ weft_status weft_batch_norm_gradient_expand(weft_expansion *expansion, const wef
                              .like = {channels, channels, channels, channels, channels},
                              .as = {1, 2, -1, -1, -1}};
     int first, varying;
-    weft_status status = weft_expand_node(expansion, &call, &first);
-    weft_map_attributes map;
-    memset(&map, 0, sizeof(map));
-    map.function = WEFT_MAP_MULTIPLY;
-    weft_expand_call scale = {.op = &weft_multiply_op,
-                              .attributes = &map,
-                              .attribute_bytes = sizeof(map),
-                              .inputs = 2,
-                              .input = {DY, first + SCALE},
-                              .outputs = 1,
-                              .as = {0}};
-    if (status != WEFT_OK || !weft_batch_norm_trains(bind->attributes, bind->mode))
-        return status == WEFT_OK ? weft_expand_node(expansion, &scale, &varying) : status;
-    map.function = WEFT_MAP_NORMALIZE;
-    call = (weft_expand_call){.op = &weft_normalize_op,
-                              .attributes = &map,
-                              .attribute_bytes = sizeof(map),
-                              .inputs = 4,
-                              .input = {OF_X, OF_MEAN, first + DX_SLOPE, first + DX_SHIFT},
-                              .outputs = 1,
-                              .like = {&bind->input[OF_X]},
-                              .as = {-1}};
-    status = weft_expand_node(expansion, &call, &varying);
-    if (status != WEFT_OK)
-        return status;
-    map.function = WEFT_MAP_ADD_PRODUCT;
-    scale.op = &weft_add_product_op;
-    scale.inputs = 3;
-    memcpy(scale.input, (int[]){varying, DY, first + SCALE}, 3 * sizeof(int));
-    return weft_expand_node(expansion, &scale, &varying);
+    WEFT_TRY(weft_expand_node(expansion, &call, &first));
+    if (!weft_batch_norm_trains(bind->attributes, bind->mode))
+        return weft_map_expand(expansion, &weft_multiply_op, WEFT_MAP_MULTIPLY,
+                               (int[]){DY, first + SCALE}, 0, NULL, &varying);
+    WEFT_TRY(weft_map_expand(expansion, &weft_normalize_op, WEFT_MAP_NORMALIZE,
+                             (int[]){OF_X, OF_MEAN, first + DX_SLOPE, first + DX_SHIFT}, -1,
+                             &bind->input[OF_X], &varying));
+    return weft_map_expand(expansion, &weft_add_product_op, WEFT_MAP_ADD_PRODUCT,
+                           (int[]){varying, DY, first + SCALE}, 0, NULL, &varying);
 }

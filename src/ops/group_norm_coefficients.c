@@ -5,12 +5,11 @@
  *     y = (x - center) * slope + shift
  *
  * Rows, which a kernel takes one by one and twice while they are in the cache, stay as they are. */
+#include "base/error.h"
 #include "graph/fusion.h"
 #include "ops/group_norm.h"
 #include "ops/map.h"
 #include "ops/ops.h"
-
-#include <string.h>
 
 enum { X, GAMMA, BETA, INPUTS };
 enum { MEAN, VARIANCE, CENTER, SLOPE, SHIFT, OUTPUTS };
@@ -98,18 +97,8 @@ weft_status weft_group_norm_expand(weft_expansion *expansion, const weft_bind *b
                              .like = {&rows, &rows, &rows, &rows, &rows},
                              .as = {OF_MEAN, OF_VARIANCE, -1, -1, -1}};
     int first;
-    weft_status status = weft_expand_node(expansion, &call, &first);
-    if (status != WEFT_OK)
-        return status;
-    weft_map_attributes normalize;
-    memset(&normalize, 0, sizeof(normalize));
-    normalize.function = WEFT_MAP_NORMALIZE;
-    call = (weft_expand_call){.op = &weft_normalize_op,
-                              .attributes = &normalize,
-                              .attribute_bytes = sizeof(normalize),
-                              .inputs = 4,
-                              .input = {X, first + CENTER, first + SLOPE, first + SHIFT},
-                              .outputs = 1,
-                              .as = {Y}};
-    return weft_expand_node(expansion, &call, &first);
+    WEFT_TRY(weft_expand_node(expansion, &call, &first));
+    return weft_map_expand(expansion, &weft_normalize_op, WEFT_MAP_NORMALIZE,
+                           (int[]){X, first + CENTER, first + SLOPE, first + SHIFT}, Y, NULL,
+                           &first);
 }

@@ -1,21 +1,44 @@
 #include "ops/map.h"
 
 #include "graph/bind_map.h"
+#include "graph/fusion.h"
 #include "ops/rules.h"
 
 #include <stdio.h>
 #include <string.h>
 
-weft_value weft_map_apply(const weft_op *op, weft_map_function function, double a, double b,
-                          const char *name, const weft_value *input)
+static weft_map_attributes attributes_of(weft_map_function function, double a, double b)
 {
     weft_map_attributes attributes;
     memset(&attributes, 0, sizeof(attributes));
     attributes.function = function;
     attributes.a = a;
     attributes.b = b;
+    return attributes;
+}
+
+weft_value weft_map_apply(const weft_op *op, weft_map_function function, double a, double b,
+                          const char *name, const weft_value *input)
+{
+    weft_map_attributes attributes = attributes_of(function, a, b);
     return weft_apply(input[0].graph, op, &attributes, sizeof(attributes), name, input,
                       weft_map_functions[function].inputs, NULL, 1);
+}
+
+weft_status weft_map_expand(weft_expansion *expansion, const weft_op *op,
+                            weft_map_function function, const int *operand, int as,
+                            const weft_tensor *like, int *result)
+{
+    weft_map_attributes attributes = attributes_of(function, 0, 0);
+    weft_expand_call call = {.op = op,
+                             .attributes = &attributes,
+                             .attribute_bytes = sizeof(attributes),
+                             .inputs = weft_map_functions[function].inputs,
+                             .outputs = 1,
+                             .like = {like},
+                             .as = {as}};
+    memcpy(call.input, operand, (size_t)call.inputs * sizeof(int));
+    return weft_expand_node(expansion, &call, result);
 }
 
 bool weft_map_infer_equal(weft_infer *infer)

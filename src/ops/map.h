@@ -16,6 +16,14 @@ typedef struct weft_map_attributes {
 weft_value weft_map_apply(const weft_op *op, weft_map_function function, double a, double b,
                           const char *name, const weft_value *input);
 
+/* Appends a map to what replaces a node (graph/fusion.h): of operands by their numbers, as many as the function has.
+ * The result is output `as` of the node, or where that is -1 a new value with the extents of `like`; *result is its
+ * number. */
+struct weft_expansion;
+weft_status weft_map_expand(struct weft_expansion *expansion, const weft_op *op,
+                            weft_map_function function, const int *operand, int as,
+                            const weft_tensor *like, int *result);
+
 /* Shape rules: all inputs have one shape; all inputs are broadcast to each other's. All are real. */
 bool weft_map_infer_equal(weft_infer *infer);
 bool weft_map_infer_broadcast(weft_infer *infer);

@@ -1,5 +1,6 @@
 /* What the compiler replaces the gradient of max pooling by: which element of each window is its maximum, found as soon
  * as x is there and kept as a byte, and the gradient from that. So x need not be kept for it. */
+#include "base/error.h"
 #include "graph/fusion.h"
 #include "ops/ops.h"
 #include "ops/pool_geometry.h"
@@ -72,9 +73,7 @@ weft_status weft_max_pool_gradient_expand(weft_expansion *expansion, const weft_
     int made;
     if (window_of(bind->attributes) > UINT8_MAX + 1)
         return WEFT_OK;
-    weft_status status = weft_expand_node(expansion, &call, &made);
-    if (status != WEFT_OK)
-        return status;
+    WEFT_TRY(weft_expand_node(expansion, &call, &made));
     call.op = &weft_max_pool_scatter_op;
     call.inputs = 2;
     call.input[0] = DY;
