@@ -99,6 +99,15 @@ spatial-dropout-of-pixels|src/ops/drop_parts.c|s/keep_channels && d == rank - 1/
 constraint-before-the-update|src/optim/constrain.c|s/weft_value newest = weft_updated\(variable\)/weft_value newest = variable/
 wisdom-mixes-settings|src/kernels/convolution_problem.c|s/\.exact_products = p->exact_products,//
 wisdom-is-not-taken|src/graph/choose.c|s/\*algorithm = known->algorithm;/*algorithm = NULL;/
+micro-batch-sum-for-mean|src/graph/micro_batch_ops.c|s/1\.0f \/ \(float\)a->parts/1.0f/
+micro-batch-adds-to-nothing|src/graph/micro_batch_ops.c|s/call->info->part == 0 \? 0 : 1/1/
+micro-batch-samples-begin-anew|src/graph/program.c|s/info->first_sample \+= part > 0 \? images : 0;//
+micro-batch-feeds-do-not-move|src/graph/emit.c|s/feed->step = feed->bytes;//
+micro-batch-takes-sums|src/graph/pass_micro_batch.c|s/if \(\*to == OTHER\)/if (false)/
+micro-batch-takes-gradients-of-sums|src/graph/pass_micro_batch.c|s/ == OTHER\)\n        return refuse\(c, &c/ == AFTER)\n        return refuse(c, &c/
+micro-batch-gradients-of-images-of-a-part|src/graph/pass_micro_batch.c|s/gradient \? 1\.0 \/ ir->micro_batches : 1/1/
+micro-batch-functions-of-a-part|src/graph/pass_micro_batch.c|s/reads\(c, node, MEAN\) && !\(node->op->flags & WEFT_OP_AFFINE\)/false/
+micro-batch-lives-for-a-part|src/graph/micro_batch.h|s/return op == &weft_micro_batch_mean_op \|\|/return op == \&weft_micro_batch_join_op \&\&/
 measuring-counts-what-is-prepared|src/graph/measure.c|s/steady \? plan->prepare_phases/!steady ? plan->prepare_phases/
 wisdom-takes-damaged-files|src/io/wisdom.c|s/(?<=        whole = )memcmp\(.*?\) == 0;/true;/s
 gradcheck-compares-nothing|src/check/gradcheck.c|s/double difference = fabs\(numeric\.value - analytic\);/double difference = 0;/

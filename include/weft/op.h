@@ -31,6 +31,7 @@ typedef struct weft_run_info {
     int64_t step;         /* updates done before this run */
     int64_t first_sample; /* index in the whole batch of this run's first sample */
     int64_t micro_batch;  /* index of this micro-batch, from 0 */
+    int64_t part;         /* of the batch, of which the program itself takes several: from 0 */
 } weft_run_info;
 
 /* ---- Shape rule ---- */
@@ -210,7 +211,9 @@ enum {
     WEFT_OP_RANDOM = 1u << 0,          /* result depends on the run's seed and step */
     WEFT_OP_STRIDED_INPUTS = 1u << 1,  /* bind takes inputs that are strided views */
     WEFT_OP_STRIDED_OUTPUTS = 1u << 2, /* bind takes outputs that are strided views */
-    WEFT_OP_NO_GRADIENT = 1u << 3      /* integer or piecewise constant: gradient is zero */
+    WEFT_OP_NO_GRADIENT = 1u << 3,     /* integer or piecewise constant: gradient is zero */
+    WEFT_OP_MEAN = 1u << 4,  /* of several images the mean of what it is of equal parts of them */
+    WEFT_OP_AFFINE = 1u << 5 /* of means of its inputs it is the mean of what it is of each */
 };
 
 #define WEFT_INPUT(i) (1u << (i))
@@ -265,6 +268,10 @@ struct weft_op {
      * it then changes nothing. Constant inputs of few elements have their data in bind (of the program's real
      * dtype). */
     int (*identity)(const weft_bind *bind);
+
+    /* Optional: true where what is made of an image of input 0 depends on others of the batch, as in a batch
+     * normalization in train mode; without it an op is taken to look at each image by itself. At most 16 operands. */
+    bool (*mixes)(const weft_bind *bind);
 
     /* Optional: attributes as short text for diagrams, such as "3x3 /2". */
     void (*label)(const void *attributes, char *text, size_t size);

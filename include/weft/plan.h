@@ -67,6 +67,7 @@ typedef struct weft_placement {
 typedef struct weft_plan {
     weft_mode mode;
     int64_t batch;
+    int micro_batches;   /* as in weft_report */
     int64_t total_bytes; /* arena, state, feeds and program */
     int64_t arena_bytes;
     int64_t bound_bytes;          /* as in weft_report: what is alive at the peak */
@@ -106,11 +107,11 @@ WEFT_API weft_status weft_plan_svg(const weft_plan *plan, const char *title, FIL
 WEFT_API weft_status weft_plan_draw(const weft_plan *plan, const char *title, const char *path,
                                     weft_error *error);
 
-/* A batch that fits, where one more image would not. */
+/* A batch that fits, where one more image would not; of a fixed number of micro-batches, one more in each of them. */
 typedef struct weft_batch_limit {
-    int64_t batch;      /* 0: not even one image fits */
+    int64_t batch;      /* 0: not even one image fits, or one in each micro-batch */
     int64_t bytes;      /* that it needs: total_bytes of its plan; 0 of batch 0 */
-    int64_t next_bytes; /* that one more would need */
+    int64_t next_bytes; /* that the next one would need */
     int plans;          /* that were made to find it */
 } weft_batch_limit;
 

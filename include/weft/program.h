@@ -45,6 +45,19 @@ typedef struct weft_extents {
 
 enum { WEFT_LEAST_MEMORY = -1 }; /* a memory_limit: the smallest that can be kept */
 
+/* Whether a program may take its batch in equal parts, one after the other in each run, and do what needs them all
+ * (updates, norms of gradients) once after the last: that takes the memory of a part, and the time of running smaller
+ * ones. Feeds and fetches are those of the whole batch. What is reduced over images must be a mean, as losses are by
+ * default: gradients, losses and all means are then those of the whole batch, but for rounding, and dropout draws the
+ * same. Where it would be something else (sums over the batch, functions of means that images depend on again),
+ * compiling gives WEFT_ERROR_UNSUPPORTED and names the op. */
+typedef enum weft_micro_batching {
+    WEFT_WHOLE_BATCH = 0,
+    WEFT_MICRO_BATCHES, /* where no op looks at several images together, as batch normalization does */
+    WEFT_MICRO_BATCHES_MIXED /* also there: such an op sees the images of a part, and running statistics
+                              * take in one part after the other */
+} weft_micro_batching;
+
 typedef struct weft_compile_options {
     weft_mode mode; /* in train mode, writes of variables (updates, running statistics) happen */
     const weft_value *fetch; /* values to be read after a run */
@@ -68,6 +81,11 @@ typedef struct weft_compile_options {
      * WEFT_LEAST_MEMORY asks for that. Without a limit a training program drops what costs next to nothing, by
      * prediction 2.8% of a run at most. */
     int64_t memory_limit;
+    weft_micro_batching micro_batching;
+    /* So many parts, which must divide the batch. 0: one, or where micro_batching allows it and the memory_limit asks
+     * for it, as many as keep the limit in the least time, by prediction; a plan is made for each number, of 16 at
+     * most, that divides the batch. */
+    int micro_batches;
     bool no_winograd; /* convolutions only by algorithms that round as little as the plain sum */
     /* Takes the algorithms that it knows (weft/wisdom.h); for others, and where NULL, a cost model decides. */
     weft_wisdom *wisdom;
@@ -140,6 +158,7 @@ typedef struct weft_report {
     int64_t constant_bytes;  /* constants and arguments of kernels */
     double flops, bytes;     /* of one run that finds everything prepared */
     double recomputed_flops; /* of these: on what is computed again instead of kept */
+    int micro_batches;       /* that a run takes its batch in; 1: as a whole */
     int steps_again;         /* of the steps, those that run again to save memory */
     double again_share;      /* of the time of all others: what these are predicted to add */
     int64_t runs;

@@ -57,10 +57,11 @@ static void print(const workload *w, const timing *t, int64_t resident, bool jso
         printf("\"arena_bytes\": %" PRId64 ", \"bound_bytes\": %" PRId64
                ", \"state_bytes\": %" PRId64 ", \"constant_bytes\": %" PRId64
                ", \"peak_resident_bytes\": %" PRId64 ", \"parameters\": %" PRId64
-               ", \"flops\": %.0f, \"steps\": %d, \"steps_again\": %d, \"again_share\": %.4f}\n",
+               ", \"flops\": %.0f, \"steps\": %d, \"steps_again\": %d, \"again_share\": %.4f, "
+               "\"micro_batches\": %d}\n",
                report.arena_bytes, report.bound_bytes, report.state_bytes, report.constant_bytes,
                resident, w->parameters, workload_flops(w), report.steps, report.steps_again,
-               report.again_share);
+               report.again_share, report.micro_batches);
         return;
     }
     printf("%s, %s, batch %" PRId64 " of %" PRId64 "x%" PRId64 "x%d, %d threads, %s\n",
@@ -71,6 +72,9 @@ static void print(const workload *w, const timing *t, int64_t resident, bool jso
     printf("  speed       %.1f GFLOP/s, %.1f images/s\n", gflops, images);
     printf("  arena       %.2f MB (bound %.2f MB), %d steps\n", (double)report.arena_bytes * 1e-6,
            (double)report.bound_bytes * 1e-6, report.steps);
+    if (report.micro_batches > 1)
+        printf("  parts       %d micro-batches of %" PRId64 "\n", report.micro_batches,
+               w->batch / report.micro_batches);
     if (report.steps_again)
         printf("  again       %d steps, predicted to take %.1f%% more time\n", report.steps_again,
                report.again_share * 100);

@@ -19,9 +19,9 @@ static void print_head(const workload *w, const request *r, const weft_batch_lim
                        double seconds)
 {
     if (r->limit && fit->batch > 0)
-        printf("the largest batch within %.2f MB is %" PRId64 ", which takes %.2f MB; %" PRId64
-               " would take %.2f MB (%d plans)\n",
-               (double)r->limit * 1e-6, fit->batch, (double)fit->bytes * 1e-6, fit->batch + 1,
+        printf("the largest batch within %.2f MB is %" PRId64 ", which takes %.2f MB; the next "
+               "would take %.2f MB (%d plans)\n",
+               (double)r->limit * 1e-6, fit->batch, (double)fit->bytes * 1e-6,
                (double)fit->next_bytes * 1e-6, fit->plans);
     printf("%s, %s, batch %" PRId64 " of %" PRId64 "x%" PRId64 "x%d, %d threads, %s: planned in "
            "%.2f s, nothing was run\n\n",

@@ -112,6 +112,9 @@ bool plan_print(const weft_plan *plan, int lines, FILE *file)
         fprintf(file,
                 "\n  %d of %d steps run again to save memory: %.1f%% more time, by prediction",
                 plan->steps_again, plan->steps, plan->again_share * 100);
+    if (plan->micro_batches > 1)
+        fprintf(file, "\n  the batch is taken in %d parts of %" PRId64, plan->micro_batches,
+                plan->batch / plan->micro_batches);
     fputc('\n', file);
     if (plan->steps > 0) {
         const weft_planned_step *step = &plan->step[plan->peak];
@@ -141,11 +144,12 @@ void plan_print_json(const weft_plan *plan, FILE *file)
             ", \"creation_bound_bytes\": %" PRId64 ", \"state_bytes\": %" PRId64
             ", \"feed_bytes\": %" PRId64 ", \"program_bytes\": %" PRId64
             ", \"flops\": %.0f, \"recomputed_flops\": %.0f, "
-            "\"steps_again\": %d, \"again_share\": %.4f, "
+            "\"steps_again\": %d, \"again_share\": %.4f, \"micro_batches\": %d, "
             "\"peak_step\": %d, ",
             plan->total_bytes, plan->arena_bytes, plan->bound_bytes, plan->creation_bound_bytes,
             plan->state_bytes, plan->feed_bytes, plan->program_bytes, plan->flops,
-            plan->recomputed_flops, plan->steps_again, plan->again_share, plan->peak);
+            plan->recomputed_flops, plan->steps_again, plan->again_share, plan->micro_batches,
+            plan->peak);
     print_kinds_json("bytes", plan->bytes, file);
     print_kinds_json("most_bytes", plan->most, file);
     fprintf(file, "\"steps\": [");

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 static const char *const modes[] = {"train", "infer", NULL};
+/* In the order of weft_micro_batching. */
+static const char *const micro_batchings[] = {"never", "images", "mixed", NULL};
 
 workload_options workload_defaults(void)
 {
-    return (workload_options){.mode = modes[0], .seed = 1};
+    return (workload_options){.mode = modes[0], .seed = 1, .micro_batching = micro_batchings[0]};
 }
 
 void workload_arguments(workload_options *options, argument *table)
@@ -31,6 +33,13 @@ void workload_arguments(workload_options *options, argument *table)
         {"limit", "SIZE", "of the arena: compute again what does not fit into 300MB, 1GiB, ...",
          .bytes = &options->limit},
         {"keep-all", NULL, "compute nothing again to save memory", .flag = &options->keep_all},
+        {"micro-batching", "WORD",
+         "whether a run may take the batch in parts: never, of images that nothing mixes, or "
+         "mixed, where batch "
+         "norm sees those of a part",
+         .choice = &options->micro_batching, .words = micro_batchings},
+        {"micro-batches", "N", "so many parts; 0: as many as keep the limit in the least time",
+         .integer = &options->micro_batches, .high = 1 << 20},
         {0},
     };
     memcpy(table, all, sizeof(all));
@@ -134,6 +143,14 @@ static weft_status load_wisdom(workload *w, const workload_options *options, wef
     return is_there ? weft_wisdom_load(w->wisdom, options->wisdom, error) : WEFT_OK;
 }
 
+static weft_micro_batching micro_batching_of(const workload_options *options)
+{
+    int index = 0;
+    while (strcmp(micro_batchings[index], options->micro_batching) != 0)
+        index++;
+    return (weft_micro_batching)index;
+}
+
 static weft_compile_options compile_options(const workload *w, const workload_options *options)
 {
     unsigned keep_all = 1u << WEFT_PASS_REMATERIALIZE | 1u << WEFT_PASS_RECOMPUTE;
@@ -143,6 +160,8 @@ static weft_compile_options compile_options(const workload *w, const workload_op
                                   .batch = w->batch,
                                   .wisdom = w->wisdom,
                                   .memory_limit = options->limit,
+                                  .micro_batching = micro_batching_of(options),
+                                  .micro_batches = options->micro_batches,
                                   .without = options->keep_all ? keep_all : 0};
 }
 

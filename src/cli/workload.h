@@ -15,14 +15,16 @@ typedef struct workload_options {
     uint64_t seed;      /* of variables and data */
     const char *wisdom; /* file; NULL: none */
     bool measure;
-    int64_t limit; /* bytes of the arena; 0: none */
-    bool keep_all; /* computes nothing again to save memory */
+    int64_t limit;              /* bytes of the arena; 0: none */
+    bool keep_all;              /* computes nothing again to save memory */
+    const char *micro_batching; /* "never", "images" or "mixed" */
+    int micro_batches;          /* 0: as the limit asks for */
 } workload_options;
 
 workload_options workload_defaults(void);
 
 /* The options' table for arguments_parse; room for WORKLOAD_ARGUMENTS. */
-enum { WORKLOAD_ARGUMENTS = 10 };
+enum { WORKLOAD_ARGUMENTS = 12 };
 void workload_arguments(workload_options *options, argument *table);
 
 typedef struct workload {

@@ -1,4 +1,5 @@
 /* weft_compile: the list of passes. */
+#include "graph/compile.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "graph/core_ops.h"
@@ -12,6 +13,7 @@ static const struct pass {
 } passes[] = {
     {"prune", weft_ir_build, -1},
     {"bind", weft_pass_bind, -1},
+    {"micro_batch", weft_pass_micro_batch, -1},
     {"cse", weft_pass_cse, WEFT_PASS_CSE},
     {"fold", weft_pass_fold, WEFT_PASS_FOLD},
     {"view", weft_pass_view, -1},
@@ -35,6 +37,7 @@ static bool is_rate(const weft_graph *graph, weft_value value)
 static weft_status check_options(weft_graph *graph, weft_state *state,
                                  const weft_compile_options *options, weft_error *error)
 {
+    int64_t batch = options->batch ? options->batch : 1;
     if (graph->error.status != WEFT_OK)
         return weft_error_set(error, graph->error.status, "%s", graph->error.message);
     if (state->graph != graph)
@@ -47,6 +50,17 @@ static weft_status check_options(weft_graph *graph, weft_state *state,
         return weft_error_set(error, WEFT_ERROR_ARGUMENT,
                               "compile: memory_limit is negative: %lld bytes",
                               (long long)options->memory_limit);
+    if (options->micro_batches < 0)
+        return weft_error_set(error, WEFT_ERROR_ARGUMENT, "compile: micro_batches is negative: %d",
+                              options->micro_batches);
+    if (options->micro_batches > 1 && !options->micro_batching)
+        return weft_error_set(error, WEFT_ERROR_ARGUMENT,
+                              "compile: %d micro_batches, but micro_batching allows none",
+                              options->micro_batches);
+    if (options->micro_batches > 1 && batch % options->micro_batches)
+        return weft_error_set(error, WEFT_ERROR_ARGUMENT,
+                              "compile: a batch of %lld is not %d equal micro-batches",
+                              (long long)batch, options->micro_batches);
     if (options->measure && !options->wisdom)
         return weft_error_set(error, WEFT_ERROR_ARGUMENT,
                               "compile: what is measured goes into wisdom, which is NULL");
@@ -100,12 +114,53 @@ void weft_release_arena(weft_program *program)
     program->arena_allocated = 0;
 }
 
-static weft_status compile(weft_ir *ir, weft_program *program)
+static weft_status plan(weft_ir *ir)
 {
     WEFT_TRY(weft_state_extend(ir->state, ir->error));
     WEFT_TRY(run_passes(ir));
     if (ir->options->memory_limit > 0 && ir->arena_bytes > ir->options->memory_limit)
         return weft_ir_refuse_limit(ir, ir->arena_bytes);
+    return WEFT_OK;
+}
+
+/* To be planned; what lives as long as the program goes into `keep`. */
+static weft_ir begin(weft_graph *graph, weft_state *state, const weft_compile_options *options,
+                     int micro_batches, weft_pool *keep, weft_error *error)
+{
+    int64_t batch = options->batch ? options->batch : 1;
+    return (weft_ir){.graph = graph,
+                     .state = state,
+                     .options = options,
+                     .real = state->dtype,
+                     .threads =
+                         options->threads ? options->threads : weft_context_threads(graph->context),
+                     .micro_batches = micro_batches,
+                     .batch = batch / micro_batches,
+                     .error = error,
+                     .scratch = weft_pool_begin(graph->context),
+                     .keep = keep};
+}
+
+weft_status weft_compile_draft(weft_graph *graph, weft_state *state,
+                               const weft_compile_options *options, int micro_batches,
+                               weft_draft *draft, weft_error *error)
+{
+    weft_pool keep = weft_pool_begin(graph->context);
+    weft_ir ir = begin(graph, state, options, micro_batches, &keep, error);
+    weft_status status = plan(&ir);
+    *draft = (weft_draft){.arena_bytes = ir.arena_bytes, .least_limit = ir.least_limit};
+    for (int i = 0; i < ir.steps && status == WEFT_OK; i++) {
+        const weft_ir_node *node = &ir.node[ir.order[i]];
+        draft->cycles += weft_ir_cycles(node) * (node->after ? 1 : micro_batches);
+    }
+    weft_pool_release(&ir.scratch);
+    weft_pool_release(&keep);
+    return status;
+}
+
+static weft_status compile(weft_ir *ir, weft_program *program)
+{
+    WEFT_TRY(plan(ir));
     if (ir->steps == 0 && ir->options->fetches == 0)
         return weft_error_set(ir->error, WEFT_ERROR_ARGUMENT,
                               "compile: nothing to run: no fetches%s",
@@ -125,8 +180,10 @@ static weft_status compile(weft_ir *ir, weft_program *program)
 weft_status weft_compile(weft_graph *graph, weft_state *state, const weft_compile_options *options,
                          weft_program **result, weft_error *error)
 {
+    int micro_batches;
     *result = NULL;
     WEFT_TRY(check_options(graph, state, options, error));
+    WEFT_TRY(weft_choose_micro_batches(graph, state, options, &micro_batches, error));
     weft_program *program = weft_allocate(graph->context, sizeof(*program));
     if (!program)
         return weft_out_of_memory(error, sizeof(*program));
@@ -140,15 +197,9 @@ weft_status weft_compile(weft_graph *graph, weft_state *state, const weft_compil
     program->poison = options->poison;
     program->check_finite = options->check_finite;
     program->profile = options->profile;
-    program->threads = options->threads ? options->threads : weft_context_threads(graph->context);
-    weft_ir ir = {.graph = graph,
-                  .state = state,
-                  .options = options,
-                  .real = state->dtype,
-                  .threads = program->threads,
-                  .error = error,
-                  .scratch = weft_pool_begin(graph->context),
-                  .keep = &program->pool};
+    program->micro_batches = micro_batches;
+    weft_ir ir = begin(graph, state, options, micro_batches, &program->pool, error);
+    program->threads = ir.threads;
     weft_status status = compile(&ir, program);
     weft_pool_release(&ir.scratch);
     if (status != WEFT_OK)

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "graph/core_ops.h"
 #include "graph/fused.h"
+#include "graph/node.h"
 #include "graph/program.h"
 
 #include <string.h>
@@ -173,14 +174,14 @@ typedef struct task_cursor {
 static void emit_task(weft_program *program, weft_task task, bool first_phase, bool stepwise,
                       task_cursor *cursor)
 {
-    bool after_hoisted = program->tasks > 0 && program->tasks == program->hoisted_tasks;
-    const weft_task *before =
-        program->tasks && !after_hoisted ? &program->task[program->tasks - 1] : NULL;
+    bool fresh = program->tasks > 0 && (program->tasks == program->hoisted_tasks ||
+                                        program->tasks == program->after_task);
+    const weft_task *before = program->tasks && !fresh ? &program->task[program->tasks - 1] : NULL;
     bool single = !stepwise && before && before->pieces == 1 && task.pieces == 1;
     int step = task.step;
     task.joined =
         single && (!first_phase || !must_wait(program, cursor->since, cursor->chain, step));
-    task.wait = !task.joined && (stepwise || !first_phase || after_hoisted ||
+    task.wait = !task.joined && (stepwise || !first_phase || fresh ||
                                  must_wait(program, cursor->since, step, step));
     if (!task.joined)
         cursor->chain = step;
@@ -260,7 +261,9 @@ static weft_status emit_tasks(const weft_ir *ir, weft_program *program)
     emit_steps(ir, program, 0, program->hoisted_steps, stepwise);
     emit_hoisted_phases(ir, program, stepwise);
     program->hoisted_tasks = program->tasks;
-    emit_steps(ir, program, program->hoisted_steps, program->steps, stepwise);
+    emit_steps(ir, program, program->hoisted_steps, program->after_step, stepwise);
+    program->after_task = program->tasks;
+    emit_steps(ir, program, program->after_step, program->steps, stepwise);
     mark_chains(program);
     use_no_idle_threads(program);
     return WEFT_OK;
@@ -277,6 +280,11 @@ static weft_status emit_feed(const weft_ir *ir, weft_program *program, int stora
             feed->name = ir->node[ir->value[v].producer].name;
             feed->dtype = ir->value[v].tensor.dtype;
             feed->bytes = ir->storage[storage].bytes;
+            if (ir->micro_batches > 1 &&
+                weft_node_get(ir->graph, feed->graph_node)->shape[0].extent[0] < 0) {
+                feed->step = feed->bytes;
+                feed->bytes *= ir->micro_batches;
+            }
         }
     for (int pass = 0; pass < 2; pass++) { /* count, then fill */
         feed->patches = 0;
@@ -324,8 +332,13 @@ static weft_status emit_edges(const weft_ir *ir, weft_program *program)
         if (is_used_feed(ir, s))
             WEFT_TRY(emit_feed(ir, program, s));
         else if (storage->used && storage->place == WEFT_PLACE_ARENA)
-            program->slot[program->slots++] = (weft_slot){
-                s, storage->first, storage->last, storage->offset, storage->bytes, storage->kept};
+            program->slot[program->slots++] = (weft_slot){s,
+                                                          storage->first,
+                                                          storage->last,
+                                                          storage->offset,
+                                                          storage->bytes,
+                                                          storage->kept,
+                                                          storage->lasting};
     }
     for (int i = 0; i < ir->options->fetches; i++) {
         weft_value wanted = ir->options->fetch[i];
@@ -348,12 +361,14 @@ static void emit_report(const weft_ir *ir, weft_program *program)
     report->bound_bytes = ir->bound_bytes;
     report->creation_bound_bytes = ir->creation_bound_bytes;
     report->prepared_bytes = ir->kept_bytes;
-    report->recomputed_flops = ir->recomputed_flops;
+    report->recomputed_flops = ir->micro_batches * ir->recomputed_flops;
     report->constant_bytes = (int64_t)program->pool.bytes;
     report->again_share = ir->again_share;
+    report->micro_batches = ir->micro_batches;
     for (int i = program->hoisted_steps; i < program->steps; i++) {
-        report->flops += program->step[i].cost.flops;
-        report->bytes += program->step[i].cost.bytes;
+        int times = i < program->after_step ? ir->micro_batches : 1;
+        report->flops += times * program->step[i].cost.flops;
+        report->bytes += times * program->step[i].cost.bytes;
         report->steps_again += program->step[i].again;
     }
     for (int s = 0; s < ir->storages; s++)
@@ -365,6 +380,9 @@ weft_status weft_emit(const weft_ir *ir, weft_program *program)
 {
     program->steps = ir->steps;
     program->hoisted_steps = ir->hoisted;
+    for (program->after_step = ir->hoisted; program->after_step < ir->steps; program->after_step++)
+        if (ir->node[ir->order[program->after_step]].after)
+            break;
     program->step = weft_pool_array(&program->pool, (size_t)ir->steps, sizeof(weft_step));
     if (!program->step)
         return weft_out_of_memory(ir->error, (size_t)ir->steps * sizeof(weft_step));

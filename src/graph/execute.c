@@ -18,7 +18,8 @@ typedef struct execution {
     weft_barrier barrier;
     cpu_set_t processors;
     bool bind;
-    int first_task;      /* past those that are hoisted, where what they make is there */
+    int first_task; /* past those that are hoisted, where what they make is there */
+    int end_task;
     atomic_int bad_step; /* -1: none */
     double started;      /* of the step, when profiling */
 } execution;
@@ -58,7 +59,7 @@ static void run_task(execution *e, int index, int thread)
 static void run_tasks(execution *e, int thread)
 {
     const weft_program *program = e->program;
-    for (int i = e->first_task; i < program->tasks; i += program->task[i].chain) {
+    for (int i = e->first_task; i < e->end_task; i += program->task[i].chain) {
         if (program->task[i].wait && i > e->first_task)
             weft_barrier_wait(&e->barrier);
         run_task(e, i, thread);
@@ -96,12 +97,14 @@ static void poison_freed(const weft_program *program, int step)
             memset(program->arena + program->slot[i].offset, 0xFF, (size_t)program->slot[i].bytes);
 }
 
-/* What is kept is poisoned only before it is made anew. */
-static void poison_arena(const weft_program *program, bool prepare)
+/* What is kept is poisoned only before it is made anew, what lasts for a run only before that. */
+static void poison_arena(const weft_program *program, bool prepare, bool begins)
 {
-    size_t kept = prepare ? 0 : (size_t)program->report.prepared_bytes;
-    if (program->arena)
-        memset(program->arena + kept, 0xFF, (size_t)program->report.arena_bytes - kept);
+    for (int i = 0; i < program->slots; i++) {
+        const weft_slot *slot = &program->slot[i];
+        if (slot->kept ? prepare : begins || !slot->lasting)
+            memset(program->arena + slot->offset, 0xFF, (size_t)slot->bytes);
+    }
 }
 
 /* What thread 0 does after the last task of a step, while the others wait. */
@@ -122,7 +125,7 @@ static void finish_step(execution *e, int task)
 static void run_stepwise(execution *e, int thread)
 {
     const weft_program *program = e->program;
-    for (int i = e->first_task; i < program->tasks && atomic_load(&e->bad_step) < 0; i++) {
+    for (int i = e->first_task; i < e->end_task && atomic_load(&e->bad_step) < 0; i++) {
         run_task(e, i, thread);
         weft_barrier_wait(&e->barrier);
         bool last = i + 1 == program->tasks || i + 1 == program->hoisted_tasks ||
@@ -149,20 +152,22 @@ static void run_thread(execution *e, int thread)
     weft_thread_leave(&mode);
 }
 
-weft_status weft_execute(weft_program *program, const weft_run_info *info, int *bad_step)
+weft_status weft_execute(weft_program *program, const weft_run_info *info, int first, int end,
+                         int *bad_step)
 {
     uint64_t version = program->state->version;
-    bool prepare = program->prepared_version != version;
+    bool prepare = program->prepared_version != version, begins = first == 0 && info->part == 0;
     execution e = {.program = program,
                    .info = info,
                    .bad_step = -1,
-                   .first_task = prepare ? 0 : program->hoisted_tasks,
+                   .first_task = first > 0 || prepare ? first : program->hoisted_tasks,
+                   .end_task = end,
                    .started = weft_seconds()};
     for (int i = 0; i < program->tasks * weft_shares(program); i++)
         atomic_store_explicit(&program->counter[i], 0, memory_order_relaxed);
-    if (program->poison)
-        poison_arena(program, prepare);
-    for (int i = 0; i < program->steps && program->profile; i++)
+    if (program->poison && first == 0)
+        poison_arena(program, prepare, begins);
+    for (int i = 0; i < program->steps && program->profile && begins; i++)
         program->step[i].seconds = 0;
 #ifdef WEFT_HAVE_OPENMP
     int processors = 1;

@@ -307,14 +307,21 @@ static void print_node(const weft_ir *ir, const weft_ir_node *node, FILE *file)
                             : "");
 }
 
+weft_status weft_refuse_limit(const weft_compile_options *options, int64_t least, const char *how,
+                              weft_error *error)
+{
+    return weft_error_set(error, WEFT_ERROR_MEMORY,
+                          "compile: memory_limit of %lld bytes is too small: %lld bytes%s are the "
+                          "least that will do",
+                          (long long)options->memory_limit, (long long)least, how);
+}
+
 weft_status weft_ir_refuse_limit(weft_ir *ir, int64_t least)
 {
     bool off = ir->options->without & 1u << WEFT_PASS_REMATERIALIZE;
-    return weft_error_set(ir->error, WEFT_ERROR_MEMORY,
-                          "compile: memory_limit of %lld bytes is too small: %lld bytes%s are the "
-                          "least that will do",
-                          (long long)ir->options->memory_limit, (long long)least,
-                          off ? " (without rematerialization)" : "");
+    ir->least_limit = least;
+    return weft_refuse_limit(ir->options, least, off ? " (without rematerialization)" : "",
+                             ir->error);
 }
 
 void weft_ir_print(const weft_ir *ir, const char *pass, FILE *file)

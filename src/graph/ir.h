@@ -26,7 +26,8 @@ typedef struct weft_storage {
     int first, last; /* positions in the order: first write, last use; last is the end if fetched */
     int64_t offset;  /* in the arena */
     bool used;
-    bool kept; /* of the arena: lasts from run to run */
+    bool kept;    /* of the arena: lasts from run to run */
+    bool lasting; /* of the arena: for a whole run, over all micro-batches */
 } weft_storage;
 
 typedef struct weft_ir_value {
@@ -54,6 +55,7 @@ typedef struct weft_ir_node {
     bool gone;                   /* dead, merged, folded or an alias: nothing to execute */
     bool alias;      /* gone because its outputs and inputs share storage (views, concat) */
     bool hoisted;    /* runs only after the state has changed */
+    bool after;      /* runs once, after all micro-batches */
     uint32_t steady; /* inputs that stay the same while the state does */
     /* What select chose: */
     weft_phase phase[WEFT_PLAN_PHASES];
@@ -77,6 +79,8 @@ typedef struct weft_ir {
     const weft_compile_options *options;
     weft_dtype real;
     int threads; /* of the program */
+    int micro_batches;
+    int64_t batch; /* of one of them */
     weft_error *error;
     weft_pool scratch; /* released after compiling */
     weft_pool *keep;   /* lives as long as the program */
@@ -92,6 +96,8 @@ typedef struct weft_ir {
     int steps;
     int hoisted; /* steps that come first, and run only after the state has changed */
     int64_t arena_bytes, bound_bytes, kept_bytes;
+    int64_t lasting_bytes;        /* they come after what is kept */
+    int64_t least_limit;          /* that could be kept; 0: it is not known */
     int64_t creation_bound_bytes; /* of the order of creation */
     double recomputed_flops; /* of what is computed more often than once, but for the first time */
     double again_share;      /* predicted time of what rematerialization adds, of that without */
@@ -107,6 +113,11 @@ void weft_ir_prune(weft_ir *ir); /* marks nodes that nothing needs any more as g
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors);
 bool weft_ir_reads(const weft_ir_node *node, int input); /* false where only the shape is read */
 bool weft_ir_writes(const weft_ir_node *node, int input);
+/* What stays lies at the start of the arena, out of the plan's hands. */
+static inline bool weft_storage_stays(const weft_storage *storage)
+{
+    return storage->kept || storage->lasting;
+}
 /* True where input k fills its storage and is laid out as output 0, which may take its place (pass_plan.c). */
 bool weft_ir_fits_over(const weft_ir *ir, const weft_ir_node *node, int k);
 /* True where equal elements of both lie equally far from the first one. */
@@ -125,12 +136,18 @@ int weft_ir_add_value(weft_ir *ir, const weft_tensor *like);
 weft_status weft_ir_out_of_memory(weft_ir *ir);
 /* The limit of the compile options is too small; this is the smallest that is not. */
 weft_status weft_ir_refuse_limit(weft_ir *ir, int64_t least);
+/* The same; how: in which way, after the number. */
+weft_status weft_refuse_limit(const weft_compile_options *options, int64_t least, const char *how,
+                              weft_error *error);
 
 /* cost.c: of the node with these operands, and of all that is fused with it. */
 weft_cost weft_ir_cost(const weft_ir *ir, const weft_ir_node *node, const weft_bind *bind);
+/* About cycles of all cores, once its kernel is chosen. */
+double weft_ir_cycles(const weft_ir_node *node);
 
 /* The passes, one file each. */
 weft_status weft_pass_bind(weft_ir *ir);
+weft_status weft_pass_micro_batch(weft_ir *ir);
 weft_status weft_pass_cse(weft_ir *ir);
 weft_status weft_pass_fold(weft_ir *ir);
 weft_status weft_pass_view(weft_ir *ir);

@@ -11,6 +11,7 @@ typedef struct search {
     weft_dtype dtype;
     weft_compile_options options;
     int64_t limit;
+    int64_t unit;             /* images; the batches below are in these */
     int64_t low, low_bytes;   /* fits */
     int64_t high, high_bytes; /* does not; 0: none is known */
     double slope;             /* bytes an image */
@@ -20,7 +21,7 @@ typedef struct search {
 static weft_status bytes_of(search *s, int64_t batch, int64_t *bytes, weft_error *error)
 {
     weft_plan *plan = NULL;
-    s->options.batch = batch;
+    s->options.batch = batch * s->unit;
     WEFT_TRY(weft_plan_create(s->graph, s->dtype, &s->options, &plan, error));
     s->plans++;
     *bytes = plan->total_bytes;
@@ -73,10 +74,16 @@ weft_status weft_largest_batch(weft_graph *graph, weft_dtype dtype,
                                const weft_compile_options *options, int64_t limit_bytes,
                                weft_batch_limit *result, weft_error *error)
 {
-    search s = {.graph = graph, .dtype = dtype, .options = *options, .limit = limit_bytes};
+    search s = {.graph = graph,
+                .dtype = dtype,
+                .options = *options,
+                .limit = limit_bytes,
+                .unit = options->micro_batches > 1 ? options->micro_batches : 1};
     *result = (weft_batch_limit){0};
     WEFT_TRY(find(&s, error));
-    *result = (weft_batch_limit){
-        .batch = s.low, .bytes = s.low_bytes, .next_bytes = s.high_bytes, .plans = s.plans};
+    *result = (weft_batch_limit){.batch = s.low * s.unit,
+                                 .bytes = s.low_bytes,
+                                 .next_bytes = s.high_bytes,
+                                 .plans = s.plans};
     return WEFT_OK;
 }

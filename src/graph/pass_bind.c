@@ -32,7 +32,7 @@ static weft_dtype bound_dtype(const weft_ir *ir, weft_dtype dtype)
 static weft_status input_shape(weft_ir *ir, const weft_ir_node *node, weft_shape *shape)
 {
     const weft_compile_options *options = ir->options;
-    int64_t batch = options->batch ? options->batch : 1;
+    int64_t batch = ir->batch;
     const weft_leaf_attributes *leaf = node->attributes;
     *shape = leaf->shape;
     for (int i = 0; i < options->extent_count; i++) {

@@ -24,7 +24,7 @@ static uint64_t hash_node(const weft_ir_node *node)
 static bool same_node(const weft_ir_node *a, const weft_ir_node *b)
 {
     return a->op == b->op && a->attribute_bytes == b->attribute_bytes && a->inputs == b->inputs &&
-           a->outputs == b->outputs &&
+           a->outputs == b->outputs && a->after == b->after &&
            (a->attribute_bytes == 0 ||
             memcmp(a->attributes, b->attributes, a->attribute_bytes) == 0) &&
            (a->inputs == 0 || memcmp(a->input, b->input, (size_t)a->inputs * sizeof(int)) == 0);

@@ -32,6 +32,7 @@ weft_status weft_expand_node(weft_expansion *expansion, const weft_expand_call *
                          .attribute_bytes = call->attribute_bytes,
                          .name = place->name,
                          .graph_node = place->graph_node,
+                         .after = from->after,
                          .inputs = call->inputs,
                          .outputs = call->outputs,
                          .own_inputs = call->inputs,

@@ -188,6 +188,7 @@ static bool take_map(weft_fuser *f, weft_fuse_group *g, int index, int depth)
     weft_map map;
     weft_fuse_group before = *g;
     if (is_member(g, index) || g->fused.maps == WEFT_EPILOGUE_MAPS ||
+        node->after != ir->node[g->head].after ||
         !weft_fuse_is_map(ir, node, &ir->value[g->fused.reference].tensor, &map))
         return false;
     for (int k = 0; k < node->inputs; k++) {
@@ -228,7 +229,7 @@ static bool take_sums(weft_fuser *f, weft_fuse_group *g, int index)
     const weft_tensor *like = &ir->value[g->fused.reference].tensor;
     weft_fused_sums *sums = &g->fused.sum[g->fused.sums];
     if (is_member(g, index) || g->fused.sums == WEFT_EPILOGUE_SUMS ||
-        !is_reduction(ir, node, &sums->reduction))
+        node->after != ir->node[g->head].after || !is_reduction(ir, node, &sums->reduction))
         return false;
     for (int k = 0; k < WEFT_CHANNEL_OPERANDS; k++) {
         int value = node->input[sums->reduction.input[k]];

@@ -143,7 +143,7 @@ static bool in_arena(const weft_ir *ir, int value)
 {
     int storage = ir->value[value].storage;
     return storage >= 0 && ir->storage[storage].place == WEFT_PLACE_ARENA &&
-           !ir->storage[storage].kept;
+           !weft_storage_stays(&ir->storage[storage]);
 }
 
 static int64_t bytes_of(const weft_ir *ir, int storage)
@@ -171,7 +171,7 @@ static weft_status begin_simulation(weft_ir *ir, simulation *s)
         if (ir->value[v].fetched && in_arena(ir, v))
             s->uses[ir->value[v].storage]++;
     for (int i = 0; i < ir->storages; i++)
-        s->now += ir->storage[i].kept ? bytes_of(ir, i) : 0;
+        s->now += weft_storage_stays(&ir->storage[i]) ? bytes_of(ir, i) : 0;
     s->peak = s->now;
     return WEFT_OK;
 }
@@ -273,7 +273,9 @@ static weft_status make_order(const dependencies *d, const int *rank, key_functi
         int64_t best_key = INT64_MAX;
         for (int r = 0; r < count; r++) {
             const weft_ir_node *candidate = &ir->node[ready[r]];
-            int64_t value = candidate->hoisted ? INT64_MIN : key(&s, candidate, rank[ready[r]]);
+            int64_t value = candidate->hoisted ? INT64_MIN
+                            : candidate->after ? INT64_MAX
+                                               : key(&s, candidate, rank[ready[r]]);
             if (value < best_key || (value == best_key && rank[ready[r]] < rank[ready[best]])) {
                 best = r;
                 best_key = value;

@@ -40,7 +40,7 @@ static void find_lifetimes(weft_ir *ir)
         touch(ir, node->prepared, step);
     }
     for (int i = 0; i < ir->storages; i++)
-        if (ir->storage[i].used && ir->storage[i].kept)
+        if (ir->storage[i].used && weft_storage_stays(&ir->storage[i]))
             touch(ir, i, ir->steps);
     for (int v = 0; v < ir->values; v++)
         if (ir->value[v].fetched)
@@ -85,6 +85,7 @@ static void take_over(weft_ir *ir, int from, int to)
     if (ir->storage[from].last > ir->storage[to].last)
         ir->storage[to].last = ir->storage[from].last;
     ir->storage[to].kept |= ir->storage[from].kept;
+    ir->storage[to].lasting |= ir->storage[from].lasting;
     ir->storage[from].used = false;
 }
 
@@ -108,17 +109,19 @@ static void place_outputs_over_inputs(weft_ir *ir)
 
 /* ---- Offsets ---- */
 
-/* What is kept lies at the start of the arena, side by side. */
-static void place_kept(weft_ir *ir)
+/* What stays lies at the start of the arena, side by side: what is kept, then what lasts for a run. */
+static void place_what_stays(weft_ir *ir)
 {
-    for (int i = 0; i < ir->storages; i++) {
-        weft_storage *s = &ir->storage[i];
-        if (!s->used || !s->kept)
-            continue;
-        s->first = 0;
-        s->offset = ir->kept_bytes;
-        ir->kept_bytes += weft_aligned(s->bytes);
-    }
+    for (int lasting = 0; lasting < 2; lasting++)
+        for (int i = 0; i < ir->storages; i++) {
+            weft_storage *s = &ir->storage[i];
+            int64_t *bytes = lasting ? &ir->lasting_bytes : &ir->kept_bytes;
+            if (!s->used || !weft_storage_stays(s) || s->kept == lasting)
+                continue;
+            s->first = 0;
+            s->offset = ir->kept_bytes + ir->lasting_bytes;
+            *bytes += weft_aligned(s->bytes);
+        }
 }
 
 weft_status weft_pass_plan(weft_ir *ir)
@@ -126,7 +129,7 @@ weft_status weft_pass_plan(weft_ir *ir)
     find_lifetimes(ir);
     if (!(ir->options->without & 1u << WEFT_PASS_IN_PLACE))
         place_outputs_over_inputs(ir);
-    place_kept(ir);
+    place_what_stays(ir);
     int *source = weft_pool_array(&ir->scratch, (size_t)ir->storages, sizeof(int));
     weft_interval *interval =
         weft_pool_array(&ir->scratch, (size_t)ir->storages, sizeof(*interval));
@@ -135,7 +138,7 @@ weft_status weft_pass_plan(weft_ir *ir)
     int count = 0;
     for (int i = 0; i < ir->storages; i++) {
         const weft_storage *s = &ir->storage[i];
-        if (!s->used || s->kept || s->place != WEFT_PLACE_ARENA)
+        if (!s->used || weft_storage_stays(s) || s->place != WEFT_PLACE_ARENA)
             continue;
         source[count] = i;
         interval[count++] = (weft_interval){.first = s->first, .last = s->last, .bytes = s->bytes};
@@ -144,9 +147,10 @@ weft_status weft_pass_plan(weft_ir *ir)
     if (!weft_pack(ir->scratch.context, interval, count,
                    ir->options->without & 1u << WEFT_PASS_REUSE, &packing))
         return weft_ir_out_of_memory(ir);
+    int64_t stays = ir->kept_bytes + ir->lasting_bytes;
     for (int i = 0; i < count; i++)
-        ir->storage[source[i]].offset = ir->kept_bytes + interval[i].offset;
-    ir->arena_bytes = ir->kept_bytes + packing.bytes;
-    ir->bound_bytes = ir->kept_bytes + packing.bound;
+        ir->storage[source[i]].offset = stays + interval[i].offset;
+    ir->arena_bytes = stays + packing.bytes;
+    ir->bound_bytes = stays + packing.bound;
     return WEFT_OK;
 }

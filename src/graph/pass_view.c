@@ -2,7 +2,7 @@
  * are produced inside its output; reshape, slice, split and crop become views of their input. */
 #include "base/error.h"
 #include "graph/core_ops.h"
-#include "graph/ir.h"
+#include "graph/micro_batch.h"
 
 #include <string.h>
 
@@ -10,7 +10,8 @@ static weft_storage storage_of(const weft_ir *ir, const weft_ir_node *node,
                                const weft_ir_value *value)
 {
     weft_storage storage = {.bytes = (int64_t)weft_tensor_bytes(&value->tensor),
-                            .node = node->graph_node};
+                            .node = node->graph_node,
+                            .lasting = weft_lasts(node->op)};
     if (value->tensor.data) {
         storage.place = WEFT_PLACE_CONSTANT;
         storage.memory = value->tensor.data;
@@ -83,8 +84,9 @@ static bool can_produce_inside(const weft_ir *ir, const weft_ir_node *concat, in
 {
     const weft_ir_value *value = &ir->value[concat->input[input]];
     const weft_ir_node *producer = &ir->node[value->producer];
-    if (weft_is_leaf(producer->op) || producer->gone || producer->op->writes || value->fetched ||
-        value->placed || value->tensor.data || !appears_once(concat, input))
+    if (weft_is_leaf(producer->op) || producer->gone || producer->op->writes ||
+        weft_lasts(producer->op) || value->fetched || value->placed || value->tensor.data ||
+        !appears_once(concat, input))
         return false;
     return takes(ir, producer, WEFT_OP_STRIDED_OUTPUTS) &&
            readers_take_strides(ir, concat->input[input], concat);
@@ -108,6 +110,7 @@ static int append_copy(weft_ir *ir, const weft_ir_node *node, int value)
     *copier = (weft_ir_node){.op = &weft_copy_op,
                              .name = node->name,
                              .graph_node = node->graph_node,
+                             .after = node->after,
                              .inputs = 1,
                              .outputs = 1,
                              .own_inputs = 1,

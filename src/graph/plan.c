@@ -316,6 +316,7 @@ static bool collect(planner *p)
     const weft_report *report = &program->report;
     *plan = (weft_plan){.mode = program->mode,
                         .batch = program->batch,
+                        .micro_batches = program->micro_batches,
                         .arena_bytes = report->arena_bytes,
                         .bound_bytes = report->bound_bytes,
                         .creation_bound_bytes = report->creation_bound_bytes,

@@ -42,8 +42,19 @@ static weft_status check_feed(weft_program *program, const weft_feed *feed, weft
     return WEFT_OK;
 }
 
-static weft_status take_feeds(weft_program *program, const weft_feed *feeds, int count,
-                              weft_error *error)
+/* Has the steps read what is fed for the part. All feeds have been checked. */
+static void set_feeds(weft_program *program, const weft_feed *feeds, int count, int64_t part)
+{
+    for (int i = 0; i < count; i++) {
+        const weft_feed_slot *slot = find_feed(program, feeds[i].input.node);
+        for (int k = 0; k < slot->patches; k++)
+            *slot->patch[k].operand =
+                (char *)feeds[i].data + part * slot->step + slot->patch[k].offset;
+    }
+}
+
+static weft_status check_feeds(weft_program *program, const weft_feed *feeds, int count,
+                               weft_error *error)
 {
     for (int i = 0; i < program->feeds; i++)
         program->feed[i].fed = false;
@@ -51,8 +62,6 @@ static weft_status take_feeds(weft_program *program, const weft_feed *feeds, int
         weft_feed_slot *slot = NULL;
         WEFT_TRY(check_feed(program, &feeds[i], &slot, error));
         slot->fed = true;
-        for (int k = 0; k < slot->patches; k++)
-            *slot->patch[k].operand = (char *)feeds[i].data + slot->patch[k].offset;
     }
     for (int i = 0; i < program->feeds; i++)
         if (!program->feed[i].fed)
@@ -63,6 +72,22 @@ static weft_status take_feeds(weft_program *program, const weft_feed *feeds, int
 
 /* ---- Running ---- */
 
+/* All parts of the batch, then what comes after them. */
+static weft_status run_parts(weft_program *program, const weft_feed *feeds, int count,
+                             weft_run_info *info, int *bad_step)
+{
+    int64_t images = program->batch / program->micro_batches;
+    for (int part = 0; part < program->micro_batches; part++) {
+        set_feeds(program, feeds, count, part);
+        info->part = part;
+        info->first_sample += part > 0 ? images : 0;
+        WEFT_TRY(weft_execute(program, info, 0, program->after_task, bad_step));
+    }
+    if (program->after_task == program->tasks)
+        return WEFT_OK;
+    return weft_execute(program, info, program->after_task, program->tasks, bad_step);
+}
+
 weft_status weft_run(weft_program *program, const weft_feed *feeds, int count,
                      const weft_run_options *options, weft_error *error)
 {
@@ -70,7 +95,7 @@ weft_status weft_run(weft_program *program, const weft_feed *feeds, int count,
     if (program->report.arena_bytes && !program->arena)
         return weft_error_set(error, WEFT_ERROR_ARGUMENT,
                               "run: the program has no arena: weft_program_set_arena comes first");
-    WEFT_TRY(take_feeds(program, feeds, count, error));
+    WEFT_TRY(check_feeds(program, feeds, count, error));
     weft_run_info info = {
         .seed = program->state->seed,
         .step = program->state->step,
@@ -81,7 +106,7 @@ weft_status weft_run(weft_program *program, const weft_feed *feeds, int count,
         weft_state_changed(program->state);
     double start = weft_seconds();
     int bad_step = 0;
-    weft_status status = weft_execute(program, &info, &bad_step);
+    weft_status status = run_parts(program, feeds, count, &info, &bad_step);
     program->report.seconds = weft_seconds() - start;
     program->report.runs++;
     if (status == WEFT_ERROR_NUMERIC)

@@ -58,6 +58,7 @@ typedef struct weft_feed_slot {
     const char *name;
     weft_dtype dtype;
     int64_t bytes;
+    int64_t step; /* bytes from one micro-batch to the next; 0: they have all of it */
     bool fed;
     int patches;
     struct weft_patch {
@@ -73,6 +74,7 @@ typedef struct weft_slot {
     int first, last;
     int64_t offset, bytes;
     bool kept;
+    bool lasting; /* over all micro-batches */
 } weft_slot;
 
 typedef struct weft_fetch_slot {
@@ -88,6 +90,7 @@ struct weft_program {
     weft_dtype real;
     weft_mode mode;
     int64_t batch;
+    int micro_batches;         /* 1: the batch as a whole */
     bool updates;              /* a run counts as a step of the state */
     bool writes;               /* a run changes variables */
     uint64_t prepared_version; /* of the state that what is kept was made from; 0: none */
@@ -96,8 +99,10 @@ struct weft_program {
 
     weft_step *step;
     int steps, hoisted_steps; /* the first so many run only after the state has changed */
+    int after_step;           /* from here on steps run once, after all micro-batches */
     weft_task *task;
     int tasks, hoisted_tasks; /* those of hoisted steps, then hoisted phases of others */
+    int after_task;           /* the first of after_step */
     weft_plan_value *value;
     int values;
     weft_feed_slot *feed;
@@ -132,8 +137,10 @@ weft_status weft_emit(const weft_ir *ir, weft_program *program);
 /* address.c: gives the operands of all steps their addresses in arena, state and program; once the arena is there. */
 void weft_address(weft_program *program);
 
-/* execute.c: runs all tasks, those that are hoisted only where the state has changed. On WEFT_ERROR_NUMERIC, *bad_step is the step that made a NaN or infinity. */
-weft_status weft_execute(weft_program *program, const weft_run_info *info, int *bad_step);
+/* execute.c: runs the tasks from `first` to `end` - 1, those that are hoisted only where the state has changed. A run
+ * begins with the first of the first part. On WEFT_ERROR_NUMERIC, *bad_step is the step that made a NaN or infinity. */
+weft_status weft_execute(weft_program *program, const weft_run_info *info, int first, int end,
+                         int *bad_step);
 
 /* verify_barriers.c: part of weft_program_verify. */
 weft_status weft_verify_barriers(const weft_program *program, weft_error *error);

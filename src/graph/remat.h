@@ -61,7 +61,7 @@ typedef struct weft_remat_model {
     weft_remat_storage *storage;
     int storages;
     size_t parts; /* of all storages */
-    double cost;  /* of all steps once */
+    double cost;  /* of all steps of a micro-batch, with its share of what runs once */
 } weft_remat_model;
 
 /* How a storage is treated: kept, or dropped in its longest gaps. What was made again for others only may be kept

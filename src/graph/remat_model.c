@@ -11,13 +11,11 @@ enum {
     SHORT = 3,   /* steps between uses, up to which nothing is gained */
 };
 
-/* Where no cost model says better: bytes moved, and what starting a step takes. Measured with all cores of a
- * desktop processor, whose memory moves about 4 bytes a cycle of one of them. */
-static const double cycles_a_byte = 0.22, cycles_a_step = 20000;
-
+/* In the part of the arena that is planned. */
 static bool in_arena(const weft_ir *ir, int storage)
 {
-    return storage >= 0 && ir->storage[storage].place == WEFT_PLACE_ARENA;
+    return storage >= 0 && ir->storage[storage].place == WEFT_PLACE_ARENA &&
+           !weft_storage_stays(&ir->storage[storage]);
 }
 
 /* ---- Steps ---- */
@@ -35,7 +33,7 @@ static int find_access(weft_remat_step *step, int storage)
 static void touch(const weft_ir *ir, weft_remat_step *step, int value, bool write)
 {
     int storage = ir->value[value].storage;
-    if (!in_arena(ir, storage) || ir->storage[storage].kept)
+    if (!in_arena(ir, storage))
         return;
     int access = find_access(step, storage);
     if (access < WEFT_REMAT_MASK && write)
@@ -55,13 +53,13 @@ static void find_overs(const weft_ir *ir, const weft_ir_node *node, weft_remat_s
 {
     step->written = -1;
     int output = node->outputs ? ir->value[node->output[0]].storage : -1;
-    if (!in_arena(ir, output) || ir->storage[output].kept || node->op->writes ||
+    if (!in_arena(ir, output) || node->op->writes ||
         ir->options->without & 1u << WEFT_PASS_IN_PLACE)
         return;
     step->written = find_access(step, output);
     for (int k = 0; k < node->inputs && k < 32; k++)
         if (node->in_place & WEFT_INPUT(k) && weft_ir_reads(node, k) &&
-            weft_ir_fits_over(ir, node, k) && !ir->storage[ir->value[node->input[k]].storage].kept)
+            weft_ir_fits_over(ir, node, k) && in_arena(ir, ir->value[node->input[k]].storage))
             step->over[step->overs++] = find_access(step, ir->value[node->input[k]].storage);
 }
 
@@ -89,11 +87,10 @@ static weft_status describe(weft_remat_model *model, int index)
     step->workspace = weft_aligned(node->workspace_bytes);
     if (node->prepared >= 0 && !keeps)
         step->workspace += weft_aligned(node->prepared_bytes);
-    double memory = cycles_a_byte * node->cost.bytes;
-    step->cost = (node->cycles > memory ? node->cycles : memory) + cycles_a_step;
+    step->cost = weft_ir_cycles(node);
     step->repeatable =
         !node->op->writes && !node->hoisted && !keeps && step->accesses <= WEFT_REMAT_MASK;
-    model->cost += step->cost;
+    model->cost += node->after ? step->cost / ir->micro_batches : step->cost;
     return WEFT_OK;
 }
 
@@ -211,8 +208,7 @@ static weft_status find_parts(weft_remat_model *model)
         for (int k = 0; k < node->inputs + node->outputs; k++) {
             int value = k < node->inputs ? node->input[k] : node->output[k - node->inputs];
             int storage = ir->value[value].storage;
-            if ((k < node->inputs && !weft_ir_reads(node, k)) || !in_arena(ir, storage) ||
-                ir->storage[storage].kept)
+            if ((k < node->inputs && !weft_ir_reads(node, k)) || !in_arena(ir, storage))
                 continue;
             uint64_t parts = parts_of(model, step_of, value);
             weft_remat_access *access = &step->access[find_access(step, storage)];
@@ -255,7 +251,7 @@ static void find_candidates(weft_remat_model *model)
     int64_t largest = 0;
     for (int i = 0; i < model->storages; i++) {
         weft_remat_storage *storage = &model->storage[i];
-        if (!in_arena(ir, i) || ir->storage[i].kept || !storage->uses)
+        if (!in_arena(ir, i) || !storage->uses)
             continue;
         storage->bytes = weft_aligned(ir->storage[i].bytes);
         storage->pinned |= storage->writers == 0 || storage->writers > WEFT_REMAT_MASK;

@@ -1,8 +1,10 @@
 /* Checks a plan without trusting what made it: replays the program on a shadow of the arena that holds,
  * for each cell, which value was written there last. It is replayed twice: as it runs after the state has
- * changed, and then without what is hoisted, when nothing is left in the arena but what is kept. */
+ * changed, and then without what is hoisted, when nothing is left in the arena but what is kept. Of micro-batches
+ * two are replayed, between which nothing is left but what lasts for a run. */
 #include "base/error.h"
 #include "base/memory.h"
+#include "graph/micro_batch.h"
 #include "graph/program.h"
 
 #include <string.h>
@@ -15,6 +17,7 @@ typedef struct shadow {
     size_t cells;
     int64_t cell;   /* bytes: no element is smaller */
     int *new_value; /* for each storage of a variable: the value its update made, + 1 */
+    size_t storages;
     weft_error *error;
 } shadow;
 
@@ -180,11 +183,51 @@ static weft_status replay_step(shadow *s, const weft_step *step)
     return check_prepared(s, step);
 }
 
+/* Forgets what does not stay: the cells from that byte on. */
+static void forget(shadow *s, int64_t from)
+{
+    size_t cell = (size_t)(from / s->cell);
+    memset(s->tag + cell, 0, (s->cells - cell) * sizeof(uint32_t));
+}
+
+/* What the step made for the micro-batch before is still there. */
+static weft_status check_lasting(shadow *s, const weft_step *step)
+{
+    for (int k = step->inputs; k < step->inputs + step->outputs; k++)
+        if (weft_lasts(step->op) && !visit(s, step->value[k], false))
+            return fail(s, step, "lost what it made for other micro-batches", step->value[k]);
+    return WEFT_OK;
+}
+
+/* Each part changes what the one before left of running statistics. */
+static weft_status replay_next_part(shadow *s)
+{
+    const weft_program *program = s->program;
+    int64_t stays = 0;
+    for (int i = 0; i < program->slots; i++) {
+        const weft_slot *slot = &program->slot[i];
+        int64_t end = slot->offset + weft_aligned(slot->bytes);
+        if (slot->kept || slot->lasting)
+            stays = end > stays ? end : stays;
+    }
+    forget(s, stays);
+    memset(s->new_value, 0, s->storages * sizeof(int));
+    for (int i = program->hoisted_steps; i < program->after_step; i++) {
+        WEFT_TRY(check_lasting(s, &program->step[i]));
+        WEFT_TRY(replay_step(s, &program->step[i]));
+    }
+    return WEFT_OK;
+}
+
 /* The steps of every run, and what is left at its end. */
 static weft_status replay_run(shadow *s)
 {
     const weft_program *program = s->program;
-    for (int i = program->hoisted_steps; i < program->steps; i++)
+    for (int i = program->hoisted_steps; i < program->after_step; i++)
+        WEFT_TRY(replay_step(s, &program->step[i]));
+    if (program->micro_batches > 1)
+        WEFT_TRY(replay_next_part(s));
+    for (int i = program->after_step; i < program->steps; i++)
         WEFT_TRY(replay_step(s, &program->step[i]));
     for (int i = 0; i < program->fetches; i++) {
         int value = program->fetch[i].value;
@@ -215,8 +258,7 @@ static weft_status replay(shadow *s)
     WEFT_TRY(replay_run(s));
     if (!hoists)
         return WEFT_OK;
-    size_t kept = (size_t)(program->report.prepared_bytes / s->cell);
-    memset(s->tag + kept, 0, (s->cells - kept) * sizeof(uint32_t));
+    forget(s, program->report.prepared_bytes);
     return replay_run(s);
 }
 
@@ -233,6 +275,7 @@ weft_status weft_program_verify(const weft_program *program, weft_error *error)
     }
     s.cells = (size_t)(program->report.arena_bytes / s.cell) + 1;
     s.tag = weft_allocate_array(program->context, s.cells, sizeof(uint32_t));
+    s.storages = (size_t)storages;
     s.new_value = weft_allocate_array(program->context, (size_t)storages, sizeof(int));
     weft_status status =
         s.tag && s.new_value ? replay(&s) : weft_out_of_memory(error, s.cells * sizeof(uint32_t));

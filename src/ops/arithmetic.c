@@ -154,7 +154,7 @@ const weft_op weft_add_op = {
     .source = "definition",
 
     .family = WEFT_FAMILY_ARITHMETIC,
-    WEFT_MAP_OP(2),
+    WEFT_MAP_OP_FLAGS(2, WEFT_OP_AFFINE),
     .infer = weft_map_infer_broadcast,
     .gradient = add_gradient,
     .identity = add_identity,
@@ -168,7 +168,7 @@ const weft_op weft_subtract_op = {
     .source = "definition",
 
     .family = WEFT_FAMILY_ARITHMETIC,
-    WEFT_MAP_OP(2),
+    WEFT_MAP_OP_FLAGS(2, WEFT_OP_AFFINE),
     .infer = weft_map_infer_broadcast,
     .gradient = subtract_gradient,
     .identity = subtract_identity,

@@ -351,6 +351,11 @@ static bool sample(weft_sampler *sampler, int index)
     return true;
 }
 
+static bool mixes(const weft_bind *bind)
+{
+    return weft_batch_norm_trains(bind->attributes, bind->mode);
+}
+
 static const weft_fusion fusion = {.expand = weft_batch_norm_expand};
 
 const weft_op weft_batch_norm_op = {
@@ -374,6 +379,7 @@ const weft_op weft_batch_norm_op = {
     .run_f64 = run_f64,
     .bind = bind_f32,
     .cost = cost,
+    .mixes = mixes,
     .label = weft_batch_norm_label,
     .sample = sample,
 };

@@ -63,6 +63,13 @@ static bool sample(weft_sampler *sampler, int index)
     return true;
 }
 
+/* The count may be of images. */
+static bool mixes(const weft_bind *bind)
+{
+    (void)bind;
+    return true;
+}
+
 const weft_op weft_divide_by_count_op = {
     .name = "divide_by_count",
     .summary = "x divided by how many elements like has for each of x",
@@ -81,5 +88,6 @@ const weft_op weft_divide_by_count_op = {
     .run_f64 = run_f64,
     .bind = bind,
     .identity = identity,
+    .mixes = mixes,
     .sample = sample,
 };

@@ -284,6 +284,12 @@ static bool sample_scatter(weft_sampler *sampler, int index)
     return true;
 }
 
+static bool mixes(const weft_bind *bind)
+{
+    const gather_attributes *attributes = bind->attributes;
+    return weft_axis(attributes->axis, bind->input[0].rank) == 0;
+}
+
 const weft_op weft_gather_op = {
     .name = "gather",
     .summary = "the elements of x at indices along an axis; 0 where there is none",
@@ -297,6 +303,7 @@ const weft_op weft_gather_op = {
     .outputs = 1,
     .infer = infer_gather,
     .gradient = gather_gradient,
+    .mixes = mixes,
     .run_f64 = gather_f64,
     .bind = bind_gather,
     .cost = gather_cost,

@@ -47,9 +47,10 @@ void weft_reduce_label(const void *attributes, char *text, size_t size);
 bool weft_reduce_sample(weft_sampler *sampler, int index, weft_sample_kind kind, int64_t most,
                         weft_value *x, weft_reduce_options *options);
 
-#define WEFT_REDUCTION(words)                                                                      \
+#define WEFT_REDUCTION(words) WEFT_REDUCTION_FLAGS(words, 0)
+#define WEFT_REDUCTION_FLAGS(words, more_flags)                                                    \
     .name = words, .family = WEFT_FAMILY_REDUCTION, .min_inputs = 1, .max_inputs = 1,              \
-    .outputs = 1, .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,                       \
+    .outputs = 1, .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS | (more_flags),        \
     .infer = weft_reduce_infer, .cost = weft_reduce_cost, .label = weft_reduce_label
 
 /* x / (elements of like / elements of x - less): see weft_divide_by_count. */

@@ -152,6 +152,12 @@ static bool sample(weft_sampler *sampler, int index)
     return true;
 }
 
+/* The classes may be the batch itself. */
+static bool mixes(const weft_bind *bind)
+{
+    return bind->input[0].rank == 1;
+}
+
 const weft_op weft_softmax_op = {
     .name = "softmax",
     .summary = "exp(x[k]) / sum over j of exp(x[j]), along the last dimension",
@@ -168,6 +174,7 @@ const weft_op weft_softmax_op = {
     .run_f64 = run_f64,
     .bind = bind,
     .cost = weft_softmax_cost,
+    .mixes = mixes,
     .sample = sample,
 };
 

@@ -125,20 +125,27 @@ static bool log_sample(weft_sampler *sampler, int index)
 
 /* ---- Ops ---- */
 
-#define UNARY_OP(op_name)                                                                          \
-    .name = #op_name, .family = WEFT_FAMILY_ARITHMETIC, WEFT_MAP_OP(1),                            \
+#define UNARY_OP_FLAGS(op_name, flags)                                                             \
+    .name = #op_name, .family = WEFT_FAMILY_ARITHMETIC, WEFT_MAP_OP_FLAGS(1, flags),               \
     .infer = weft_map_infer_equal, .gradient = op_name##_gradient, .sample = op_name##_sample
+#define UNARY_OP(op_name) UNARY_OP_FLAGS(op_name, 0)
 
-const weft_op weft_scale_op = {
-    UNARY_OP(scale),        .summary = "factor x",  .shapes = "x [..] -> [..]",
-    .parameters = "factor", .source = "definition", .identity = scale_identity,
-    .label = scale_label};
-const weft_op weft_offset_op = {UNARY_OP(offset),           .summary = "x + addend",
-                                .shapes = "x [..] -> [..]", .parameters = "addend",
-                                .source = "definition",     .identity = offset_identity,
+const weft_op weft_scale_op = {UNARY_OP_FLAGS(scale, WEFT_OP_AFFINE),
+                               .summary = "factor x",
+                               .shapes = "x [..] -> [..]",
+                               .parameters = "factor",
+                               .source = "definition",
+                               .identity = scale_identity,
+                               .label = scale_label};
+const weft_op weft_offset_op = {UNARY_OP_FLAGS(offset, WEFT_OP_AFFINE),
+                                .summary = "x + addend",
+                                .shapes = "x [..] -> [..]",
+                                .parameters = "addend",
+                                .source = "definition",
+                                .identity = offset_identity,
                                 .label = offset_label};
-const weft_op weft_negate_op = {UNARY_OP(negate), .summary = "-x", .shapes = "x [..] -> [..]",
-                                .source = "definition"};
+const weft_op weft_negate_op = {UNARY_OP_FLAGS(negate, WEFT_OP_AFFINE), .summary = "-x",
+                                .shapes = "x [..] -> [..]", .source = "definition"};
 const weft_op weft_square_op = {UNARY_OP(square), .summary = "x^2", .shapes = "x [..] -> [..]",
                                 .source = "definition"};
 const weft_op weft_sqrt_op = {UNARY_OP(sqrt), .summary = "sqrt(x)", .shapes = "x [..] -> [..]",
