@@ -408,6 +408,50 @@ Test(plan, concat_and_its_inputs_have_one_place)
     weft_plan_destroy(plan);
 }
 
+/* A connection around so many convolutions, and a gradient that comes back both ways. */
+static weft_plan *plan_of_connection(int around, int64_t filters)
+{
+    weft_value x = weft_input(graph, .shape = weft_shape_of(WEFT_BATCH, SIDE, SIDE, 3));
+    weft_value before = weft_conv2d(x, .filters = (int)filters, .kernel = {3, 3}), y = before;
+    for (int i = 0; i < around; i++)
+        y = weft_tanh(weft_conv2d(y, .filters = (int)filters, .kernel = {1, 1}));
+    y = weft_conv2d(weft_concat_channels(before, y), .filters = 2, .kernel = {1, 1});
+    weft_value loss = weft_mean(weft_square(y));
+    weft_minimize(loss, &(weft_optimizer_options){0}, NULL);
+    weft_compile_options options = options_for(&loss, WEFT_TRAIN);
+    return make_plan(&options);
+}
+
+static const weft_placement *copy_in(const weft_plan *plan)
+{
+    for (int i = 0; i < plan->placements; i++)
+        if (!strcmp(plan->placement[i].op, "copy"))
+            return &plan->placement[i];
+    return NULL;
+}
+
+/* The gradient of a concat is free once one half is used, where the other waits for long. */
+Test(plan, half_a_gradient_waits_in_half_the_place)
+{
+    enum { FILTERS = 24 };
+    int64_t half = (int64_t)BATCH * (SIDE - 2) * (SIDE - 2) * FILTERS * 4;
+    weft_plan *plan = plan_of_connection(12, FILTERS);
+    const weft_placement *whole = placement_of(plan, WEFT_MEMORY_FLOWING, 2 * half);
+    const weft_placement *copy = copy_in(plan);
+    cr_assert_not_null(copy);
+    cr_expect_eq(copy->bytes, half);
+    cr_expect_geq(whole->last, copy->first);
+    cr_expect_lt(4 * (whole->last - whole->first), copy->last - copy->first);
+    weft_plan_destroy(plan);
+}
+
+Test(plan, half_a_gradient_that_is_read_soon_is_not_copied)
+{
+    weft_plan *plan = plan_of_connection(1, 24);
+    cr_expect_null(copy_in(plan));
+    weft_plan_destroy(plan);
+}
+
 Test(plan, recomputation_costs_what_leaving_it_out_saves)
 {
     weft_value loss = training();

@@ -17,6 +17,7 @@ static const struct pass {
     {"cse", weft_pass_cse, WEFT_PASS_CSE},
     {"fold", weft_pass_fold, WEFT_PASS_FOLD},
     {"view", weft_pass_view, -1},
+    {"unview", weft_pass_unview, -1},
     {"expand", weft_pass_expand, WEFT_PASS_FUSE},
     {"recompute", weft_pass_recompute, WEFT_PASS_RECOMPUTE},
     {"fuse", weft_pass_fuse, WEFT_PASS_FUSE},

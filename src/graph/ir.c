@@ -73,6 +73,49 @@ int weft_ir_add_value(weft_ir *ir, const weft_tensor *like)
     return value;
 }
 
+int weft_ir_append_copy(weft_ir *ir, const weft_ir_node *node, int value)
+{
+    weft_ir_node *copier = &ir->node[ir->nodes];
+    int copy = ir->values;
+    *copier = (weft_ir_node){.op = &weft_copy_op,
+                             .name = node->name,
+                             .graph_node = node->graph_node,
+                             .after = node->after,
+                             .inputs = 1,
+                             .outputs = 1,
+                             .own_inputs = 1,
+                             .own_outputs = 1,
+                             .workspace = -1,
+                             .prepared = -1};
+    copier->input = weft_pool_array(&ir->scratch, 2, sizeof(int));
+    if (!copier->input)
+        return -1;
+    copier->output = copier->input + 1;
+    copier->input[0] = value;
+    copier->output[0] = copy;
+    ir->value[copy] = ir->value[value];
+    ir->value[copy].producer = ir->nodes++;
+    ir->value[copy].fetched = false;
+    ir->value[copy].needed = true;
+    ir->forward[copy] = copy;
+    ir->values++;
+    return copy;
+}
+
+int weft_ir_append_dense_copy(weft_ir *ir, const weft_ir_node *node, int value)
+{
+    int copy = weft_ir_append_copy(ir, node, value);
+    if (copy < 0)
+        return -1;
+    weft_ir_value *made = &ir->value[copy];
+    made->tensor = dense_like(&made->tensor);
+    made->storage =
+        weft_ir_add_storage(ir, (weft_storage){.bytes = (int64_t)weft_tensor_bytes(&made->tensor),
+                                               .node = made->graph_node});
+    made->offset = 0;
+    return copy;
+}
+
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors)
 {
     for (int i = 0; i < node->own_inputs; i++)

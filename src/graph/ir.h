@@ -133,6 +133,11 @@ int weft_ir_add_storage(weft_ir *ir,
                         weft_storage storage); /* there is room for one a value, two a node */
 /* The same; dense, with these extents and this dtype. */
 int weft_ir_add_value(weft_ir *ir, const weft_tensor *like);
+/* Appends a node that copies a value; name and graph_node are those of `node`. Returns the new value, which lies where
+ * the old one does, or -1 when memory is short. */
+int weft_ir_append_copy(weft_ir *ir, const weft_ir_node *node, int value);
+/* The same; the new value is dense, in a storage of its own. */
+int weft_ir_append_dense_copy(weft_ir *ir, const weft_ir_node *node, int value);
 weft_status weft_ir_out_of_memory(weft_ir *ir);
 /* The limit of the compile options is too small; this is the smallest that is not. */
 weft_status weft_ir_refuse_limit(weft_ir *ir, int64_t least);
@@ -151,6 +156,7 @@ weft_status weft_pass_micro_batch(weft_ir *ir);
 weft_status weft_pass_cse(weft_ir *ir);
 weft_status weft_pass_fold(weft_ir *ir);
 weft_status weft_pass_view(weft_ir *ir);
+weft_status weft_pass_unview(weft_ir *ir);
 weft_status weft_pass_expand(weft_ir *ir);
 weft_status weft_pass_recompute(weft_ir *ir);
 weft_status weft_pass_fuse(weft_ir *ir);

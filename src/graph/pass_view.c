@@ -101,37 +101,6 @@ static void place_value(weft_ir *ir, int value, int into, const weft_tensor *vie
     ir->value[value].placed = true;
 }
 
-/* Appends a node that copies a value; name and graph_node are those of `node`. Returns the new value,
- * which lies where the old one does, or -1 when memory is short. */
-static int append_copy(weft_ir *ir, const weft_ir_node *node, int value)
-{
-    weft_ir_node *copier = &ir->node[ir->nodes];
-    int copy = ir->values;
-    *copier = (weft_ir_node){.op = &weft_copy_op,
-                             .name = node->name,
-                             .graph_node = node->graph_node,
-                             .after = node->after,
-                             .inputs = 1,
-                             .outputs = 1,
-                             .own_inputs = 1,
-                             .own_outputs = 1,
-                             .workspace = -1,
-                             .prepared = -1};
-    copier->input = weft_pool_array(&ir->scratch, 2, sizeof(int));
-    if (!copier->input)
-        return -1;
-    copier->output = copier->input + 1;
-    copier->input[0] = value;
-    copier->output[0] = copy;
-    ir->value[copy] = ir->value[value];
-    ir->value[copy].producer = ir->nodes++;
-    ir->value[copy].fetched = false;
-    ir->value[copy].needed = true;
-    ir->forward[copy] = copy;
-    ir->values++;
-    return copy;
-}
-
 static weft_status place_inputs(weft_ir *ir, weft_ir_node *node)
 {
     if (ir->value[node->output[0]].tensor.data)
@@ -154,7 +123,7 @@ static weft_status place_inputs(weft_ir *ir, weft_ir_node *node)
             return weft_error_set(ir->error, WEFT_ERROR_INTERNAL,
                                   "%s \"%s\": input %d has no place in the output", node->op->name,
                                   node->name, k);
-        int copy = inside[k] ? node->input[k] : append_copy(ir, node, node->input[k]);
+        int copy = inside[k] ? node->input[k] : weft_ir_append_copy(ir, node, node->input[k]);
         if (copy < 0)
             return weft_ir_out_of_memory(ir);
         node->input[k] = copy;
@@ -196,15 +165,6 @@ static bool make_views(weft_ir *ir, weft_ir_node *node, weft_tensor *tensors)
 
 /* ---- Fetches ---- */
 
-static void make_dense(weft_tensor *tensor)
-{
-    int64_t stride = 1;
-    for (int d = tensor->rank - 1; d >= 0; d--) {
-        tensor->stride[d] = stride;
-        stride *= tensor->extent[d];
-    }
-}
-
 /* What the caller feeds is his; a fetch that turns out to be a feed, or a view of one, is a copy. */
 static weft_status copy_fetched_feeds(weft_ir *ir)
 {
@@ -213,16 +173,10 @@ static weft_status copy_fetched_feeds(weft_ir *ir)
         if (!value->fetched || value->storage < 0 ||
             ir->storage[value->storage].place != WEFT_PLACE_FEED)
             continue;
-        int copy = append_copy(ir, &ir->node[value->producer], v);
+        int copy = weft_ir_append_dense_copy(ir, &ir->node[value->producer], v);
         if (copy < 0)
             return weft_ir_out_of_memory(ir);
-        weft_ir_value *fetched = &ir->value[copy];
-        make_dense(&fetched->tensor);
-        weft_storage storage = {.bytes = (int64_t)weft_tensor_bytes(&fetched->tensor),
-                                .node = fetched->graph_node};
-        fetched->storage = weft_ir_add_storage(ir, storage);
-        fetched->offset = 0;
-        fetched->fetched = true;
+        ir->value[copy].fetched = true;
         ir->value[v].fetched = false;
         ir->forward[v] = copy;
     }

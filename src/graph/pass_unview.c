@@ -1,0 +1,111 @@
+/* Takes back views that hold much more than they show for long: of a value whose parts are views, the part that is read
+ * long after all others becomes a copy, and the place of the whole is free once the others are read. So it is with the
+ * gradient of a concat over a long connection, as in a U-Net: one part goes down at once, the other waits for the same
+ * depth on the way back. Orders are not known yet: this goes by that of creation. */
+#include "base/error.h"
+#include "graph/ir.h"
+#include "graph/node.h"
+
+typedef struct lives {
+    int *first,
+        *last; /* of each value: the nodes that read it, by their place in the graph; last -1: none does */
+    int64_t *made; /* bytes that all nodes up to this place in the graph make */
+} lives;
+
+static bool find_lives(weft_ir *ir, lives *l)
+{
+    int32_t places = ir->graph->nodes + 1;
+    l->first = weft_pool_array(&ir->scratch, (size_t)ir->values, sizeof(int));
+    l->last = weft_pool_array(&ir->scratch, (size_t)ir->values, sizeof(int));
+    l->made = weft_pool_array(&ir->scratch, (size_t)places, sizeof(int64_t));
+    if (!l->first || !l->last || !l->made)
+        return false;
+    for (int v = 0; v < ir->values; v++) {
+        l->first[v] = places;
+        l->last[v] = -1;
+    }
+    for (int i = 0; i < ir->nodes; i++) {
+        const weft_ir_node *node = &ir->node[i];
+        int place = node->graph_node;
+        for (int k = 0; k < node->inputs && !node->gone; k++) {
+            int v = node->input[k];
+            if (!weft_ir_reads(node, k))
+                continue;
+            l->first[v] = place < l->first[v] ? place : l->first[v];
+            l->last[v] = place > l->last[v] ? place : l->last[v];
+        }
+        for (int k = 0; k < node->outputs && !node->gone; k++)
+            l->made[place] += (int64_t)weft_tensor_bytes(&ir->value[node->output[k]].tensor);
+    }
+    for (int32_t place = 1; place < places; place++)
+        l->made[place] += l->made[place - 1];
+    return true;
+}
+
+/* A view straight of a value that fills the storage: that value; else -1. */
+static int whole_of(const weft_ir *ir, int part)
+{
+    const weft_ir_value *value = &ir->value[part];
+    const weft_ir_node *node = &ir->node[value->producer];
+    if (value->storage < 0 || value->placed || value->fetched || !node->alias || !node->op->view)
+        return -1;
+    const weft_ir_value *whole = &ir->value[node->input[0]];
+    const weft_storage *storage = &ir->storage[value->storage];
+    bool fills = whole->storage == value->storage && !whole->placed &&
+                 !ir->node[whole->producer].gone &&
+                 (int64_t)weft_tensor_bytes(&whole->tensor) == storage->bytes;
+    return fills && storage->place == WEFT_PLACE_ARENA ? node->input[0] : -1;
+}
+
+/* The last place in the graph where anything of the whole but the part is read; -1: not known, as it has views of views. */
+static int last_of_others(const weft_ir *ir, const lives *l, int whole, int part)
+{
+    int last = ir->node[ir->value[whole].producer].graph_node;
+    for (int v = 0; v < ir->values; v++) {
+        if (v == part || ir->value[v].storage != ir->value[whole].storage)
+            continue;
+        if ((v != whole && whole_of(ir, v) != whole) || ir->value[v].fetched)
+            return -1;
+        last = l->last[v] > last ? l->last[v] : last;
+    }
+    return last;
+}
+
+/* Where the copy is made up for: it takes a small part of what is computed while it waits, and frees much. */
+static bool pays(const weft_ir *ir, const lives *l, int whole, int part)
+{
+    const double wait_of_whole = 4, most_of_whole = 0.75;
+    int64_t bytes = ir->storage[ir->value[whole].storage].bytes;
+    int others = last_of_others(ir, l, whole, part);
+    return others >= 0 && l->last[part] >= 0 && l->first[part] > others &&
+           (double)(l->made[l->first[part] - 1] - l->made[others]) >
+               wait_of_whole * (double)bytes &&
+           (double)weft_tensor_bytes(&ir->value[part].tensor) < most_of_whole * (double)bytes;
+}
+
+static weft_status copy_part(weft_ir *ir, int part)
+{
+    int nodes = ir->nodes;
+    WEFT_TRY(weft_ir_reserve(ir, 1, 1));
+    int copy = weft_ir_append_dense_copy(ir, &ir->node[ir->value[part].producer], part);
+    if (copy < 0)
+        return weft_ir_out_of_memory(ir);
+    for (int i = 0; i < nodes; i++)
+        for (int k = 0; k < ir->node[i].inputs; k++)
+            if (ir->node[i].input[k] == part)
+                ir->node[i].input[k] = copy;
+    return WEFT_OK;
+}
+
+weft_status weft_pass_unview(weft_ir *ir)
+{
+    lives l;
+    if (!find_lives(ir, &l))
+        return weft_ir_out_of_memory(ir);
+    for (int v = 0, values = ir->values; v < values; v++) {
+        int whole = whole_of(ir, v);
+        if (whole >= 0 && pays(ir, &l, whole, v))
+            WEFT_TRY(copy_part(ir, v));
+    }
+    return WEFT_OK;
+}
