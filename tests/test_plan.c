@@ -409,7 +409,7 @@ Test(plan, concat_and_its_inputs_have_one_place)
 }
 
 /* A connection around so many convolutions, and a gradient that comes back both ways. */
-static weft_plan *plan_of_connection(int around, int64_t filters)
+static weft_plan *plan_of_connection(int around, int64_t filters, int64_t limit)
 {
     weft_value x = weft_input(graph, .shape = weft_shape_of(WEFT_BATCH, SIDE, SIDE, 3));
     weft_value before = weft_conv2d(x, .filters = (int)filters, .kernel = {3, 3}), y = before;
@@ -419,6 +419,7 @@ static weft_plan *plan_of_connection(int around, int64_t filters)
     weft_value loss = weft_mean(weft_square(y));
     weft_minimize(loss, &(weft_optimizer_options){0}, NULL);
     weft_compile_options options = options_for(&loss, WEFT_TRAIN);
+    options.memory_limit = limit;
     return make_plan(&options);
 }
 
@@ -435,7 +436,7 @@ Test(plan, half_a_gradient_waits_in_half_the_place)
 {
     enum { FILTERS = 24 };
     int64_t half = (int64_t)BATCH * (SIDE - 2) * (SIDE - 2) * FILTERS * 4;
-    weft_plan *plan = plan_of_connection(12, FILTERS);
+    weft_plan *plan = plan_of_connection(12, FILTERS, 1 << 30);
     const weft_placement *whole = placement_of(plan, WEFT_MEMORY_FLOWING, 2 * half);
     const weft_placement *copy = copy_in(plan);
     cr_assert_not_null(copy);
@@ -447,7 +448,14 @@ Test(plan, half_a_gradient_waits_in_half_the_place)
 
 Test(plan, half_a_gradient_that_is_read_soon_is_not_copied)
 {
-    weft_plan *plan = plan_of_connection(1, 24);
+    weft_plan *plan = plan_of_connection(1, 24, 1 << 30);
+    cr_expect_null(copy_in(plan));
+    weft_plan_destroy(plan);
+}
+
+Test(plan, without_a_limit_no_gradient_is_copied)
+{
+    weft_plan *plan = plan_of_connection(12, 24, 0);
     cr_expect_null(copy_in(plan));
     weft_plan_destroy(plan);
 }

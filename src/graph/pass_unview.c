@@ -1,7 +1,8 @@
 /* Takes back views that hold much more than they show for long: of a value whose parts are views, the part that is read
  * long after all others becomes a copy, and the place of the whole is free once the others are read. So it is with the
  * gradient of a concat over a long connection, as in a U-Net: one part goes down at once, the other waits for the same
- * depth on the way back. Orders are not known yet: this goes by that of creation. */
+ * depth on the way back. Orders are not known yet: this goes by that of creation. A copy takes
+ * time, so it is made only where memory has a limit. */
 #include "base/error.h"
 #include "graph/ir.h"
 #include "graph/node.h"
@@ -100,6 +101,8 @@ static weft_status copy_part(weft_ir *ir, int part)
 weft_status weft_pass_unview(weft_ir *ir)
 {
     lives l;
+    if (!ir->options->memory_limit)
+        return WEFT_OK;
     if (!find_lives(ir, &l))
         return weft_ir_out_of_memory(ir);
     for (int v = 0, values = ir->values; v < values; v++) {
