@@ -34,7 +34,9 @@ ignored-labels-count|src/ops/label_weights.c|s/counted\[i\] = ignored \? 0 :/cou
 labels-weigh-nothing|src/ops/label_weights.c|s/\? of_class\[label\] : counted\[i\]/? 1 : counted[i]/
 ignored-binary-targets-count|src/ops/binary_cross_entropy.c|s/, counted, counted, counted\}/, weft_null(logits.graph), counted, counted}/
 hinge-counts-its-own-class|src/ops/hinge.c|s/weft_multiply\((missing\(weft_subtract\(own, x\), o\)), others\)/$1/
-losses-forget-weights|src/ops/loss.c|s/losses = weigh\(losses, options->weights\);/(void)weigh(losses, options->weights);/
+losses-forget-weights|src/ops/loss.c|s/losses = weft_loss_weigh\(losses, options->weights\);/(void)weft_loss_weigh(losses, options->weights);/
+positive-weights-of-all-targets|src/ops/binary_cross_entropy.c|s/weft_loss_weigh\(weft_multiply\(t, l\)/weft_loss_weigh(l/
+focal-of-the-other-target|src/ops/binary_cross_entropy.c|s/weft_multiply\(t, others\), weft_multiply\(one_minus\(t\), p\)/weft_multiply(t, p), weft_multiply(one_minus(t), others)/
 lost-contribution-at-fan-out|src/graph/gradient.c|s/weft_accumulate\(\*sum, contribution\)/contribution/
 kernel-relu-float32|src/kernels/map_simd.c|s/return vmax\(vsplat\(0\), in\.x\);/return vmax(vsplat(-0.5f), in.x);/
 logarithm-of-zero|src/kernels/elementary_simd.h|s/vselect\(x < 0x1p-126f, none, y\)/vselect(x < 0, none, y)/

@@ -267,6 +267,24 @@ Test(loss, from_probabilities)
     test_expect(&bench, each, (double[]){log(4), 0.5 * (log(4) + log(4.0 / 3)), -log(1e-7), 0}, 4);
 }
 
+Test(loss, least_probabilities)
+{
+    weft_value p = test_given(&bench, weft_shape_of(2, 2), (double[]){0, 1, 1e-9, 1});
+    weft_value t = test_given(&bench, weft_shape_of(2, 2), (double[]){1, 0, 1, 0});
+    weft_value labels = test_given_integers(&bench, weft_shape_of(2), (double[]){0, 0});
+    static const double least[] = {0, 1e-30, 0.25};
+    for (int i = 0; i < 3; i++) {
+        weft_loss_options options = {
+            .probabilities = true, .least_probability = least[i], .reduction = WEFT_LOSS_NONE};
+        double floor = i == 0 ? 1e-7 : least[i], a = -log(floor), b = -log(fmax(floor, 1e-9));
+        test_expect(&bench, (weft_sparse_cross_entropy)(p, labels, &options), (double[]){a, b}, 2);
+        test_expect(&bench, (weft_cross_entropy)(p, t, &options), (double[]){a, b}, 2);
+        test_expect(&bench, (weft_kl_divergence)(p, t, &options), (double[]){a, b}, 2);
+        weft_value each = (weft_binary_cross_entropy)(p, t, &options);
+        test_expect(&bench, each, (double[]){a, a, b, a}, 4);
+    }
+}
+
 Test(loss, focal)
 {
     weft_value labels = test_given_integers(&bench, weft_shape_of(2), (double[]){2, 1});
@@ -297,14 +315,53 @@ Test(loss, focal)
     test_expect(&bench, each, expected, 3);
 }
 
+Test(loss, focal_of_targets_in_between)
+{
+    weft_value p = test_given(&bench, weft_shape_of(2), (double[]){0.25, 0.25});
+    weft_value x = test_given(&bench, weft_shape_of(2), (double[]){-log(3), -log(3)});
+    weft_value t = test_given(&bench, weft_shape_of(2), (double[]){0.5, 1});
+    /* Targets of 1/2 and 3/4. */
+    double half = 0.5 * log(4) + 0.5 * log(4.0 / 3), most = 0.75 * log(4) + 0.25 * log(4.0 / 3);
+    double missed = 0.75 * 0.75 + 0.25 * 0.25;
+    double expected[] = {0.5 * 0.25 * half, (0.75 * 0.125 + 0.25 * 0.875) * missed * missed * most};
+    weft_loss_options options = {
+        .focal = 2, .focal_alpha = 0.125, .label_smoothing = 0.5, .reduction = WEFT_LOSS_NONE};
+    test_expect(&bench, (weft_binary_cross_entropy)(x, t, &options), expected, 2);
+    options.probabilities = true;
+    test_expect(&bench, (weft_binary_cross_entropy)(p, t, &options), expected, 2);
+}
+
 Test(loss, positive_and_class_weights_of_decisions)
 {
     weft_value x = test_given(&bench, weft_shape_of(2, 2), (double[]){0, 0, 0, 0});
-    weft_value t = test_given(&bench, weft_shape_of(2, 2), (double[]){1, 0, 0, 1});
+    weft_value p = test_given(&bench, weft_shape_of(2, 2), (double[]){0.5, 0.5, 0.5, 0.5});
+    weft_value t = test_given(&bench, weft_shape_of(2, 2), (double[]){1, 0, 0.25, 1});
     weft_value cw = test_given(&bench, weft_shape_of(2), (double[]){1, 10});
-    weft_value each = weft_binary_cross_entropy(x, t, .positive_weight = 3, .class_weights = cw,
-                                                .reduction = WEFT_LOSS_NONE);
-    test_expect(&bench, each, (double[]){3 * ln2, 10 * ln2, ln2, 30 * ln2}, 4);
+    weft_value pw = test_given(&bench, weft_shape_of(2), (double[]){3, 0.5});
+    double expected[] = {3 * ln2, 10 * ln2, 1.5 * ln2, 5 * ln2};
+    weft_loss_options options = {
+        .positive_weights = pw, .class_weights = cw, .reduction = WEFT_LOSS_NONE};
+    test_expect(&bench, (weft_binary_cross_entropy)(x, t, &options), expected, 4);
+    options.probabilities = true;
+    test_expect(&bench, (weft_binary_cross_entropy)(p, t, &options), expected, 4);
+    options.positive_weights = weft_scalar(bench.graph, 3);
+    expected[3] = 30 * ln2;
+    test_expect(&bench, (weft_binary_cross_entropy)(p, t, &options), expected, 4);
+}
+
+Test(loss, positive_weights_of_another_shape)
+{
+    weft_value x = weft_input(bench.graph, .shape = weft_shape_of(WEFT_BATCH, 5));
+    weft_value pw = weft_input(bench.graph, .shape = weft_shape_of(2, 1, 5));
+    weft_binary_cross_entropy(x, x, .positive_weights = pw);
+    test_expect_error(&bench, "weights are [2,1,5] for losses [N,5]");
+}
+
+Test(loss, positive_weights_of_numbers)
+{
+    weft_value x = weft_input(bench.graph, .shape = weft_shape_of(WEFT_BATCH, 5));
+    weft_mean_squared_error(x, x, .positive_weights = weft_scalar(bench.graph, 2));
+    test_expect_error(&bench, "mean_squared_error has no option positive_weights");
 }
 
 /* ---- Other losses ---- */
@@ -406,10 +463,11 @@ Test(loss, ignored_binary_targets)
                                   .focal = 2,
                                   .focal_alpha = 0.25,
                                   .label_smoothing = 0.5,
-                                  .positive_weight = 2,
+                                  .positive_weights = weft_scalar(bench.graph, 2),
                                   .reduction = WEFT_LOSS_NONE};
+    /* Targets of 3/4 and 1/4. */
     test_expect(&bench, (weft_binary_cross_entropy)(x, t, &options),
-                (double[]){0.25 * 2 * 0.25 * ln2, 0, 0, 0.75 * 0.25 * ln2}, 4);
+                (double[]){0.375 * 1.75 * 0.25 * ln2, 0, 0, 0.625 * 1.25 * 0.25 * ln2}, 4);
 }
 
 Test(loss, absolute_error_and_huber)
@@ -500,7 +558,8 @@ static weft_value build(int index, weft_value x, weft_value t, weft_value labels
         return weft_binary_cross_entropy(x, t, .focal = 2, .focal_alpha = 0.25,
                                          .label_smoothing = 0.1);
     case 6:
-        return weft_binary_cross_entropy(x, t, .positive_weight = 3, .class_weights = cw);
+        return weft_binary_cross_entropy(x, t, .positive_weights = cw, .class_weights = cw,
+                                         .weights = weft_expand_dims(pixel, -1));
     case 7:
         return weft_kl_divergence(x, t);
     case 8:
@@ -645,7 +704,8 @@ Test(loss, options_that_a_loss_does_not_have)
         {{.label_smoothing = 0.1}, "has no option label_smoothing"},
         {{.ignore = true}, "has no option ignore"},
         {{.focal = 2}, "has no option focal"},
-        {{.positive_weight = 2}, "has no option positive_weight"},
+        {{.probabilities = true, .least_probability = 1e-3}, "has no option probabilities"},
+        {{.least_probability = 1e-3}, "has no option least_probability"},
         {{.delta = 2}, "has no option delta"},
         {{.over_batch = true}, "has no option over_batch"},
         {{.squared = true}, "has no option squared"},
@@ -660,6 +720,8 @@ Test(loss, options_that_a_loss_does_not_have)
     } out_of_range[] = {
         {{.label_smoothing = 1.5}, "sparse_cross_entropy: option label_smoothing is out of range"},
         {{.focal = -1}, "option focal is out of range"},
+        {{.least_probability = 1e-3}, "option least_probability is out of range"},
+        {{.probabilities = true, .least_probability = 0.7}, "least_probability is out of range"},
         {{.ignored_label = 3}, "option ignore is out of range"},
     };
     weft_context *context = weft_context_create(NULL);

@@ -41,8 +41,10 @@ typedef struct weft_loss_options {
     weft_loss_reduction reduction;
     /* Real factors of the losses, broadcast to their shape: of examples, of pixels. Zero: none */
     weft_value weights;
-    /* The first operand is probabilities, which count as at least 1e-7 in logarithms (Keras) */
-    bool probabilities;
+    bool probabilities; /* the first operand is such */
+    /* What probabilities count as at least in logarithms; 0: 1e-7, Keras's. As good as none is 1e-30:
+     * PyTorch's binary cross-entropy has exp(-100), its others take the caller's logarithms */
+    double least_probability;
     double
         label_smoothing; /* a in [0, 1]: targets t become (1 - a) t + a / K; binary ones + a / 2 */
     weft_value class_weights; /* real [K], a factor of each class's part; zero: none */
@@ -51,11 +53,12 @@ typedef struct weft_loss_options {
     int32_t ignored_label; /* such as 255, or -100 */
     double focal;          /* gamma >= 0: see each loss. 0: none */
     double focal_alpha;    /* in (0, 1): factor of positive targets, 1 less it of others. 0: none */
-    double positive_weight; /* factor of positive targets. 0: 1 */
-    double delta;           /* 0: 1 */
-    double smooth;          /* 0: 1. As good as none is 1e-30 */
-    bool exclusive;         /* one class a pixel: softmax in place of sigmoid */
-    bool over_batch;        /* sums over the batch too */
+    /* Real factors of the part of positive targets, broadcast to the logits: a scalar, or [K]. Zero: 1 */
+    weft_value positive_weights;
+    double delta;    /* 0: 1 */
+    double smooth;   /* 0: 1. As good as none is 1e-30 */
+    bool exclusive;  /* one class a pixel: softmax in place of sigmoid */
+    bool over_batch; /* sums over the batch too */
     bool squared;
     double temperature; /* 0: 1 */
     double margin;      /* 0: 1 */
@@ -73,26 +76,29 @@ typedef struct weft_loss_options {
 WEFT_API weft_value weft_sparse_cross_entropy(weft_value logits, weft_value labels,
                                               const weft_loss_options *options);
 /* sum over k of targets[k] (log(sum over j of exp(x[j])) - x[k]) for logits and targets [...,K]. Targets
- * are usually probabilities, but need not add up to 1. Options: probabilities, label_smoothing,
- * class_weights; focal: each term times (1 - p[k])^focal. */
+ * are usually probabilities, but need not add up to 1. Options: probabilities, taken as they are, where
+ * Keras divides them by their sum; label_smoothing, class_weights; focal: each term times (1 - p[k])^focal
+ * (Keras's, whose alpha is class_weights). */
 WEFT_API weft_value weft_cross_entropy(weft_value logits, weft_value targets,
                                        const weft_loss_options *options);
 /* -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) for logits x and targets t of one shape, each element
  * a decision of its own; computed as max(x, 0) - x t + log(1 + exp(-|x|)). Options: probabilities,
- * label_smoothing, class_weights, ignore, focal_alpha, positive_weight: factors (alpha t + (1 - alpha) (1 - t)) and
- * 1 + (positive_weight - 1) t; focal: times (p^(1 - t) (1 - p)^t)^focal, which for targets of 0 and 1 is
- * that of Lin et al. */
+ * label_smoothing (Keras's), class_weights, ignore; positive_weights: factors of the first term
+ * (PyTorch's pos_weight); focal: times (t (1 - p) + (1 - t) p)^focal (Lin et al. 2017, eq. 4, for targets
+ * in between as in Keras and torchvision); focal_alpha: times alpha t + (1 - alpha) (1 - t). */
 WEFT_API weft_value weft_binary_cross_entropy(weft_value logits, weft_value targets,
                                               const weft_loss_options *options);
 /* sum over k of targets[k] (log(targets[k]) - log(p[k])), p = softmax(logits), for logits and targets
- * [...,K] (Kullback, Leibler 1951). Option: probabilities. */
+ * [...,K] (Kullback, Leibler 1951). Option: probabilities. The mean is Keras's, and
+ * for [N,K] PyTorch's "batchmean", whose "mean" divides by N K. */
 WEFT_API weft_value weft_kl_divergence(weft_value logits, weft_value targets,
                                        const weft_loss_options *options);
 /* T^2 times the divergence of softmax(logits / T) from softmax(teacher / T), for the temperature T
  * (Hinton, Vinyals, Dean 2015, section 2). No gradient flows to the teacher's logits. */
 WEFT_API weft_value weft_distillation(weft_value logits, weft_value teacher,
                                       const weft_loss_options *options);
-/* max(0, margin - t x) for targets t of -1 and 1; squared: its square. Options: margin, squared. */
+/* max(0, margin - t x) for targets t of -1 and 1; squared: its square: Keras's Hinge and SquaredHinge, which
+ * take 0 for -1 where all targets are 0 or 1; PyTorch has none. Options: margin, squared. */
 WEFT_API weft_value weft_hinge(weft_value x, weft_value targets, const weft_loss_options *options);
 /* Of the losses max(0, margin - x[label] + x[k]) for all other classes k (squared: their squares) of scores x
  * [...,K] and int32 labels [...], what the option `hinge` says (Weston, Watkins 1999). Options: margin, squared, hinge;
@@ -107,8 +113,9 @@ WEFT_API weft_value weft_categorical_hinge(weft_value x, weft_value targets,
 
 /* 1 - (2 sum p t + s) / (sum p + sum t + s) with sums over pixels, p = sigmoid(logits), s = smooth; squared:
  * sums of p^2 and t^2 in the denominator (Milletari, Navab, Ahmadi 2016, section 3). Weights are those of
- * pixels, [N,...,1] or [N,...,C]; 0: ignored. Options: probabilities, exclusive, over_batch, smooth, squared,
- * class_weights. */
+ * pixels, [N,...,1] or [N,...,C]; 0: ignored. Keras's Dice, which has 1e-7 added below only, is by
+ * default one share of everything: that of [1,n,1] with smooth 1e-30. PyTorch has none. Options:
+ * probabilities, exclusive, over_batch, smooth, squared, class_weights. */
 WEFT_API weft_value weft_dice(weft_value logits, weft_value targets,
                               const weft_loss_options *options);
 /* 1 - (sum p t + s) / (sum p + sum t - sum p t + s) (Rahman, Wang 2016, eq. 3); the rest as above. */
@@ -123,7 +130,8 @@ WEFT_API weft_value weft_mean_squared_error(weft_value x, weft_value target,
 /* |x - target|; its gradient where they are equal is 0. */
 WEFT_API weft_value weft_mean_absolute_error(weft_value x, weft_value target,
                                              const weft_loss_options *options);
-/* With e = |x - target|: e^2 / 2 where e <= delta, else delta (e - delta / 2) (Huber 1964). */
+/* With e = |x - target|: e^2 / 2 where e <= delta, else delta (e - delta / 2) (Huber 1964). PyTorch's
+ * SmoothL1Loss is this over its beta, which is delta. */
 WEFT_API weft_value weft_huber(weft_value x, weft_value target, const weft_loss_options *options);
 
 /* ---- Several ---- */

@@ -19,21 +19,26 @@ static weft_value losses_of(weft_value x, weft_value t, const weft_loss_options 
     if (!o->probabilities)
         return weft_map_apply(&weft_binary_cross_entropy_op, WEFT_MAP_BINARY_CROSS_ENTROPY, 0, 0,
                               name, (weft_value[]){x, t});
-    return weft_add(weft_multiply(t, weft_negative_log(x)),
-                    weft_multiply(one_minus(t), weft_negative_log(one_minus(x))));
+    return weft_add(weft_multiply(t, weft_negative_log(x, o)),
+                    weft_multiply(one_minus(t), weft_negative_log(one_minus(x), o)));
 }
 
-/* 1 - p of the target is exp(-loss of the other target). */
+/* The factor of -t log(p), which is there once, is to be that of positive targets. */
+static weft_value weigh_positive(weft_value losses, weft_value x, weft_value t,
+                                 const weft_loss_options *o)
+{
+    weft_value l = o->probabilities ? weft_negative_log(x, o) : weft_softplus(weft_negate(x), NULL);
+    return weft_add(losses,
+                    weft_loss_weigh(weft_multiply(t, l), weft_offset(o->positive_weights, -1)));
+}
+
+/* Times (t (1 - p) + (1 - t) p)^gamma. */
 static weft_value focused(weft_value losses, weft_value x, weft_value t, const weft_loss_options *o)
 {
-    weft_value other = losses_of(x, one_minus(t), o, NULL);
-    return weft_multiply(losses, weft_exp(weft_scale(other, -o->focal)));
-}
-
-/* Times low + (high - low) t. */
-static weft_value weigh_targets(weft_value losses, weft_value t, double low, double high)
-{
-    return weft_multiply(losses, weft_offset(weft_scale(t, high - low), low));
+    weft_value p = o->probabilities ? x : weft_sigmoid(x);
+    weft_value others = o->probabilities ? one_minus(x) : weft_sigmoid(weft_negate(x));
+    weft_value missed = weft_add(weft_multiply(t, others), weft_multiply(one_minus(t), p));
+    return weft_multiply(losses, weft_focal_factor(missed, o->focal));
 }
 
 /* 1, 0 where the target is to be ignored, or the null value where none is; targets then have 0 there. */
@@ -52,20 +57,22 @@ weft_value weft_binary_cross_entropy(weft_value logits, weft_value targets,
 {
     weft_loss_options o;
     if (!weft_loss_options_of("binary_cross_entropy", logits,
-                              WEFT_LOSS_PROBABILITIES | WEFT_LOSS_SMOOTHING |
+                              WEFT_LOSS_PROBABILITIES | WEFT_LOSS_LEAST | WEFT_LOSS_SMOOTHING |
                                   WEFT_LOSS_CLASS_WEIGHTS | WEFT_LOSS_IGNORE | WEFT_LOSS_FOCAL |
                                   WEFT_LOSS_POSITIVE,
                               options, &o))
         return weft_null(logits.graph);
     weft_value counted = counted_of(&targets, &o);
-    weft_value losses = losses_of(logits, weft_smooth_labels(targets, o.label_smoothing, 2), &o,
-                                  weft_loss_name(&o));
+    targets = weft_smooth_labels(targets, o.label_smoothing, 2);
+    weft_value losses = losses_of(logits, targets, &o, weft_loss_name(&o));
+    if (!weft_is_null(o.positive_weights))
+        losses = weigh_positive(losses, logits, targets, &o);
     if (o.focal != 0)
         losses = focused(losses, logits, targets, &o);
-    if (o.focal_alpha != 0)
-        losses = weigh_targets(losses, targets, 1 - o.focal_alpha, o.focal_alpha);
-    if (o.positive_weight != 0)
-        losses = weigh_targets(losses, targets, 1, o.positive_weight);
+    if (o.focal_alpha != 0) {
+        double low = 1 - o.focal_alpha, high = o.focal_alpha;
+        losses = weft_multiply(losses, weft_offset(weft_scale(targets, high - low), low));
+    }
     weft_loss_parts parts = {weft_loss_weigh_classes(losses, &o), counted, counted, counted};
     return weft_loss_finish(&parts, &o);
 }

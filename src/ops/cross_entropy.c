@@ -20,10 +20,11 @@ weft_value weft_class_losses(weft_value x, weft_value targets, const weft_loss_o
     if (!options->probabilities && options->focal == 0)
         return weft_apply(x.graph, &weft_cross_entropy_op, NULL, 0, weft_loss_name(options),
                           (weft_value[]){x, targets}, 2, NULL, 1);
-    weft_value l = options->probabilities ? weft_negative_log(x) : weft_negative_log_softmax(x);
+    weft_value l =
+        options->probabilities ? weft_negative_log(x, options) : weft_negative_log_softmax(x);
     weft_value terms = weft_multiply(targets, l);
     if (options->focal != 0)
-        terms = weft_multiply(terms, weft_focal_factor(l, options->focal));
+        terms = weft_multiply(terms, weft_focal_factor(weft_others_of(l), options->focal));
     return weft_sum_classes(terms, false);
 }
 
@@ -32,7 +33,7 @@ weft_value weft_cross_entropy(weft_value logits, weft_value targets,
 {
     weft_loss_options o;
     if (!weft_loss_options_of("cross_entropy", logits,
-                              WEFT_LOSS_PROBABILITIES | WEFT_LOSS_SMOOTHING |
+                              WEFT_LOSS_PROBABILITIES | WEFT_LOSS_LEAST | WEFT_LOSS_SMOOTHING |
                                   WEFT_LOSS_CLASS_WEIGHTS | WEFT_LOSS_FOCAL,
                               options, &o))
         return weft_null(logits.graph);

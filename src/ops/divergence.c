@@ -6,11 +6,12 @@ weft_value weft_kl_divergence(weft_value logits, weft_value targets,
                               const weft_loss_options *options)
 {
     weft_loss_options o;
-    if (!weft_loss_options_of("kl_divergence", logits, WEFT_LOSS_PROBABILITIES, options, &o) ||
+    if (!weft_loss_options_of("kl_divergence", logits, WEFT_LOSS_PROBABILITIES | WEFT_LOSS_LEAST,
+                              options, &o) ||
         !weft_loss_same_shape("kl_divergence", logits, targets))
         return weft_null(logits.graph);
     weft_value entropy =
-        weft_sum_classes(weft_multiply(targets, weft_negative_log(targets)), false);
+        weft_sum_classes(weft_multiply(targets, weft_negative_log(targets, &o)), false);
     return weft_loss_reduce(weft_subtract(weft_class_losses(logits, targets, &o), entropy), &o);
 }
 

@@ -25,14 +25,15 @@ bool weft_loss_options_of(const char *loss, weft_value x, unsigned has,
         bool is_given, good;
     } const fields[] = {
         {"probabilities", WEFT_LOSS_PROBABILITIES, o->probabilities, true},
+        {"least_probability", WEFT_LOSS_LEAST, o->least_probability != 0,
+         o->probabilities && within(o->least_probability, 1e-30, 0.5)},
         {"label_smoothing", WEFT_LOSS_SMOOTHING, o->label_smoothing != 0,
          within(o->label_smoothing, 0, 1)},
         {"class_weights", WEFT_LOSS_CLASS_WEIGHTS, !weft_is_null(o->class_weights), true},
         {"ignore", WEFT_LOSS_IGNORE, o->ignore || o->ignored_label != 0, o->ignore},
         {"focal", WEFT_LOSS_FOCAL, o->focal != 0, within(o->focal, 0, 1e6)},
         {"focal_alpha", WEFT_LOSS_POSITIVE, o->focal_alpha != 0, within(o->focal_alpha, 0, 1)},
-        {"positive_weight", WEFT_LOSS_POSITIVE, o->positive_weight != 0,
-         within(o->positive_weight, 0, HUGE_VAL)},
+        {"positive_weights", WEFT_LOSS_POSITIVE, !weft_is_null(o->positive_weights), true},
         {"delta", WEFT_LOSS_DELTA, o->delta != 0, within(o->delta, 0, HUGE_VAL)},
         {"smooth", WEFT_LOSS_OVERLAP, o->smooth != 0, within(o->smooth, 0, HUGE_VAL)},
         {"exclusive", WEFT_LOSS_OVERLAP, o->exclusive, true},
@@ -87,7 +88,7 @@ const char *weft_loss_name(const weft_loss_options *options)
     return options && options->reduction == WEFT_LOSS_NONE ? options->name : NULL;
 }
 
-static weft_value weigh(weft_value losses, weft_value weights)
+weft_value weft_loss_weigh(weft_value losses, weft_value weights)
 {
     char a[120], b[120];
     weft_value result = weft_multiply(losses, weights);
@@ -110,7 +111,7 @@ weft_value weft_loss_finish(const weft_loss_parts *parts, const weft_loss_option
     if (weft_is_null(parts->losses))
         return parts->losses;
     if (!weft_is_null(options->weights))
-        losses = weigh(losses, options->weights);
+        losses = weft_loss_weigh(losses, options->weights);
     switch (options->reduction) {
     case WEFT_LOSS_NONE:
         return losses;
@@ -173,15 +174,15 @@ weft_value weft_over_classes(weft_value x)
 
 static const double least_probability = 1e-7;
 
-/* max(x, 1e-7) */
-static weft_value not_zero(weft_value x)
+static weft_value at_least(weft_value x, double least)
 {
-    return weft_offset(weft_relu(weft_offset(x, -least_probability)), least_probability);
+    return weft_offset(weft_relu(weft_offset(x, -least)), least);
 }
 
-weft_value weft_negative_log(weft_value p)
+weft_value weft_negative_log(weft_value p, const weft_loss_options *options)
 {
-    return weft_negate(weft_log(not_zero(p)));
+    double least = options->least_probability;
+    return weft_negate(weft_log(at_least(p, least != 0 ? least : least_probability)));
 }
 
 weft_value weft_negative_log_softmax(weft_value x)
@@ -189,10 +190,14 @@ weft_value weft_negative_log_softmax(weft_value x)
     return weft_negate(weft_log_softmax(x, -1));
 }
 
-weft_value weft_focal_factor(weft_value l, double gamma)
+weft_value weft_others_of(weft_value l)
 {
-    weft_value others = weft_offset(weft_negate(weft_exp(weft_negate(l))), 1);
-    return weft_exp(weft_scale(weft_log(not_zero(others)), gamma));
+    return weft_offset(weft_negate(weft_exp(weft_negate(l))), 1);
+}
+
+weft_value weft_focal_factor(weft_value others, double gamma)
+{
+    return weft_exp(weft_scale(weft_log(at_least(others, least_probability)), gamma));
 }
 
 weft_value weft_smooth_labels(weft_value targets, double a, double count)

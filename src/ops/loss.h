@@ -13,13 +13,14 @@ enum {
     WEFT_LOSS_CLASS_WEIGHTS = 1 << 2,
     WEFT_LOSS_IGNORE = 1 << 3,
     WEFT_LOSS_FOCAL = 1 << 4,
-    WEFT_LOSS_POSITIVE = 1 << 5, /* focal_alpha, positive_weight */
+    WEFT_LOSS_POSITIVE = 1 << 5, /* focal_alpha, positive_weights */
     WEFT_LOSS_DELTA = 1 << 6,
     WEFT_LOSS_OVERLAP = 1 << 7, /* smooth, exclusive, over_batch */
     WEFT_LOSS_SQUARED = 1 << 8,
     WEFT_LOSS_TEMPERATURE = 1 << 9,
     WEFT_LOSS_MARGIN = 1 << 10,
-    WEFT_LOSS_HINGE = 1 << 11
+    WEFT_LOSS_HINGE = 1 << 11,
+    WEFT_LOSS_LEAST = 1 << 12
 };
 
 /* The options, given may be NULL, of a loss of x that has those in the mask; false with the graph's error
@@ -44,6 +45,8 @@ typedef struct weft_loss_parts {
     weft_value weight;  /* what a weighted mean divides by, with the options' weights */
 } weft_loss_parts;
 
+/* Losses times weights, which must broadcast to their shape: else an error. */
+weft_value weft_loss_weigh(weft_value losses, weft_value weights);
 /* Weighs and reduces as the options say. */
 weft_value weft_loss_finish(const weft_loss_parts *parts, const weft_loss_options *options);
 /* The same for losses alone. */
@@ -58,12 +61,14 @@ weft_value weft_sum_classes(weft_value x, bool keep);
 /* A value of each example with a last dimension of extent 1. */
 weft_value weft_over_classes(weft_value x);
 
-/* -log(p), p counting as at least 1e-7. */
-weft_value weft_negative_log(weft_value p);
+/* -log(p), p counting as at least the options' least. */
+weft_value weft_negative_log(weft_value p, const weft_loss_options *options);
 /* -log(softmax(x)) over the last dimension. */
 weft_value weft_negative_log_softmax(weft_value x);
-/* (1 - exp(-l))^gamma for l = -log(p); no logarithm of 0, and no gradient, within 1e-7 of p = 1. */
-weft_value weft_focal_factor(weft_value l, double gamma);
+/* 1 - p for l = -log(p). */
+weft_value weft_others_of(weft_value l);
+/* others^gamma, for others = 1 - p; no logarithm of 0, and no gradient, within 1e-7 of p = 1. */
+weft_value weft_focal_factor(weft_value others, double gamma);
 /* targets (1 - a) + a / count. */
 weft_value weft_smooth_labels(weft_value targets, double a, double count);
 /* Cross-entropy of each example with targets of its classes: from logits or probabilities, focal. */

@@ -21,7 +21,7 @@ static weft_value fused(weft_value logits, weft_value labels, const weft_loss_op
 {
     weft_value l = weft_apply(logits.graph, &weft_sparse_cross_entropy_op, NULL, 0,
                               weft_loss_name(o), (weft_value[]){logits, labels}, 2, NULL, 1);
-    return o->focal != 0 ? weft_multiply(l, weft_focal_factor(l, o->focal)) : l;
+    return o->focal != 0 ? weft_multiply(l, weft_focal_factor(weft_others_of(l), o->focal)) : l;
 }
 
 /* By way of targets for all classes. */
@@ -37,7 +37,7 @@ weft_value weft_sparse_cross_entropy(weft_value logits, weft_value labels,
 {
     weft_loss_options o;
     if (!weft_loss_options_of("sparse_cross_entropy", logits,
-                              WEFT_LOSS_PROBABILITIES | WEFT_LOSS_SMOOTHING |
+                              WEFT_LOSS_PROBABILITIES | WEFT_LOSS_LEAST | WEFT_LOSS_SMOOTHING |
                                   WEFT_LOSS_CLASS_WEIGHTS | WEFT_LOSS_IGNORE | WEFT_LOSS_FOCAL,
                               options, &o))
         return weft_null(logits.graph);

@@ -492,11 +492,46 @@ static weft_value ignored_label(parity_builder *b)
                                      .ignored_label = 1);
 }
 
-static weft_value positive_weight(parity_builder *b)
+static weft_value cross_entropy_options(parity_builder *b)
 {
     weft_value x = parity_input(b, "x", weft_shape_of(5, 11));
-    weft_value t = parity_labels(b, "t", weft_shape_of(5, 11), 2);
-    return weft_binary_cross_entropy(x, weft_cast_real(t), .positive_weight = 3);
+    weft_value t = weft_softmax(parity_input(b, "y", weft_shape_of(5, 11)));
+    weft_value w = weft_stop_gradient(parity_input(b, "w+", weft_shape_of(11)));
+    return weft_cross_entropy(x, t, .class_weights = w, .label_smoothing = 0.2);
+}
+
+static weft_value class_probabilities(parity_builder *b)
+{
+    weft_value x = weft_softmax(parity_input(b, "x", weft_shape_of(12, 5)));
+    weft_value t = parity_labels(b, "t", weft_shape_of(12), 5);
+    weft_value w = weft_stop_gradient(parity_input(b, "w+", weft_shape_of(5)));
+    weft_loss_options options = {.probabilities = true,
+                                 .class_weights = w,
+                                 .ignore = true,
+                                 .ignored_label = 2,
+                                 .reduction = WEFT_LOSS_WEIGHTED_MEAN};
+    weft_value losses[] = {
+        (weft_sparse_cross_entropy)(x, t, &options),
+        weft_cross_entropy(x, weft_one_hot(t, .depth = 5), .probabilities = true)};
+    return weft_sum_losses(losses, NULL, 2);
+}
+
+/* Images, labels and weights of pixels. */
+static weft_value pixel_weights(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(2, 4, 3, 5));
+    weft_value w = weft_stop_gradient(parity_input(b, "w+", weft_shape_of(2, 4, 3)));
+    return weft_sparse_cross_entropy(x, parity_labels(b, "t", weft_shape_of(2, 4, 3), 5),
+                                     .weights = w);
+}
+
+static weft_value positive_weights(parity_builder *b)
+{
+    weft_value x = parity_input(b, "x", weft_shape_of(5, 11));
+    weft_value t = weft_sigmoid(parity_input(b, "y", weft_shape_of(5, 11)));
+    weft_value w = weft_stop_gradient(parity_input(b, "w+", weft_shape_of(11)));
+    weft_value each = weft_stop_gradient(parity_input(b, "v+", weft_shape_of(5, 1)));
+    return weft_binary_cross_entropy(x, t, .positive_weights = w, .weights = each);
 }
 
 static weft_value probabilities(parity_builder *b)
@@ -521,8 +556,9 @@ static weft_value distillation(parity_builder *b)
 static weft_value errors(parity_builder *b)
 {
     weft_value x = image(b), y = parity_input(b, "y", weft_shape_of(2, 9, 8, 6));
-    weft_value losses[] = {weft_mean_absolute_error(x, y), weft_huber(x, y, .delta = 0.75)};
-    return weft_sum_losses(losses, (double[]){1, 0.5}, 2);
+    weft_value losses[] = {weft_mean_absolute_error(x, y), weft_huber(x, y, .delta = 0.75),
+                           weft_huber(x, y, .delta = 0.5)};
+    return weft_sum_losses(losses, (double[]){1, 0.5, 1 / 0.5}, 3);
 }
 
 /* PyTorch's means of hinge losses divide by the number of examples. */
@@ -540,8 +576,11 @@ static weft_value multi_margin(parity_builder *b)
 static weft_value binary_focal(parity_builder *b)
 {
     weft_value x = parity_input(b, "x", weft_shape_of(5, 11));
-    weft_value t = weft_cast_real(parity_labels(b, "t", weft_shape_of(5, 11), 2));
-    return weft_binary_cross_entropy(x, t, .focal = 2, .focal_alpha = 0.25);
+    weft_value t = weft_sigmoid(parity_input(b, "y", weft_shape_of(5, 11)));
+    weft_value hard = weft_greater(t, weft_scalar(b->graph, 0.5));
+    weft_loss_options options = {.focal = 2, .focal_alpha = 0.25, .label_smoothing = 0.1};
+    return weft_add((weft_binary_cross_entropy)(x, hard, &options),
+                    (weft_binary_cross_entropy)(x, t, &options));
 }
 
 static weft_value global_max(parity_builder *b)
@@ -693,8 +732,15 @@ const parity_case parity_op_cases[] = {
      "F.cross_entropy(x, t.long(), w.detach(), ignore_index=3, label_smoothing=0.2)"},
     {"class weights", class_weights, "F.cross_entropy(x, t.long(), w.detach())"},
     {"ignored label", ignored_label, "F.cross_entropy(x, t.long(), ignore_index=1)"},
-    {"positive weight", positive_weight,
-     "F.binary_cross_entropy_with_logits(x, t.to(x), pos_weight=torch.full((11,), 3).to(x))"},
+    {"positive weights", positive_weights,
+     "F.binary_cross_entropy_with_logits(x, y.sigmoid(), v.detach(), pos_weight=w.detach())"},
+    {"cross-entropy, smoothing, class weights", cross_entropy_options,
+     "F.cross_entropy(x, y.softmax(-1), w.detach(), label_smoothing=0.2)"},
+    {"class probabilities", class_probabilities,
+     "F.nll_loss(x.softmax(-1).log(), t.long(), w.detach(), ignore_index=2) + "
+     "F.nll_loss(x.softmax(-1).log(), t.long())"},
+    {"pixel weights", pixel_weights,
+     "(w.detach() * F.cross_entropy(cf(x), t.long(), reduction='none')).mean()"},
     {"probabilities", probabilities, "F.binary_cross_entropy(x.sigmoid(), y.sigmoid())"},
     {"KL divergence", kl_divergence,
      "F.kl_div(x.log_softmax(-1), y.softmax(-1), reduction='batchmean')"},
@@ -704,12 +750,14 @@ const parity_case parity_op_cases[] = {
      "F.multi_margin_loss(x, t.long(), margin=0.75) + F.multi_margin_loss(x, t.long(), 2, "
      "weight=w.detach())"},
     {"binary focal", binary_focal,
-     "((0.25 * t + 0.75 * (1 - t)) * (1 - (x * (2 * t - 1)).sigmoid()) ** 2 * "
-     "F.binary_cross_entropy_with_logits(x, t.to(x), reduction='none')).mean()"},
+     "sum((0.25 * t + 0.75 * (1 - t)) * (t * (-x).sigmoid() + (1 - t) * x.sigmoid()) ** 2 * "
+     "F.binary_cross_entropy_with_logits(x, t, reduction='none') for t in "
+     "(0.05 + 0.9 * (y > 0).to(y), 0.05 + 0.9 * y.sigmoid())).mean()"},
     {"global max pool", global_max, "x.amax((1, 2))"},
     {"scatter", scatters, "y.scatter_add(1, t.long(), x)"},
     {"argmax", argmaxima, "(x.argmax(2) + x.argmin(2)) * x.sum(2)"},
     {"global norm", norm_of_all, "torch.cat((x.flatten(), y.flatten())).norm()"},
-    {"errors", errors, "F.l1_loss(x, y) + 0.5 * F.huber_loss(x, y, delta=0.75)"},
+    {"errors", errors,
+     "F.l1_loss(x, y) + 0.5 * F.huber_loss(x, y, delta=0.75) + F.smooth_l1_loss(x, y, beta=0.5)"},
     {0},
 };
