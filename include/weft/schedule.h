@@ -1,5 +1,11 @@
 /* Schedules: the learning rate as a pure function of the number of updates done. The caller asks before
- * an update and hands the answer to weft_optimizer_set_learning_rate. */
+ * an update and hands the answer to weft_optimizer_set_learning_rate.
+ *
+ * The formulas are those of PyTorch's schedulers and Keras's schedules, which differ from them in this: the
+ * boundaries of Keras's PiecewiseConstantDecay are less by 1 than milestones; floor is the part alpha of the
+ * rate in Keras's cosines, and its restarts take the factor of r - floor; PyTorch's polynomial has no floor;
+ * PyTorch's LinearLR and Keras's warm-ups begin with the fraction f itself, and take n steps to the full rate:
+ * a warmup of n + 1 from f - (1 - f) / n. */
 #ifndef WEFT_SCHEDULE_H
 #define WEFT_SCHEDULE_H
 
@@ -12,7 +18,7 @@ extern "C" {
 /* With t = step - warmup, and r the highest rate: */
 typedef enum weft_schedule_kind {
     WEFT_SCHEDULE_CONSTANT = 0,
-    WEFT_SCHEDULE_STEPS,       /* r * factor^(number of milestones reached) */
+    WEFT_SCHEDULE_STEPS,       /* r * factor^(number of milestones reached): StepLR, MultiStepLR */
     WEFT_SCHEDULE_EXPONENTIAL, /* r * factor^(t / every) */
     WEFT_SCHEDULE_COSINE,      /* half a cosine from r to floor (Loshchilov, Hutter 2017, eq. 5) */
     WEFT_SCHEDULE_COSINE_RESTARTS, /* the same again and again (SGDR, of the same paper): the first takes

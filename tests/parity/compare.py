@@ -119,9 +119,25 @@ def compare_variables(comparison, precision, tensors, leaves):
             comparison.check(precision, f"{rest} after the update", tensor, leaves[rest], least)
 
 
+def compare_schedule(comparison, schedule, tensors):
+    rates, metrics = tensors["rates"], tensors.get("metrics")
+    o = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 2.0)
+    scheduler = eval(schedule, dict(vars(torch.optim.lr_scheduler), o=o, rates=rates))
+    expected = []
+    for step in range(len(rates)):
+        if step > 0:
+            o.step()
+            scheduler.step(*() if metrics is None else (metrics[step].item(),))
+        expected.append(o.param_groups[0]["lr"])
+    comparison.check("f64", "rates", rates, torch.tensor(expected, dtype=torch.float64))
+
+
 def compare_case(path):
     metadata, tensors = read(path)
     comparison = Comparison()
+    if "schedule" in metadata:
+        compare_schedule(comparison, metadata["schedule"], tensors)
+        return metadata["name"], comparison
     for precision, dtype in (("f64", torch.float64), ("f32", torch.float32)):
         if f"{precision}.result" not in tensors:
             continue

@@ -1,6 +1,6 @@
 /* Computes every case, in float64 and in float32, and writes one safetensors file for each: inputs and
  * variables, the result, gradients of sum(result * seed), and of cases with an optimizer the variables after
- * its steps.
+ * its steps; of schedules, learning rates.
  *
  * usage: parity_dump DIRECTORY */
 #include "parity.h"
@@ -325,6 +325,37 @@ static void dump(weft_context *context, const parity_case *from, uint64_t seed,
     weft_graph_destroy(c.builder.graph);
 }
 
+/* The rates of a schedule, and the metrics that a plateau was told before each but the first. */
+static void dump_schedule(const parity_schedule *from, const char *directory, int number)
+{
+    tensor_file file = {0};
+    append_header(&file, "{\"__metadata__\":{\"name\":\"%s\",\"schedule\":\"%s\"}", from->name,
+                  from->torch);
+    weft_tensor rates = make_tensor(WEFT_FLOAT64, weft_shape_of(PARITY_RATES));
+    weft_tensor metrics = make_tensor(WEFT_FLOAT64, weft_shape_of(PARITY_RATES));
+    weft_plateau plateau = {.scale = 1};
+    if (from->plateau)
+        plateau = *from->plateau;
+    uint64_t random = 1;
+    double factor = 1;
+    for (int step = 0; step < PARITY_RATES; step++) {
+        double *metric = (double *)metrics.data + step;
+        *metric = normal(&random) + 3;
+        if (step > 0 && from->plateau)
+            factor = weft_plateau_next(&plateau, *metric);
+        ((double *)rates.data)[step] = factor * weft_schedule_at(&from->schedule, step);
+    }
+    add_tensor(&file, "", "rates", &rates);
+    if (from->plateau)
+        add_tensor(&file, "", "metrics", &metrics);
+    append_header(&file, "}");
+    write_file(&file, directory, number);
+    free(file.header);
+    free(file.data);
+    free(rates.data);
+    free(metrics.data);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -337,6 +368,8 @@ int main(int argc, char **argv)
         dump(context, c, 1, argv[1], number++);
     for (const parity_case *c = parity_optimizer_cases; c->name; c++)
         dump(context, c, 1, argv[1], number++);
+    for (const parity_schedule *c = parity_schedule_cases; c->name; c++)
+        dump_schedule(c, argv[1], number++);
     for (const parity_case *c = parity_network_cases; c->name; c++)
         for (uint64_t seed = 1; seed <= (c->double_only ? 1 : NETWORK_SEEDS); seed++)
             dump(context, c, seed, argv[1], number++);

@@ -36,7 +36,17 @@ typedef struct parity_case {
     bool double_only; /* leave out float32: a large network, whose structure is what is compared */
 } parity_case;
 
+/* So many learning rates of a schedule. */
+enum { PARITY_RATES = 50 };
+typedef struct parity_schedule {
+    const char *name;
+    weft_schedule schedule;
+    const char *torch;           /* the same of an optimizer o, whose rate is 2 */
+    const weft_plateau *plateau; /* NULL: none; else a factor of the schedule's rate */
+} parity_schedule;
+
 /* Each ends with a NULL name. */
 extern const parity_case parity_op_cases[], parity_optimizer_cases[], parity_network_cases[];
+extern const parity_schedule parity_schedule_cases[];
 
 #endif
