@@ -94,8 +94,8 @@ typedef struct weft_hard_tanh_options {
 /* min(max(x, low), high); its gradient at low and high is 0 (as of PyTorch's Hardtanh), where that of weft_clip
  * is 1. */
 WEFT_API weft_value weft_hard_tanh(weft_value x, const weft_hard_tanh_options *options);
-/* x hard_sigmoid(x) with a slope of 1/6; its gradient at -3 is 0, at 3 it is 1. Howard et al. 2019, "Searching
- * for MobileNetV3". */
+/* x hard_sigmoid(x) with a slope of 1/6; its gradient at -3 is 0, at 3 it is 1 (PyTorch's is that of the piece
+ * between: -1/2, 3/2). Howard et al. 2019, "Searching for MobileNetV3". */
 WEFT_API weft_value weft_hard_swish(weft_value x);
 
 #if !defined(__cplusplus) && !defined(WEFT_PLAIN_FUNCTIONS)

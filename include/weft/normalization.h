@@ -101,7 +101,8 @@ typedef struct weft_local_response_options {
 
 /* y[c] = x[c] / (k + alpha / size * (sum of x[j]^2 for |j - c| <= size / 2))^beta along the channels of x
  * [.., C]: Krizhevsky, Sutskever, Hinton 2012, "ImageNet classification with deep convolutional neural
- * networks", section 3.3, with alpha as in PyTorch and ONNX (the paper's is alpha / size). options may be NULL. */
+ * networks", section 3.3, with alpha as in PyTorch and ONNX; that of the paper and of TensorFlow, whose
+ * depth_radius is size / 2, is alpha / size. options may be NULL. */
 WEFT_API weft_value weft_local_response_norm(weft_value x,
                                              const weft_local_response_options *options);
 

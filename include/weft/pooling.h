@@ -23,7 +23,7 @@ typedef struct weft_pool_options {
      * extents in both modes. */
     bool ceil_mode;
     /* Average only: the divisor counts padding too, but not what ceil_mode hangs over beyond it.
-     * Default: elements of the input alone. */
+     * Default: elements of the input alone (Keras, ONNX); PyTorch's is this option. */
     bool count_include_pad;
     int p; /* Lp only; 0: 2 */
 } weft_pool_options;

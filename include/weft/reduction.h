@@ -32,7 +32,7 @@ typedef struct weft_variance_options {
     int axes[WEFT_MAX_RANK]; /* as of the reductions above, also the next two */
     int axis_count;
     bool keep_dims;
-    bool unbiased; /* divide by n - 1, not by n */
+    bool unbiased; /* divide by n - 1, not by n: PyTorch's default; NumPy's and Keras's is ours */
 } weft_variance_options;
 
 /* The squares of what the n elements along the axes differ from their mean by, added up and divided by n.
