@@ -107,9 +107,9 @@ static const weft_optimizer_options cases[] = {
 };
 enum { CASES = sizeof(cases) / sizeof(cases[0]) };
 
-static void five_steps(int number, weft_dtype dtype, double tolerance)
+static void five_steps(const weft_optimizer_options *o, int number, weft_dtype dtype,
+                       double tolerance)
 {
-    const weft_optimizer_options *o = &cases[number];
     test_rig r;
     char where[80];
     test_rig_begin(&r, o, dtype, 1);
@@ -148,13 +148,31 @@ static void five_steps(int number, weft_dtype dtype, double tolerance)
 Test(optim, five_steps_in_double)
 {
     for (int i = 0; i < CASES; i++)
-        five_steps(i, WEFT_FLOAT64, 1e-13);
+        five_steps(&cases[i], i, WEFT_FLOAT64, 1e-13);
 }
 
 Test(optim, five_steps_in_single)
 {
     for (int i = 0; i < CASES; i++)
-        five_steps(i, WEFT_FLOAT32, 4e-6);
+        five_steps(&cases[i], i, WEFT_FLOAT32, 4e-6);
+}
+
+/* With and without decay and clipping, those that tests/parity/optimizer_cases.c cannot compare. */
+Test(optim, five_steps_of_what_pytorch_has_not)
+{
+    static const weft_optimizer_options kinds[] = {
+        {.kind = WEFT_NADAM, .learning_rate = 0.1},
+        {.kind = WEFT_LAMB, .learning_rate = 0.1},
+        {.kind = WEFT_LARS, .learning_rate = 0.5, .trust_coefficient = 0.125},
+        {.kind = WEFT_LION, .learning_rate = 0.125},
+    };
+    for (int i = 0; i < 16; i++) {
+        weft_optimizer_options options = kinds[i / 4];
+        options.weight_decay = i & 1 ? 0.1 : 0;
+        options.clip_norm = i & 2 ? 3 : 0;
+        five_steps(&options, i, WEFT_FLOAT64, 1e-13);
+        five_steps(&options, i, WEFT_FLOAT32, 4e-6);
+    }
 }
 
 /* ---- Micro-batches ---- */
