@@ -34,11 +34,10 @@ void workload_arguments(workload_options *options, argument *table)
          .bytes = &options->limit},
         {"keep-all", NULL, "compute nothing again to save memory", .flag = &options->keep_all},
         {"micro-batching", "WORD",
-         "whether a run may take the batch in parts: never, of images that nothing mixes, or "
-         "mixed, where batch "
-         "norm sees those of a part",
+         "take the batch in parts: never, images or, with batch norm, mixed",
          .choice = &options->micro_batching, .words = micro_batchings},
-        {"micro-batches", "N", "so many parts; 0: as many as keep the limit in the least time",
+        {"micro-batches", "N",
+         "parts of the batch; 0: the number that keeps the limit in the least time",
          .integer = &options->micro_batches, .high = 1 << 20},
         {0},
     };
