@@ -108,6 +108,9 @@ def take_steps(metadata, leaves, loss):
         if metadata["clip"]:
             eval(metadata["clip"], scope)
         optimizer.step()
+        if metadata["after"]:
+            with torch.no_grad():
+                eval(metadata["after"], scope)
 
 
 def compare_variables(comparison, precision, tensors, leaves):

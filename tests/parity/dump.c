@@ -220,8 +220,12 @@ static void build(built_case *c)
         if (weft_is_trainable(variable))
             c->wanted[c->count++] = variable;
     weft_vector_jacobian(&c->result, &c->seed, 1, c->wanted, c->count, c->gradient);
-    if (c->from->optimizer)
-        weft_minimize(c->result, &c->from->optimizer->options, &c->optimizer);
+    const parity_optimizer *o = c->from->optimizer;
+    if (o)
+        weft_minimize(c->result, &o->options, &c->optimizer);
+    for (int i = 0; o && o->constrain && i < c->variables; i++)
+        if (weft_shape_get(weft_variable_at(graph, i)).rank == 2)
+            (weft_constrain)(weft_variable_at(graph, i), o->constrain);
     if (weft_graph_error(graph)->status != WEFT_OK)
         fail("%s: %s", c->from->name, weft_graph_error(graph)->message);
 }
@@ -308,10 +312,11 @@ static void dump(weft_context *context, const parity_case *from, uint64_t seed,
     build(&c);
     tensor_file file = {0};
     const parity_optimizer none = {.torch = ""}, *o = from->optimizer ? from->optimizer : &none;
+    const char *clip = o->clip ? o->clip : "", *after = o->after ? o->after : "";
     append_header(&file,
                   "{\"__metadata__\":{\"name\":\"%s\",\"torch\":\"%s\",\"optimizer\":\"%s\","
-                  "\"clip\":\"%s\",\"steps\":\"%d\"}",
-                  from->name, from->torch, o->torch, o->clip ? o->clip : "", o->steps);
+                  "\"clip\":\"%s\",\"steps\":\"%d\",\"after\":\"%s\"}",
+                  from->name, from->torch, o->torch, clip, o->steps, after);
     c.seed_of_inputs = seed;
     bool in_double = seed == 1;
     if (in_double)

@@ -583,6 +583,14 @@ static weft_value binary_focal(parity_builder *b)
                     (weft_binary_cross_entropy)(x, t, &options));
 }
 
+static weft_value penalties(parity_builder *b)
+{
+    weft_value w[] = {parity_variable(b, "w", weft_shape_of(3, 3, 6, 5)),
+                      parity_variable(b, "v", weft_shape_of(7))};
+    return weft_add(weft_penalty(b->graph, w, 2, .l1 = 0.25, .l2 = 0.5),
+                    weft_penalty(b->graph, w, 1, .l2 = 3, .half_squares = true));
+}
+
 static weft_value global_max(parity_builder *b)
 {
     return weft_global_max_pool(image(b));
@@ -753,6 +761,8 @@ const parity_case parity_op_cases[] = {
      "sum((0.25 * t + 0.75 * (1 - t)) * (t * (-x).sigmoid() + (1 - t) * x.sigmoid()) ** 2 * "
      "F.binary_cross_entropy_with_logits(x, t, reduction='none') for t in "
      "(0.05 + 0.9 * (y > 0).to(y), 0.05 + 0.9 * y.sigmoid())).mean()"},
+    {"penalties", penalties,
+     "sum(0.25 * u.abs().sum() + 0.5 * u.square().sum() for u in (w, v)) + 1.5 * w.square().sum()"},
     {"global max pool", global_max, "x.amax((1, 2))"},
     {"scatter", scatters, "y.scatter_add(1, t.long(), x)"},
     {"argmax", argmaxima, "(x.argmax(2) + x.argmin(2)) * x.sum(2)"},

@@ -64,5 +64,11 @@ const parity_case parity_optimizer_cases[] = {
         OPTIONS(.kind = WEFT_ADAM, .learning_rate = 0.1, .clip_each_norm = 0.0625, .epsilon = 1e-3),
         "torch.optim.Adam(p, 0.1, eps=1e-3)",
         "[torch.nn.utils.clip_grad_norm_([q], 0.0625) for q in p]", FIVE),
+    CASE("maximum norms", OPTIONS(.learning_rate = 0.5), "torch.optim.SGD(p, 0.5)", FIVE,
+         .constrain = &(const weft_constrain_options){.bound = 1},
+         .after = "[q.copy_(torch.renorm(q, 2, 1, 1)) for q in p if q.dim() == 2]"),
+    CASE("unit norms", OPTIONS(.learning_rate = 0.5), "torch.optim.SGD(p, 0.5)", FIVE,
+         .constrain = &(const weft_constrain_options){.kind = WEFT_UNIT_NORM},
+         .after = "[q.div_(q.norm(dim=0) + 1e-7) for q in p if q.dim() == 2]"),
     {0},
 };

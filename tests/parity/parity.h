@@ -25,6 +25,8 @@ typedef struct parity_optimizer {
     const char *torch; /* the same as a Python expression, of a list of parameters p */
     const char *clip;  /* and what comes before each step; NULL: nothing */
     int steps;
+    const weft_constrain_options *constrain; /* of all variables of rank 2; NULL: none */
+    const char *after;                       /* the same, as what comes after each step */
 } parity_optimizer;
 
 typedef struct parity_case {
