@@ -54,7 +54,7 @@ plan-lives-end-a-step-early|src/graph/pass_plan.c|s/s->last = step;/s->last = st
 plan-neighbours-in-time-share|src/graph/pack.c|s/a->first <= b->last && b->first <= a->last/a->first < b->last && b->first < a->last/
 plan-shares-the-step-after-the-last|src/graph/pack.c|s/it->last <= s->last &&/it->last <= s->last + 1 \&\&/
 plan-stops-at-the-first-order|src/graph/pack.c|s/least > packing->bound; t\+\+/t < 1; t++/
-order-forgets-what-is-prepared|src/graph/pass_order.c|s/\(prepares ? weft_aligned\(node->prepared_bytes\) : 0\)/0/
+order-forgets-what-is-prepared|src/graph/pass_order.c|s/\(prepares \? weft_aligned\(node->prepared_bytes\) : 0\)/0/
 plan-counts-what-is-dead|src/graph/plan.c|s/placement->last >= step/placement->last >= step - 1/
 plan-takes-all-for-kept|src/graph/plan.c|s/at->slot->last >= p->turn/true/
 plan-mixes-gradients|src/graph/plan.c|s/            at->gradient = true;/            at->gradient = false;/
