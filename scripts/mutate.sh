@@ -73,6 +73,15 @@ fuse-loses-a-stored-value|src/graph/pass_fuse.c|s/f->stored\[value\] = uses_outs
 fuse-reads-through-what-others-read|src/graph/fuse_kernel.c|s/f->uses\[value\] != 1 \|\| f->owner/f->owner/
 fuse-reads-padding-through|src/kernels/read_pixels.h|s/vfloat y = \{0\};/vfloat y = {0};\n            finish_read(before, \&by, \&y, 1);/
 winograd-reads-padding-through|src/kernels/convolution_winograd_gather.h|s/if \(pixel\[i \* next\] != w->nothing\)//
+chain-forgets-fetches|src/graph/pass_chain.c|s/r->uses\[v\] \+= ir->value\[v\]\.fetched;//
+chain-of-what-others-read|src/graph/pass_chain.c|s/r->uses\[value\] == 1/r->uses[value] <= 2/
+chain-over-its-own-input|src/graph/pass_chain.c|s/node\.in_place = 0;/node.in_place = ~0u;/
+chain-forgets-a-bias|src/graph/pass_chain.c|s/part->problem\.bias \? node->input\[BIAS\] : -1/finish->shift/
+strips-read-a-row-less|src/kernels/convolution_strips.c|s/\(height->kernel - 1\) \* height->dilation \+ 1/(height->kernel - 1) * height->dilation/
+strips-pad-at-every-edge|src/kernels/convolution_strips.c|s/d\.pad = in\.first - .*?;/d.pad = height->pad;/
+strips-add-the-first-rows|src/kernels/convolution_strips.c|s/operand\[ADDEND\] \+ at/operand[ADDEND]/
+strips-pack-over-each-other|src/kernels/convolution_strips.c|s/link->prepared = \(int64_t\)\(plan->prepared/link->prepared = (int64_t)(0 * plan->prepared/
+strips-share-one-buffer|src/kernels/convolution_strips.c|s/\(s->by_piece \? piece : call->thread\)/0/
 recompute-forgets-fetches|src/graph/pass_recompute.c|s/value->fetched \|\| value->placed/value->placed/
 recompute-without-statistics|src/graph/pass_recompute.c|s/!(waits_for_statistics\(ir, &ir->node\[c->normalize\]\))/(false \&\& !$1)/
 recompute-of-what-is-stored-for-others|src/graph/pass_recompute.c|s/\(input == 0 && !c->stored && /(input == 0 \&\& /

@@ -91,6 +91,7 @@ typedef struct weft_call {
         *operand; /* data of the inputs, the outputs, then workspace, then what is prepared */
     const weft_run_info *info;
     int64_t round; /* of a phase that runs several times, for one part of the work each: which */
+    int thread; /* that runs the piece, less than weft_bind.threads: for room of its own in a workspace */
 } weft_call;
 
 /* One piece of a phase. Pieces of one phase run in any order and at the same time, so each writes its
@@ -104,6 +105,7 @@ struct weft_bind {
     const void *attributes;
     weft_mode mode;
     bool no_winograd; /* see weft_compile_options */
+    int threads;      /* that may run pieces at the same time; results must not depend on it */
     int inputs;
     const weft_tensor *input; /* data is set where the input is a constant */
     int outputs;

@@ -25,6 +25,7 @@ typedef struct weft_program weft_program;
     X(WEFT_PASS_RECOMPUTE, "recompute") /* what is cheap where it is read instead of kept */       \
     X(WEFT_PASS_FUSE, "fuse")           /* maps and sums in kernels that make what they read */    \
     X(WEFT_PASS_HOIST, "hoist")         /* what depends on variables alone is kept between runs */ \
+    X(WEFT_PASS_CHAIN, "chain")         /* convolutions strip by strip, nothing stored between */  \
     X(WEFT_PASS_ORDER, "order")         /* order for memory; off: order of creation */             \
     X(WEFT_PASS_REMATERIALIZE, "rematerialize") /* runs steps again instead of keeping results */  \
     X(WEFT_PASS_IN_PLACE, "in_place")           /* outputs over dying inputs */                    \

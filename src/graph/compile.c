@@ -22,6 +22,7 @@ static const struct pass {
     {"recompute", weft_pass_recompute, WEFT_PASS_RECOMPUTE},
     {"fuse", weft_pass_fuse, WEFT_PASS_FUSE},
     {"hoist", weft_pass_hoist, -1},
+    {"chain", weft_pass_chain, WEFT_PASS_CHAIN},
     {"select", weft_pass_select, -1},
     {"order", weft_pass_order, -1},
     {"rematerialize", weft_pass_rematerialize, WEFT_PASS_REMATERIALIZE},

@@ -46,7 +46,7 @@ static weft_status emit_step(const weft_ir *ir, weft_program *program, int index
     const weft_ir_node *node = &ir->node[ir->order[index]];
     weft_step *step = &program->step[index];
     size_t operands = (size_t)(node->inputs + node->outputs);
-    const char *label = node->fused ? node->fused->label : node->op->name;
+    const char *label = node->label ? node->label : node->op->name;
     *step = (weft_step){.op = node->op,
                         .name = node->name,
                         .graph_node = node->graph_node,

@@ -24,12 +24,14 @@ typedef struct execution {
     double started;      /* of the step, when profiling */
 } execution;
 
-static void run_piece(const execution *e, const weft_task *task, weft_call *call, int64_t piece)
+static void run_piece(const execution *e, const weft_task *task, const weft_call *call,
+                      int64_t piece)
 {
     task->run(call, piece);
     for (int next = 1; next < task->chain; next++) {
         weft_call following = task[next].call;
         following.info = e->info;
+        following.thread = call->thread;
         task[next].run(&following, 0);
     }
 }
@@ -43,6 +45,7 @@ static void run_task(execution *e, int index, int thread)
     int shares = weft_shares(program);
     weft_call call = task->call;
     call.info = e->info;
+    call.thread = thread;
     for (int i = 0; i < shares; i++) {
         int share = (thread + i) % shares;
         int64_t first = task->pieces * share / shares;

@@ -36,7 +36,6 @@ typedef struct weft_fused {
     int sums;
     weft_epilogue *epilogue;
     weft_finish_slots *prologue; /* NULL: none */
-    char *label; /* "convolution + 2 normalize + relu", lives as long as the program */
 } weft_fused;
 
 enum { WEFT_FUSED_OPERANDS = 48 }; /* inputs, or outputs, of a fused node at most */

@@ -2,6 +2,7 @@
 #ifndef WEFT_GRAPH_FUSION_H
 #define WEFT_GRAPH_FUSION_H
 
+#include "kernels/convolution.h"
 #include "kernels/epilogue.h"
 
 /* Sums of channels over all pixels, which a node needs before it computes: of these inputs. */
@@ -34,6 +35,9 @@ typedef struct weft_fusion {
     bool (*epilogue)(const weft_bind *bind);
     /* The same of weft_bind.prologue, to input 0. */
     bool (*prologue)(const weft_bind *bind);
+    /* The node is a forward convolution of x, a filter and, where the problem has one, a bias, its inputs in that
+     * order, and may be computed in parts, together with others: says which; false where it may not. */
+    bool (*convolution)(const weft_bind *bind, weft_convolution_problem *problem);
     /* Replaces the node by simpler ones, which fuse with their neighbours or keep less; or leaves it. */
     weft_status (*expand)(weft_expansion *expansion, const weft_bind *bind);
     /* The node computes [C] outputs from sums of its inputs: says which; false where it needs none. */

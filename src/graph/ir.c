@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "graph/core_ops.h"
-#include "graph/fused.h"
+#include "graph/executes.h"
 #include "graph/node.h"
 
 #include <string.h>
@@ -127,6 +127,7 @@ weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_ten
         .attributes = node->attributes,
         .mode = ir->options->mode,
         .no_winograd = ir->options->no_winograd,
+        .threads = ir->threads,
         .inputs = node->own_inputs,
         .input = tensors,
         .outputs = node->own_outputs,
@@ -339,8 +340,7 @@ static void print_node(const weft_ir *ir, const weft_ir_node *node, FILE *file)
         fprintf(file, "%s", k ? ", " : "");
         print_value(ir, node->output[k], file);
     }
-    fprintf(file, "%s%s", node->outputs ? " = " : "",
-            node->fused ? node->fused->label : node->op->name);
+    fprintf(file, "%s%s", node->outputs ? " = " : "", node->label ? node->label : node->op->name);
     for (int k = 0; k < node->inputs; k++)
         fprintf(file, "%s%%%d%s", k ? ", " : "(", node->input[k],
                 weft_ir_reads(node, k) ? "" : " (shape)");
@@ -384,6 +384,14 @@ void weft_ir_print(const weft_ir *ir, const char *pass, FILE *file)
         for (int i = 0; i < ir->nodes; i++)
             if (!ir->node[i].gone || ir->node[i].alias)
                 print_node(ir, &ir->node[i], file);
+}
+
+bool weft_ir_writes_variables(const weft_ir *ir)
+{
+    for (int i = 0; i < ir->nodes; i++)
+        if (weft_ir_executes(&ir->node[i]) && ir->node[i].op->writes)
+            return true;
+    return false;
 }
 
 bool weft_ir_same_layout(const weft_tensor *a, const weft_tensor *b)

@@ -46,6 +46,8 @@ typedef struct weft_ir_node {
     const void *attributes;
     size_t attribute_bytes;
     const char *name;
+    const char
+        *label; /* of the ops that the node stands for, "convolution + relu"; NULL: its own alone */
     int32_t graph_node;
     int inputs, outputs;
     int *input, *output;         /* values */
@@ -113,6 +115,7 @@ void weft_ir_prune(weft_ir *ir); /* marks nodes that nothing needs any more as g
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors);
 bool weft_ir_reads(const weft_ir_node *node, int input); /* false where only the shape is read */
 bool weft_ir_writes(const weft_ir_node *node, int input);
+bool weft_ir_writes_variables(const weft_ir *ir); /* true where a node that is left does */
 /* What stays lies at the start of the arena, out of the plan's hands. */
 static inline bool weft_storage_stays(const weft_storage *storage)
 {
@@ -161,6 +164,7 @@ weft_status weft_pass_expand(weft_ir *ir);
 weft_status weft_pass_recompute(weft_ir *ir);
 weft_status weft_pass_fuse(weft_ir *ir);
 weft_status weft_pass_hoist(weft_ir *ir);
+weft_status weft_pass_chain(weft_ir *ir);
 weft_status weft_pass_select(weft_ir *ir);
 weft_status weft_pass_order(weft_ir *ir);
 weft_status weft_pass_rematerialize(weft_ir *ir);

@@ -273,7 +273,7 @@ static const weft_ir_node *part_of(const weft_ir *ir, const weft_fuse_group *g, 
     return &ir->node[i < g->befores ? g->before[g->befores - 1 - i] : g->member[i - g->befores]];
 }
 
-/* "convolution + normalize + relu"; of neighbours of one op "2 normalize". */
+/* "convolution + normalize + relu"; of neighbours of one op "2 normalize". Lives as long as the program. */
 static char *write_label(weft_ir *ir, const weft_fuse_group *g)
 {
     enum { SIZE = 128 };
@@ -297,10 +297,10 @@ static weft_status finish(weft_fuser *f, weft_fuse_group *g)
     weft_fused *fused = weft_pool_allocate(&ir->scratch, sizeof(*fused));
     weft_epilogue *epilogue = weft_pool_allocate(ir->keep, sizeof(*epilogue));
     int *operands = weft_pool_array(&ir->scratch, 2 * (size_t)WEFT_FUSED_OPERANDS, sizeof(int));
-    g->fused.label = write_label(ir, g);
-    if (!fused || !epilogue || !operands || !g->fused.label)
-        return weft_ir_out_of_memory(ir);
     weft_ir_node node = ir->node[g->head];
+    node.label = write_label(ir, g);
+    if (!fused || !epilogue || !operands || !node.label)
+        return weft_ir_out_of_memory(ir);
     node.input = operands;
     node.output = operands + WEFT_FUSED_OPERANDS;
     if (!g->fused.kernel.op)

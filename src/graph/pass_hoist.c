@@ -10,14 +10,6 @@
  * keep. */
 enum { MOST_BYTES = 64 * 1024 };
 
-static bool writes_variables(const weft_ir *ir)
-{
-    for (int i = 0; i < ir->nodes; i++)
-        if (weft_ir_executes(&ir->node[i]) && ir->node[i].op->writes)
-            return true;
-    return false;
-}
-
 static bool reads_steady(const weft_ir *ir, const bool *steady, const weft_ir_node *node, int input)
 {
     return weft_ir_reads(node, input) && steady[ir->value[node->input[input]].storage];
@@ -93,7 +85,7 @@ static void hoist(weft_ir *ir, const bool *steady)
 
 weft_status weft_pass_hoist(weft_ir *ir)
 {
-    if (writes_variables(ir))
+    if (weft_ir_writes_variables(ir))
         return WEFT_OK;
     bool *steady = weft_pool_array(&ir->scratch, (size_t)ir->storages, sizeof(bool));
     if (!steady)

@@ -160,8 +160,19 @@ static bool makes_dense_filter(const weft_bind *bind)
     return weft_tensor_dense(&bind->output[0]);
 }
 
-const weft_fusion weft_convolution_fusion = {.epilogue = has_dense_filter,
-                                             .prologue = has_dense_filter};
+static bool resolve_forward(const weft_bind *bind, weft_convolution_problem *problem)
+{
+    if (!has_dense_filter(bind))
+        return false;
+    *problem = weft_convolution_resolve(bind->attributes, &bind->input[0], &bind->input[1],
+                                        &bind->output[0], bind->inputs > 2);
+    problem->exact_products = bind->no_winograd;
+    problem->steady_filter = bind->steady >> 1 & 1;
+    return true;
+}
+
+const weft_fusion weft_convolution_fusion = {
+    .epilogue = has_dense_filter, .prologue = has_dense_filter, .convolution = resolve_forward};
 const weft_fusion weft_convolution_gradient_fusion = {.epilogue = has_dense_filter};
 const weft_fusion weft_convolution_filter_fusion = {.prologue = makes_dense_filter};
 
