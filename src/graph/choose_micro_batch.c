@@ -1,8 +1,8 @@
 /* How many micro-batches a program has: under a limit of memory, of those numbers that divide the batch the one whose
  * plan keeps the limit in the least time, by prediction, or has the least memory. A plan is made for each. */
+#include "graph/passes.h"
+
 #include "base/error.h"
-#include "graph/compile.h"
-#include "graph/ir.h"
 
 #include <stdio.h>
 
@@ -69,7 +69,7 @@ weft_status weft_choose_micro_batches(weft_graph *graph, weft_state *state,
         if (batch % parts)
             continue;
         weft_error mistake = {0};
-        weft_status status = weft_compile_draft(graph, state, options, parts, &draft, &mistake);
+        weft_status status = weft_passes_draft(graph, state, options, parts, &draft, &mistake);
         status = consider(&c, parts, status, &draft, &mistake);
         if (status != WEFT_OK)
             return weft_error_set(error, status, "%s", mistake.message);

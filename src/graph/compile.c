@@ -1,33 +1,11 @@
-/* weft_compile: the list of passes. */
-#include "graph/compile.h"
+/* weft_compile: checks what is asked for, has it planned, and makes the program. */
+#include "graph/passes.h"
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "graph/core_ops.h"
 #include "graph/node.h"
 #include "graph/program.h"
-
-static const struct pass {
-    const char *name;
-    weft_status (*run)(weft_ir *ir);
-    int option; /* of weft_pass, where leaving it out means not calling it; -1: always called */
-} passes[] = {
-    {"prune", weft_ir_build, -1},
-    {"bind", weft_pass_bind, -1},
-    {"micro_batch", weft_pass_micro_batch, -1},
-    {"cse", weft_pass_cse, WEFT_PASS_CSE},
-    {"fold", weft_pass_fold, WEFT_PASS_FOLD},
-    {"view", weft_pass_view, -1},
-    {"unview", weft_pass_unview, -1},
-    {"expand", weft_pass_expand, WEFT_PASS_FUSE},
-    {"recompute", weft_pass_recompute, WEFT_PASS_RECOMPUTE},
-    {"fuse", weft_pass_fuse, WEFT_PASS_FUSE},
-    {"hoist", weft_pass_hoist, -1},
-    {"chain", weft_pass_chain, WEFT_PASS_CHAIN},
-    {"select", weft_pass_select, -1},
-    {"order", weft_pass_order, -1},
-    {"rematerialize", weft_pass_rematerialize, WEFT_PASS_REMATERIALIZE},
-    {"plan", weft_pass_plan, -1},
-};
 
 /* A real variable of rank 0 that nothing writes. */
 static bool is_rate(const weft_graph *graph, weft_value value)
@@ -82,19 +60,6 @@ static weft_status check_options(weft_graph *graph, weft_state *state,
     return WEFT_OK;
 }
 
-static weft_status run_passes(weft_ir *ir)
-{
-    for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]); i++) {
-        const struct pass *pass = &passes[i];
-        if (pass->option >= 0 && ir->options->without & 1u << pass->option)
-            continue;
-        WEFT_TRY(pass->run(ir));
-        if (ir->options->trace)
-            weft_ir_print(ir, pass->name, ir->options->trace);
-    }
-    return WEFT_OK;
-}
-
 weft_status weft_allocate_arena(weft_program *program, int64_t bytes, weft_error *error)
 {
     size_t size = (size_t)bytes;
@@ -116,53 +81,9 @@ void weft_release_arena(weft_program *program)
     program->arena_allocated = 0;
 }
 
-static weft_status plan(weft_ir *ir)
-{
-    WEFT_TRY(weft_state_extend(ir->state, ir->error));
-    WEFT_TRY(run_passes(ir));
-    if (ir->options->memory_limit > 0 && ir->arena_bytes > ir->options->memory_limit)
-        return weft_ir_refuse_limit(ir, ir->arena_bytes);
-    return WEFT_OK;
-}
-
-/* To be planned; what lives as long as the program goes into `keep`. */
-static weft_ir begin(weft_graph *graph, weft_state *state, const weft_compile_options *options,
-                     int micro_batches, weft_pool *keep, weft_error *error)
-{
-    int64_t batch = options->batch ? options->batch : 1;
-    return (weft_ir){.graph = graph,
-                     .state = state,
-                     .options = options,
-                     .real = state->dtype,
-                     .threads =
-                         options->threads ? options->threads : weft_context_threads(graph->context),
-                     .micro_batches = micro_batches,
-                     .batch = batch / micro_batches,
-                     .error = error,
-                     .scratch = weft_pool_begin(graph->context),
-                     .keep = keep};
-}
-
-weft_status weft_compile_draft(weft_graph *graph, weft_state *state,
-                               const weft_compile_options *options, int micro_batches,
-                               weft_draft *draft, weft_error *error)
-{
-    weft_pool keep = weft_pool_begin(graph->context);
-    weft_ir ir = begin(graph, state, options, micro_batches, &keep, error);
-    weft_status status = plan(&ir);
-    *draft = (weft_draft){.arena_bytes = ir.arena_bytes, .least_limit = ir.least_limit};
-    for (int i = 0; i < ir.steps && status == WEFT_OK; i++) {
-        const weft_ir_node *node = &ir.node[ir.order[i]];
-        draft->cycles += weft_ir_cycles(node) * (node->after ? 1 : micro_batches);
-    }
-    weft_pool_release(&ir.scratch);
-    weft_pool_release(&keep);
-    return status;
-}
-
 static weft_status compile(weft_ir *ir, weft_program *program)
 {
-    WEFT_TRY(plan(ir));
+    WEFT_TRY(weft_passes_run(ir));
     if (ir->steps == 0 && ir->options->fetches == 0)
         return weft_error_set(ir->error, WEFT_ERROR_ARGUMENT,
                               "compile: nothing to run: no fetches%s",
@@ -200,7 +121,7 @@ weft_status weft_compile(weft_graph *graph, weft_state *state, const weft_compil
     program->check_finite = options->check_finite;
     program->profile = options->profile;
     program->micro_batches = micro_batches;
-    weft_ir ir = begin(graph, state, options, micro_batches, &program->pool, error);
+    weft_ir ir = weft_passes_begin(graph, state, options, micro_batches, &program->pool, error);
     program->threads = ir.threads;
     weft_status status = compile(&ir, program);
     weft_pool_release(&ir.scratch);
