@@ -12,7 +12,8 @@
  *     Adam                  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
  *     (Kingma, Ba 2015,     w = w - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + e)
  *      algorithm 1)
- *     AdamW                 Adam with decoupled decay (Loshchilov, Hutter 2019, algorithm 2)
+ *     AdamW                 Adam with decoupled decay (Loshchilov, Hutter 2019, algorithm 2); wd is 0.01 in
+ *                           PyTorch and 0.004 in Keras unless said
  *     AMSGrad               Adam with the largest v so far in place of v (Reddi et al. 2018, algorithm 2)
  *     NAdam                 mu_t = b1 (1 - 0.96^(t psi) / 2);  m, v as Adam's
  *     (Dozat 2016,          w = w - lr (mu_{t+1} m / (1 - mu_1 ... mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 ... mu_t))
