@@ -14,14 +14,24 @@ typedef struct pixel_row {
     int64_t column, step, count;
 } pixel_row;
 
+/* Pixels that follow each other here and there: one copy of those that the row has, between zeros. */
+SIMD_INLINE void copy_neighbours(const pixel_row *row, int64_t channels, float *to)
+{
+    int64_t first = weft_least(weft_most(-row->column, 0), row->count);
+    int64_t end = weft_most(weft_least(row->extent - row->column, row->count), first);
+    zero_floats(to, first * channels);
+    copy_floats(to + first * channels, row->data + (row->column + first) * channels,
+                (end - first) * channels);
+    zero_floats(to + end * channels, (row->count - end) * channels);
+}
+
 SIMD_INLINE void copy_pixels(const pixel_row *row, int64_t channels, float *to, int64_t to_step)
 {
-    int64_t column = row->column;
-    if (row->step == 1 && row->stride == channels && to_step == channels && column >= 0 &&
-        column + row->count <= row->extent) {
-        copy_floats(to, row->data + column * row->stride, row->count * channels);
+    if (row->step == 1 && row->stride == channels && to_step == channels) {
+        copy_neighbours(row, channels, to);
         return;
     }
+    int64_t column = row->column;
     for (int64_t i = 0; i < row->count; i++, to += to_step, column += row->step)
         if (column >= 0 && column < row->extent)
             copy_floats(to, row->data + column * row->stride, channels);
