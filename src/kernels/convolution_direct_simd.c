@@ -333,8 +333,8 @@ static void run_place(const piece_state *s, const chunk *k, const place *p,
     tile.c_half = p->images == 2 ? d->c_stride[0] : (p->pixels + 1) / 2 * tile.c_step;
     int64_t tiles = vector_tiles(s), panel_rows = k->rows * k->taps * k->channels;
     int64_t rows = p->pixels * p->images;
-    for (int64_t i = 0; i < tiles; i++) {
-        int64_t v0 = vectors_before(s, i, tiles), v1 = vectors_before(s, i + 1, tiles);
+    for (int64_t i = 0, v0 = 0, v1; i < tiles; i++, v0 = v1) {
+        v1 = vectors_before(s, i + 1, tiles);
         tile.b = s->panel + panel_rows * v0 * LANES;
         tile.c = s->c + at + v0 * LANES;
         tile.addend = addend ? addend + at + v0 * LANES : NULL;
@@ -353,6 +353,22 @@ static void run_place(const piece_state *s, const chunk *k, const place *p,
     }
 }
 
+/* From one tile to the next, without dividing. */
+SIMD_INLINE void next_place(const piece_state *s, place *p, int64_t *tile)
+{
+    p->column += p->pixels;
+    if (++*tile < s->tiles)
+        return;
+    *tile = p->column = 0;
+    if (++p->height < s->taps[H].positions)
+        return;
+    p->height = 0;
+    if (++p->depth < s->taps[D].positions)
+        return;
+    p->depth = 0;
+    p->image += s->d->images;
+}
+
 /* One chunk for tiles first..end-1, which are numbered by image, depth, height, tile of the row. */
 static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64_t end)
 {
@@ -361,16 +377,14 @@ static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64
     bool finished = k->last && weft_epilogue_follows(d->epilogue),
          fetch = finished && d->epilogue->operands > 0;
     waiting wait = {0};
-    for (int64_t index = first; index < end; index++) {
-        int64_t column = index % s->tiles, row = index / s->tiles;
-        int64_t height = row % t[H].positions, depth = row / t[H].positions % t[D].positions;
-        int64_t image = row / t[H].positions / t[D].positions * d->images;
-        place p = {.image = image,
-                   .images = d->batch - image < d->images ? d->batch - image : d->images,
-                   .depth = depth,
-                   .height = height,
-                   .column = t[W].positions * column / s->tiles};
-        p.pixels = t[W].positions * (column + 1) / s->tiles - p.column;
+    int64_t row = first / s->tiles, tile = first % s->tiles;
+    place p = {.image = row / t[H].positions / t[D].positions * d->images,
+               .depth = row / t[H].positions % t[D].positions,
+               .height = row % t[H].positions,
+               .column = t[W].positions * tile / s->tiles};
+    for (int64_t index = first; index < end; index++, next_place(s, &p, &tile)) {
+        p.images = weft_least(d->batch - p.image, d->images);
+        p.pixels = t[W].positions * (tile + 1) / s->tiles - p.column;
         weft_epilogue_block block[2];
         for (int64_t i = 0; fetch && i < p.images; i++)
             set_block(s, &p, i, &block[i]);
