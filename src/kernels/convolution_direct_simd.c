@@ -460,9 +460,12 @@ static void run(const weft_call *call, int64_t piece)
     _Alignas(64) float input[WEFT_DIRECT_INPUT_PANEL + WEFT_DIRECT_INPUT_PANEL / 16 + 512];
     weft_tile_run runs[WEFT_DIRECT_RUNS];
     const weft_direct *d = call->args;
-    int64_t range = piece % d->ranges;
+    /* In inference, threads take ranges and not blocks: what they read, they have made themselves. */
+    int64_t blocks = d->filter_blocks * d->groups * d->phases[D] * d->phases[H] * d->phases[W];
+    int64_t range = d->steady ? piece / blocks : piece % d->ranges;
+    int64_t block = d->steady ? piece % blocks : piece / d->ranges;
     piece_state s = {.call = call, .panel = panel, .input = input, .run = runs};
-    float *panels = begin_block(call, piece / d->ranges, d->groups, &s);
+    float *panels = begin_block(call, block, d->groups, &s);
     s.part = s.phase * d->ranges + range;
     const weft_taps *t = s.taps;
     s.tiles = (t[W].positions + d->tile - 1) / d->tile;
