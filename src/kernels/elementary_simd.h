@@ -64,11 +64,13 @@ SIMD_INLINE vfloat vtanh(vfloat x)
 
 /* ---- Logarithms ---- */
 
-/* x = 2^n (1 + f), sqrt(1/2) - 1 <= f < sqrt(2) - 1, of x that is positive and finite; returns n. */
+/* x = 2^n (1 + f), sqrt(1/2) - 1 <= f < sqrt(2) - 1, of x that is positive and finite, else anything;
+ * returns n. Words wrap around, as signed integers may not. */
 SIMD_INLINE vfloat binary_parts(vfloat x, vfloat *f)
 {
-    vint n = ((vint)x - 0x3F3504F3) >> 23; /* sqrt(1/2) */
-    *f = (vfloat)((vint)x - (n << 23)) - 1;
+    typedef uint32_t words __attribute__((vector_size(LANES * 4)));
+    vint n = (vint)((words)x - 0x3F3504F3u) >> 23; /* sqrt(1/2) */
+    *f = (vfloat)((words)x - ((words)n << 23)) - 1;
     return __builtin_convertvector(n, vfloat);
 }
 
