@@ -184,7 +184,7 @@ Test(chain, blocks_after_each_other)
 
 Test(chain, what_others_read_is_stored)
 {
-    weft_value v = image(28, 24), wide = expansion(v, 144), narrow = depthwise(wide, 1);
+    weft_value v = image(28, 8), wide = expansion(v, 144), narrow = depthwise(wide, 1);
     weft_value fetch[] = {conv(narrow, 24, 1, 1, 1), wide, weft_tanh(narrow)};
     check(fetch, 1, 1);
     check(fetch, 2, 1);
@@ -208,8 +208,8 @@ Test(chain, a_sum_between_two_blocks_is_stored)
 
 Test(chain, a_view_is_read_in_its_place)
 {
-    weft_value v = weft_slice(image(28, 50), .begin = {0, 3, 2, 5}, .size = {BATCH, 25, 25, 24});
-    weft_value y = inverted_residual(v, 144, 24, 1);
+    weft_value v = weft_slice(image(28, 50), .begin = {0, 3, 2, 5}, .size = {BATCH, 25, 25, 8});
+    weft_value y = inverted_residual(v, 144, 8, 1);
     check(&y, 1, 1);
 }
 

@@ -335,6 +335,12 @@ static chain residual_block(int64_t size, int64_t channels, int64_t wide)
     return c;
 }
 
+/* What pays depends on the cache; these tests have one. */
+static void use_cache(void)
+{
+    setenv("WEFT_L2", "2097152", 1);
+}
+
 static double gain(const chain *c)
 {
     weft_strips strips;
@@ -344,6 +350,7 @@ static double gain(const chain *c)
 
 Test(strips, a_buffer_for_each_thread_or_piece_and_no_more)
 {
+    use_cache();
     chain c = residual_block(56, 24, 144);
     weft_strips strips;
     weft_kernel_plan one, three, many;
@@ -362,6 +369,7 @@ Test(strips, a_buffer_for_each_thread_or_piece_and_no_more)
 
 Test(strips, what_is_no_chain)
 {
+    use_cache();
     chain c = residual_block(56, 24, 144);
     cr_assert_gt(gain(&c), 0);
     c.problem.part[1].problem.groups = 1;
