@@ -73,38 +73,44 @@ int weft_ir_add_value(weft_ir *ir, const weft_tensor *like)
     return value;
 }
 
-int weft_ir_append_copy(weft_ir *ir, const weft_ir_node *node, int value)
+int weft_ir_append(weft_ir *ir, const weft_op *op, const weft_ir_node *place, int value)
 {
-    weft_ir_node *copier = &ir->node[ir->nodes];
-    int copy = ir->values;
-    *copier = (weft_ir_node){.op = &weft_copy_op,
-                             .name = node->name,
-                             .graph_node = node->graph_node,
-                             .after = node->after,
-                             .inputs = 1,
-                             .outputs = 1,
-                             .own_inputs = 1,
-                             .own_outputs = 1,
-                             .workspace = -1,
-                             .prepared = -1};
-    copier->input = weft_pool_array(&ir->scratch, 2, sizeof(int));
-    if (!copier->input)
+    weft_ir_node *node = &ir->node[ir->nodes];
+    int *operand = weft_pool_array(&ir->scratch, 2, sizeof(int));
+    int made = ir->values;
+    if (!operand)
         return -1;
-    copier->output = copier->input + 1;
-    copier->input[0] = value;
-    copier->output[0] = copy;
-    ir->value[copy] = ir->value[value];
-    ir->value[copy].producer = ir->nodes++;
-    ir->value[copy].fetched = false;
-    ir->value[copy].needed = true;
-    ir->forward[copy] = copy;
+    operand[0] = value;
+    operand[1] = made;
+    *node = (weft_ir_node){.op = op,
+                           .name = place->name,
+                           .graph_node = place->graph_node,
+                           .after = place->after,
+                           .inputs = 1,
+                           .outputs = 1,
+                           .own_inputs = 1,
+                           .own_outputs = 1,
+                           .input = operand,
+                           .output = operand + 1,
+                           .workspace = -1,
+                           .prepared = -1};
+    ir->value[made] = ir->value[value];
+    ir->value[made].producer = ir->nodes++;
+    ir->value[made].fetched = false;
+    ir->value[made].needed = true;
+    ir->forward[made] = made;
     ir->values++;
-    return copy;
+    return made;
 }
 
-int weft_ir_append_dense_copy(weft_ir *ir, const weft_ir_node *node, int value)
+int weft_ir_append_copy(weft_ir *ir, const weft_ir_node *place, int value)
 {
-    int copy = weft_ir_append_copy(ir, node, value);
+    return weft_ir_append(ir, &weft_copy_op, place, value);
+}
+
+int weft_ir_append_dense_copy(weft_ir *ir, const weft_ir_node *place, int value)
+{
+    int copy = weft_ir_append_copy(ir, place, value);
     if (copy < 0)
         return -1;
     weft_ir_value *made = &ir->value[copy];

@@ -46,8 +46,7 @@ typedef struct weft_ir_node {
     const void *attributes;
     size_t attribute_bytes;
     const char *name;
-    const char
-        *label; /* of the ops that the node stands for, "convolution + relu"; NULL: its own alone */
+    const char *label; /* of all ops that it stands for: "convolution + relu"; NULL: its own */
     int32_t graph_node;
     int inputs, outputs;
     int *input, *output;         /* values */
@@ -136,11 +135,13 @@ int weft_ir_add_storage(weft_ir *ir,
                         weft_storage storage); /* there is room for one a value, two a node */
 /* The same; dense, with these extents and this dtype. */
 int weft_ir_add_value(weft_ir *ir, const weft_tensor *like);
-/* Appends a node that copies a value; name and graph_node are those of `node`. Returns the new value, which lies where
- * the old one does, or -1 when memory is short. */
-int weft_ir_append_copy(weft_ir *ir, const weft_ir_node *node, int value);
-/* The same; the new value is dense, in a storage of its own. */
-int weft_ir_append_dense_copy(weft_ir *ir, const weft_ir_node *node, int value);
+/* Appends a node of one input, the value, and one output like it; name and graph_node are those of `place`. There is room.
+ * Returns the new value, which lies where the old one does, or -1 when memory is short. */
+int weft_ir_append(weft_ir *ir, const weft_op *op, const weft_ir_node *place, int value);
+/* The same of a copy. */
+int weft_ir_append_copy(weft_ir *ir, const weft_ir_node *place, int value);
+/* The same of a copy that is dense, in a storage of its own. */
+int weft_ir_append_dense_copy(weft_ir *ir, const weft_ir_node *place, int value);
 weft_status weft_ir_out_of_memory(weft_ir *ir);
 /* The limit of the compile options is too small; this is the smallest that is not. */
 weft_status weft_ir_refuse_limit(weft_ir *ir, int64_t least);

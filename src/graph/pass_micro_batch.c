@@ -243,37 +243,20 @@ static bool is_wanted_after(const cutter *c, int value)
     return false;
 }
 
-/* Appends the node, which has the value's place in the graph; returns what it makes, -1: no memory. */
+/* Appends a node that is found in place of the value; returns what it makes, -1: no memory. */
 static int append(cutter *c, const weft_op *op, int value, double factor)
 {
     weft_ir *ir = c->ir;
-    const weft_ir_node *producer = &ir->node[ir->value[value].producer];
     weft_micro_batch_attributes *attributes = weft_pool_allocate(ir->keep, sizeof(*attributes));
-    int *operand = weft_pool_array(&ir->scratch, 2, sizeof(int));
-    if (!attributes || !operand)
+    int made =
+        attributes ? weft_ir_append(ir, op, &ir->node[ir->value[value].producer], value) : -1;
+    if (made < 0)
         return -1;
     *attributes = (weft_micro_batch_attributes){ir->micro_batches, factor};
-    int made = ir->values++;
-    operand[0] = value;
-    operand[1] = made;
-    ir->node[ir->nodes] = (weft_ir_node){.op = op,
-                                         .attributes = attributes,
-                                         .attribute_bytes = sizeof(*attributes),
-                                         .name = producer->name,
-                                         .graph_node = producer->graph_node,
-                                         .inputs = 1,
-                                         .outputs = 1,
-                                         .own_inputs = 1,
-                                         .own_outputs = 1,
-                                         .input = operand,
-                                         .output = operand + 1,
-                                         .workspace = -1,
-                                         .prepared = -1};
-    ir->value[made] = ir->value[value];
-    ir->value[made].producer = ir->nodes++;
-    ir->value[made].needed = true;
-    ir->forward[made] = made;
-    /* It is found in place of the other. */
+    weft_ir_node *node = &ir->node[ir->value[made].producer];
+    node->attributes = attributes;
+    node->attribute_bytes = sizeof(*attributes);
+    ir->value[made].fetched = ir->value[value].fetched;
     ir->value[value].fetched = false;
     ir->value[value].graph_node = -1;
     return made;

@@ -1,16 +1,16 @@
 /* Takes back views that hold much more than they show for long: of a value whose parts are views, the part that is read
  * long after all others becomes a copy, and the place of the whole is free once the others are read. So it is with the
  * gradient of a concat over a long connection, as in a U-Net: one part goes down at once, the other waits for the same
- * depth on the way back. Orders are not known yet: this goes by that of creation. A copy takes
- * time, so it is made only where memory has a limit. */
+ * depth on the way back. Orders are not known yet: this goes by that of creation. A copy takes time, so it is made only where
+ * memory has a limit. */
 #include "base/error.h"
 #include "graph/ir.h"
 #include "graph/node.h"
 
+/* Places are those of nodes in the graph. */
 typedef struct lives {
-    int *first,
-        *last; /* of each value: the nodes that read it, by their place in the graph; last -1: none does */
-    int64_t *made; /* bytes that all nodes up to this place in the graph make */
+    int *first, *last; /* of each value: where it is read; last -1: nowhere */
+    int64_t *made;     /* bytes that all nodes up to this place make */
 } lives;
 
 static bool find_lives(weft_ir *ir, lives *l)
@@ -87,7 +87,6 @@ static bool pays(const weft_ir *ir, const lives *l, int whole, int part)
 static weft_status copy_part(weft_ir *ir, int part)
 {
     int nodes = ir->nodes;
-    WEFT_TRY(weft_ir_reserve(ir, 1, 1));
     int copy = weft_ir_append_dense_copy(ir, &ir->node[ir->value[part].producer], part);
     if (copy < 0)
         return weft_ir_out_of_memory(ir);
@@ -103,12 +102,17 @@ weft_status weft_pass_unview(weft_ir *ir)
     lives l;
     if (!ir->options->memory_limit)
         return WEFT_OK;
-    if (!find_lives(ir, &l))
+    int *part = weft_pool_array(&ir->scratch, (size_t)ir->values, sizeof(int)), parts = 0;
+    if (!part || !find_lives(ir, &l))
         return weft_ir_out_of_memory(ir);
-    for (int v = 0, values = ir->values; v < values; v++) {
+    for (int v = 0; v < ir->values; v++) {
         int whole = whole_of(ir, v);
         if (whole >= 0 && pays(ir, &l, whole, v))
-            WEFT_TRY(copy_part(ir, v));
+            part[parts++] = v;
     }
+    if (parts)
+        WEFT_TRY(weft_ir_reserve(ir, parts, parts));
+    for (int i = 0; i < parts; i++)
+        WEFT_TRY(copy_part(ir, part[i]));
     return WEFT_OK;
 }
