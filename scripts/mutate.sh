@@ -84,8 +84,18 @@ strips-pack-over-each-other|src/kernels/convolution_strips.c|s/link->prepared = 
 strips-share-one-buffer|src/kernels/convolution_strips.c|s/\(s->by_piece \? piece : call->thread\)/0/
 recompute-forgets-fetches|src/graph/pass_recompute.c|s/value->fetched \|\| value->placed/value->placed/
 recompute-without-statistics|src/graph/pass_recompute.c|s/!(waits_for_statistics\(ir, &ir->node\[c->normalize\]\))/(false \&\& !$1)/
-recompute-of-what-is-stored-for-others|src/graph/pass_recompute.c|s/\(input == 0 && !c->stored && /(input == 0 \&\& /
-pool-winners-are-found-late|src/graph/pass_expand.c|s/if \(call->early\)/if (false)/
+recompute-of-what-is-stored-for-others|src/graph/pass_recompute.c|s/\(!c->stored \|\| c->late \|\| input == 1\)/true/
+recompute-over-short-connections|src/graph/pass_recompute.c|s/c->late = !stays &&/c->late = !stays ||/
+distribute-cuts-a-filter-elsewhere|src/ops/convolution_distribute.c|s/begin \+= channels_of\(&part\[i\]\);/begin += i;/
+distribute-adds-a-bias-for-each-part|src/ops/convolution_distribute.c|s/i == 0 \? bind->inputs : BIAS/bind->inputs/
+distribute-over-groups|src/ops/convolution_distribute.c|s/->groups != 1;/->groups < 0;/
+distribute-cuts-large-filters|src/ops/convolution_distribute.c|s/return 2 \* weft_tensor_bytes\(w\) <= weft_tensor_bytes\(x\);/return w \&\& x;/
+distribute-what-others-read|src/graph/pass_distribute.c|s/reads == 1 && !takes_parts/reads == 7 \&\& !takes_parts/
+distribute-what-is-fetched|src/graph/pass_distribute.c|s/ \|\| ir->value\[node->output\[0\]\]\.fetched//
+distribute-over-short-connections|src/graph/pass_distribute.c|s/double wait = weft_long_wait \* bytes_of\(ir, value\)/double wait = 0 * bytes_of(ir, value)/
+distribute-in-inference|src/graph/pass_distribute.c|s/l->last\[value\] >= 0 &&\s*weft_node_get\(ir->graph, l->last\[value\]\)->backward/true/
+view-of-a-filter|src/graph/pass_view.c|s/ && !dense\)/ \&\& (dense || true))/
+pool-winners-are-found-late|src/graph/expansion.c|s/if \(call->early\)/if (false)/
 pool-winners-of-large-windows|src/ops/max_pool_winners.c|s/> UINT8_MAX \+ 1/> UINT8_MAX + 2/
 pool-winners-of-another-window|src/kernels/pool_max_simd.c|s/pixel_offset\(&args->winners, 0, position\)/pixel_offset(\&args->coarse, 0, position)/
 pool-forgets-nan|src/kernels/pool_max_simd.c|s/return any_nan\(sum, vectors\);/return any_nan(sum, vectors) \&\& false;/

@@ -141,7 +141,7 @@ contains '^ *parameters  *124.15 '
 contains '^ *kept activations  *[0-9.]* .*%'
 contains '^  total  *[0-9.]*  100.0%'
 contains '^the peak, step [0-9]* of [0-9]* (.*): '
-contains '% .* kept activations .*concat'
+contains '% .* kept activations .*convolution'
 contains '% .* more$'
 weft_runs plan resnet20 --batch 4 --threads 1 --json
 json 'd["mode"] == "train" and d["batch"] == 4 and d["plans"] == 1 and d["seconds"] > 0' name size threads \

@@ -420,6 +420,7 @@ static weft_plan *plan_of_connection(int around, int64_t filters, int64_t limit)
     weft_minimize(loss, &(weft_optimizer_options){0}, NULL);
     weft_compile_options options = options_for(&loss, WEFT_TRAIN);
     options.memory_limit = limit;
+    options.without = 1u << WEFT_PASS_DISTRIBUTE; /* else the halves would be made apart */
     return make_plan(&options);
 }
 

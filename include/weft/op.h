@@ -238,6 +238,7 @@ struct weft_op {
 
     /* Bit masks over inputs: */
     uint32_t shape_only; /* only the shape is read ("like x"); nothing is kept alive for it */
+    uint32_t dense;      /* bind takes only dense ones, in spite of WEFT_OP_STRIDED_INPUTS */
     uint32_t writes; /* variables that the op changes. Output 0, if there is one, is then the new
                           * value of the first of them, in the variable's own storage */
     /* output 0 may overwrite this input: element i is read before it is written */

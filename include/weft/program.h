@@ -19,9 +19,11 @@ typedef struct weft_program weft_program;
 /* Passes that can be switched off, in the order in which they run. prune, bind, select and plan
  * cannot. */
 #define WEFT_PASS_TABLE(X)                                                                         \
-    X(WEFT_PASS_CSE, "cse")             /* one node for equal computations */                      \
-    X(WEFT_PASS_FOLD, "fold")           /* constants and identities */                             \
-    X(WEFT_PASS_VIEW, "view")           /* reshape, slice, split and concat without copying */     \
+    X(WEFT_PASS_CSE, "cse")   /* one node for equal computations */                                \
+    X(WEFT_PASS_FOLD, "fold") /* constants and identities */                                       \
+    X(WEFT_PASS_DISTRIBUTE,                                                                        \
+      "distribute")           /* convolutions of the parts of a concat that would wait */          \
+    X(WEFT_PASS_VIEW, "view") /* reshape, slice, split and concat without copying */               \
     X(WEFT_PASS_RECOMPUTE, "recompute") /* what is cheap where it is read instead of kept */       \
     X(WEFT_PASS_FUSE, "fuse")           /* maps and sums in kernels that make what they read */    \
     X(WEFT_PASS_HOIST, "hoist")         /* what depends on variables alone is kept between runs */ \

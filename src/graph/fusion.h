@@ -40,6 +40,13 @@ typedef struct weft_fusion {
     bool (*convolution)(const weft_bind *bind, weft_convolution_problem *problem);
     /* Replaces the node by simpler ones, which fuse with their neighbours or keep less; or leaves it. */
     weft_status (*expand)(weft_expansion *expansion, const weft_bind *bind);
+    /* The operand (inputs, then outputs) that may as well be several values side by side along its last axis, because
+     * the node adds up what it makes of each channel, or makes each by itself; -1: none. */
+    int (*in_parts)(const weft_bind *bind);
+    /* Replaces the node by nodes for each part: operands first, first + 1, ..., of these extents, together are that
+     * operand. */
+    weft_status (*distribute)(weft_expansion *expansion, const weft_bind *bind, int first,
+                              int parts, const weft_tensor *part);
     /* The node computes [C] outputs from sums of its inputs: says which; false where it needs none. */
     bool (*reduce)(const weft_bind *bind, weft_reduction *reduction);
     /* Binds the rest of such a node: args and phases, reading the sums. False when memory is short. */
@@ -48,8 +55,8 @@ typedef struct weft_fusion {
 
 /* Appends a node with one or more new outputs, dense: like[i] says the extents and dtype of output i. Operands
  * are numbers: 0.. are the inputs of the node that is replaced, then come its outputs, then what earlier
- * calls returned. Returns the number of output 0; the others follow. An output listed in `as` (-1: none)
- * is that output of the replaced node instead of a new value. */
+ * calls returned. Returns the number of output 0; the others follow. An output listed in `as` (-1: none) is not
+ * a new value but output as[i] of the node that is replaced, or what was given after these. */
 typedef struct weft_expand_call {
     const weft_op *op;
     const void *attributes;
@@ -57,7 +64,7 @@ typedef struct weft_expand_call {
     int inputs, input[8];
     int outputs;
     const weft_tensor *like[8]; /* extents of each output */
-    int as[8];                  /* number of the replaced node's output, or -1 */
+    int as[8];                  /* number of an output of the replaced node, or -1 */
     bool early;                 /* stands, and has its name, where its first input is made */
 } weft_expand_call;
 weft_status weft_expand_node(weft_expansion *expansion, const weft_expand_call *call, int *first);

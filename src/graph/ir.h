@@ -159,6 +159,7 @@ weft_status weft_pass_bind(weft_ir *ir);
 weft_status weft_pass_micro_batch(weft_ir *ir);
 weft_status weft_pass_cse(weft_ir *ir);
 weft_status weft_pass_fold(weft_ir *ir);
+weft_status weft_pass_distribute(weft_ir *ir);
 weft_status weft_pass_view(weft_ir *ir);
 weft_status weft_pass_unview(weft_ir *ir);
 weft_status weft_pass_expand(weft_ir *ir);

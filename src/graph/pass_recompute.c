@@ -6,12 +6,14 @@
  *     convolution, filter gradient     from x, what it reads is relu((x - mean) * slope + shift)
  *     relu_gradient(dy, relu(z))       as relu_gradient(dy, z): both ask whether z is positive
  *
- * Where all can, nobody stores it. Where others read it too, it is stored for these, and only the gradient of its own
- * ReLU, the last to read it, takes it in. */
+ * Where all can, nobody stores it. Where others read it too, it is stored for these, and taken in only by the gradient of
+ * its own ReLU, the last to read it; by the kernels, too, if all read it long after these, as over a connection of a U-Net. */
 #include "graph/fuse.h"
 
 #include "base/error.h"
 #include "graph/executes.h"
+#include "graph/lives.h"
+#include "graph/node.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,6 +25,7 @@ typedef struct cheap {
     int relu, normalize; /* nodes that make it; relu -1: none */
     float ceiling;       /* of the ReLU; INFINITY: none */
     bool stored;         /* for readers that cannot take it in */
+    bool late;           /* others than these, and its ReLU's gradient, read it long after these */
 } cheap;
 
 /* Times that the node reads the value; *input: by which of its inputs the last time. */
@@ -46,10 +49,15 @@ static bool is_mask(const weft_ir *ir, const weft_ir_node *node, const cheap *c)
             map.a <= c->ceiling);
 }
 
+static bool can_take_in(const weft_ir *ir, const weft_ir_node *node, int input, const cheap *c)
+{
+    return (input == 0 && weft_fuse_takes_prologue(ir, node)) ||
+           (input == 1 && c->relu >= 0 && is_mask(ir, node, c));
+}
+
 static bool takes_in(const weft_ir *ir, const weft_ir_node *node, int input, const cheap *c)
 {
-    return (input == 0 && !c->stored && weft_fuse_takes_prologue(ir, node)) ||
-           (input == 1 && c->relu >= 0 && is_mask(ir, node, c));
+    return can_take_in(ir, node, input, c) && (!c->stored || c->late || input == 1);
 }
 
 static bool is_reader(const weft_ir_node *node)
@@ -68,7 +76,31 @@ static int count_readers(const weft_ir *ir, int value)
     return readers;
 }
 
-/* Number of readers that can take it in. */
+/* Finds out who cannot take it in, and how much later kernels that can read it. */
+static void find_others(const weft_ir *ir, const weft_lives *lives, cheap *c)
+{
+    const weft_ir_value *value = &ir->value[c->value];
+    bool stays = value->fetched || value->placed;
+    int input, last = 0, next = ir->graph->nodes;
+    for (int i = 0; i < ir->nodes; i++) {
+        const weft_ir_node *node = &ir->node[i];
+        int reads = is_reader(node) ? count_reads(node, c->value, &input) : 0;
+        if (reads == 0)
+            continue;
+        bool can = reads == 1 && can_take_in(ir, node, input, c);
+        c->stored |= !can;
+        stays |= node->alias;
+        if (!can && node->graph_node > last)
+            last = node->graph_node;
+        if (can && input == 0 && node->graph_node < next)
+            next = node->graph_node;
+    }
+    c->stored |= stays;
+    c->late = !stays && (double)weft_lives_between(lives, last, next) >
+                            weft_long_wait * (double)weft_tensor_bytes(&value->tensor);
+}
+
+/* Number of readers that take it in. */
 static int count_takers(const weft_ir *ir, const cheap *c)
 {
     int takers = 0, input;
@@ -91,7 +123,7 @@ static bool waits_for_statistics(const weft_ir *ir, const weft_ir_node *normaliz
 }
 
 /* Finds out whether the node makes such a value. */
-static bool find(const weft_ir *ir, int index, cheap *c)
+static bool find(const weft_ir *ir, const weft_lives *lives, int index, cheap *c)
 {
     const weft_ir_node *node = &ir->node[index];
     weft_map map;
@@ -114,8 +146,7 @@ static bool find(const weft_ir *ir, int index, cheap *c)
         !weft_fuse_is_function(ir, &ir->node[c->normalize], WEFT_MAP_NORMALIZE, &map) ||
         !waits_for_statistics(ir, &ir->node[c->normalize]))
         return false;
-    const weft_ir_value *value = &ir->value[c->value];
-    c->stored = value->fetched || value->placed || count_takers(ir, c) < c->readers;
+    find_others(ir, lives, c);
     return count_takers(ir, c) > 0;
 }
 
@@ -195,9 +226,11 @@ weft_status weft_pass_recompute(weft_ir *ir)
     cheap *found = weft_pool_array(&ir->scratch, (size_t)ir->nodes + 1, sizeof(*found));
     if (!found)
         return weft_ir_out_of_memory(ir);
+    weft_lives lives;
     int count = 0, copies = 0;
+    WEFT_TRY(weft_lives_find(ir, &lives));
     for (int i = 0; i < ir->nodes; i++)
-        if (find(ir, i, &found[count]))
+        if (find(ir, &lives, i, &found[count]))
             copies += 2 * found[count++].readers;
     WEFT_TRY(weft_ir_reserve(ir, copies, copies));
     for (int i = 0; i < count; i++)

@@ -4,44 +4,7 @@
  * depth on the way back. Orders are not known yet: this goes by that of creation. A copy takes time, so it is made only where
  * memory has a limit. */
 #include "base/error.h"
-#include "graph/ir.h"
-#include "graph/node.h"
-
-/* Places are those of nodes in the graph. */
-typedef struct lives {
-    int *first, *last; /* of each value: where it is read; last -1: nowhere */
-    int64_t *made;     /* bytes that all nodes up to this place make */
-} lives;
-
-static bool find_lives(weft_ir *ir, lives *l)
-{
-    int32_t places = ir->graph->nodes + 1;
-    l->first = weft_pool_array(&ir->scratch, (size_t)ir->values, sizeof(int));
-    l->last = weft_pool_array(&ir->scratch, (size_t)ir->values, sizeof(int));
-    l->made = weft_pool_array(&ir->scratch, (size_t)places, sizeof(int64_t));
-    if (!l->first || !l->last || !l->made)
-        return false;
-    for (int v = 0; v < ir->values; v++) {
-        l->first[v] = places;
-        l->last[v] = -1;
-    }
-    for (int i = 0; i < ir->nodes; i++) {
-        const weft_ir_node *node = &ir->node[i];
-        int place = node->graph_node;
-        for (int k = 0; k < node->inputs && !node->gone; k++) {
-            int v = node->input[k];
-            if (!weft_ir_reads(node, k))
-                continue;
-            l->first[v] = place < l->first[v] ? place : l->first[v];
-            l->last[v] = place > l->last[v] ? place : l->last[v];
-        }
-        for (int k = 0; k < node->outputs && !node->gone; k++)
-            l->made[place] += (int64_t)weft_tensor_bytes(&ir->value[node->output[k]].tensor);
-    }
-    for (int32_t place = 1; place < places; place++)
-        l->made[place] += l->made[place - 1];
-    return true;
-}
+#include "graph/lives.h"
 
 /* A view straight of a value that fills the storage: that value; else -1. */
 static int whole_of(const weft_ir *ir, int part)
@@ -59,7 +22,7 @@ static int whole_of(const weft_ir *ir, int part)
 }
 
 /* The last place in the graph where anything of the whole but the part is read; -1: not known, as it has views of views. */
-static int last_of_others(const weft_ir *ir, const lives *l, int whole, int part)
+static int last_of_others(const weft_ir *ir, const weft_lives *l, int whole, int part)
 {
     int last = ir->node[ir->value[whole].producer].graph_node;
     for (int v = 0; v < ir->values; v++) {
@@ -73,14 +36,13 @@ static int last_of_others(const weft_ir *ir, const lives *l, int whole, int part
 }
 
 /* Where the copy is made up for: it takes a small part of what is computed while it waits, and frees much. */
-static bool pays(const weft_ir *ir, const lives *l, int whole, int part)
+static bool pays(const weft_ir *ir, const weft_lives *l, int whole, int part)
 {
-    const double wait_of_whole = 4, most_of_whole = 0.75;
+    const double most_of_whole = 0.75;
     int64_t bytes = ir->storage[ir->value[whole].storage].bytes;
     int others = last_of_others(ir, l, whole, part);
-    return others >= 0 && l->last[part] >= 0 && l->first[part] > others &&
-           (double)(l->made[l->first[part] - 1] - l->made[others]) >
-               wait_of_whole * (double)bytes &&
+    return others >= 0 && l->last[part] >= 0 &&
+           (double)weft_lives_between(l, others, l->first[part]) > weft_long_wait * (double)bytes &&
            (double)weft_tensor_bytes(&ir->value[part].tensor) < most_of_whole * (double)bytes;
 }
 
@@ -99,12 +61,13 @@ static weft_status copy_part(weft_ir *ir, int part)
 
 weft_status weft_pass_unview(weft_ir *ir)
 {
-    lives l;
+    weft_lives l;
     if (!ir->options->memory_limit)
         return WEFT_OK;
     int *part = weft_pool_array(&ir->scratch, (size_t)ir->values, sizeof(int)), parts = 0;
-    if (!part || !find_lives(ir, &l))
+    if (!part)
         return weft_ir_out_of_memory(ir);
+    WEFT_TRY(weft_lives_find(ir, &l));
     for (int v = 0; v < ir->values; v++) {
         int whole = whole_of(ir, v);
         if (whole >= 0 && pays(ir, &l, whole, v))

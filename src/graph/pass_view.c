@@ -36,7 +36,7 @@ static void give_storages(weft_ir *ir)
         const weft_ir_node *node = &ir->node[i];
         for (int k = 0; k < node->outputs; k++) {
             weft_ir_value *value = &ir->value[node->output[k]];
-            if (!has_storage(ir, node, value))
+            if (value->storage >= 0 || !has_storage(ir, node, value))
                 continue;
             bool is_new_value = k == 0 && node->op->writes;
             value->storage = is_new_value
@@ -49,10 +49,20 @@ static void give_storages(weft_ir *ir)
 /* ---- Who takes strides ---- */
 
 /* The plain forms follow any strides, but for a user's run_f32, which must say so. */
-static bool takes(const weft_ir *ir, const weft_ir_node *node, unsigned flag)
+static bool is_plain(const weft_ir *ir, const weft_ir_node *node)
 {
-    bool plain = ir->real == WEFT_FLOAT64 || (!node->op->bind && !node->op->run_f32);
-    return plain || node->op->flags & flag;
+    return ir->real == WEFT_FLOAT64 || (!node->op->bind && !node->op->run_f32);
+}
+
+static bool takes_strided_output(const weft_ir *ir, const weft_ir_node *node)
+{
+    return is_plain(ir, node) || node->op->flags & WEFT_OP_STRIDED_OUTPUTS;
+}
+
+static bool takes_strided_input(const weft_ir *ir, const weft_ir_node *node, int input)
+{
+    bool dense = input < 32 && node->op->dense & WEFT_INPUT(input);
+    return is_plain(ir, node) || (node->op->flags & WEFT_OP_STRIDED_INPUTS && !dense);
 }
 
 /* True where every node that reads the value takes strided inputs. `except` is not asked. */
@@ -64,7 +74,7 @@ static bool readers_take_strides(const weft_ir *ir, int value, const weft_ir_nod
             continue;
         for (int k = 0; k < node->inputs; k++)
             if (node->input[k] == value && weft_ir_reads(node, k) &&
-                !takes(ir, node, WEFT_OP_STRIDED_INPUTS))
+                !takes_strided_input(ir, node, k))
                 return false;
     }
     return true;
@@ -88,7 +98,7 @@ static bool can_produce_inside(const weft_ir *ir, const weft_ir_node *concat, in
         weft_lasts(producer->op) || value->fetched || value->placed || value->tensor.data ||
         !appears_once(concat, input))
         return false;
-    return takes(ir, producer, WEFT_OP_STRIDED_OUTPUTS) &&
+    return takes_strided_output(ir, producer) &&
            readers_take_strides(ir, concat->input[input], concat);
 }
 

@@ -15,6 +15,7 @@ static const struct pass {
     {"micro_batch", weft_pass_micro_batch, -1},
     {"cse", weft_pass_cse, WEFT_PASS_CSE},
     {"fold", weft_pass_fold, WEFT_PASS_FOLD},
+    {"distribute", weft_pass_distribute, WEFT_PASS_DISTRIBUTE},
     {"view", weft_pass_view, -1},
     {"unview", weft_pass_unview, -1},
     {"expand", weft_pass_expand, WEFT_PASS_FUSE},

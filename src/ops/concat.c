@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "ops/axes.h"
 #include "ops/copying.h"
+#include "ops/cut.h"
 #include "ops/ops.h"
 #include "ops/samples.h"
 #include "ops/split.h"
@@ -44,6 +45,21 @@ weft_value weft_concat(const weft_value *x, int count, int axis)
     if (count > WEFT_SPLIT_LIKE_PARTS)
         return join_groups(x[0].graph, x, count, axis);
     return join(x[0].graph, x, count, axis);
+}
+
+weft_status weft_concat_expand(weft_expansion *expansion, const int *operand, int count, int axis,
+                               int as)
+{
+    int32_t attribute = axis;
+    weft_expand_call call = {.op = &weft_concat_op,
+                             .attributes = &attribute,
+                             .attribute_bytes = sizeof(attribute),
+                             .inputs = count,
+                             .outputs = 1,
+                             .as = {as}};
+    int result;
+    memcpy(call.input, operand, (size_t)count * sizeof(int));
+    return weft_expand_node(expansion, &call, &result);
 }
 
 /* ---- Rules ---- */

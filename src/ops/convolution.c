@@ -68,6 +68,7 @@ const weft_op weft_convolution_op = {
     .max_inputs = 3,
     .outputs = 1,
     .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
+    .dense = WEFT_INPUT(W),
     .infer = infer,
     .gradient = gradient,
     .run_f64 = run_f64,

@@ -171,10 +171,20 @@ static bool resolve_forward(const weft_bind *bind, weft_convolution_problem *pro
     return true;
 }
 
-const weft_fusion weft_convolution_fusion = {
-    .epilogue = has_dense_filter, .prologue = has_dense_filter, .convolution = resolve_forward};
-const weft_fusion weft_convolution_gradient_fusion = {.epilogue = has_dense_filter};
-const weft_fusion weft_convolution_filter_fusion = {.prologue = makes_dense_filter};
+const weft_fusion weft_convolution_fusion = {.epilogue = has_dense_filter,
+                                             .prologue = has_dense_filter,
+                                             .convolution = resolve_forward,
+                                             .in_parts = weft_convolution_in_parts,
+                                             .distribute = weft_convolution_distribute};
+const weft_fusion weft_convolution_gradient_fusion = {
+    .epilogue = has_dense_filter,
+    .in_parts = weft_convolution_gradient_in_parts,
+    .distribute = weft_convolution_gradient_distribute};
+const weft_fusion weft_transposed_convolution_fusion = {.epilogue = has_dense_filter};
+const weft_fusion weft_convolution_filter_fusion = {.prologue = makes_dense_filter,
+                                                    .in_parts = weft_convolution_filter_in_parts,
+                                                    .distribute =
+                                                        weft_convolution_filter_distribute};
 
 bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const weft_tensor *x,
                            const weft_tensor *w, const weft_tensor *y, bool bias)

@@ -59,10 +59,24 @@ void weft_convolution_cost(const weft_bind *bind, const weft_tensor *x, const we
 bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const weft_tensor *x,
                            const weft_tensor *w, const weft_tensor *y, bool bias);
 
-/* Of the forward pass, and of the input gradient: ops with the filter as their second input and an
- * activation as output. */
+/* Of the ops one by one. */
 extern const struct weft_fusion weft_convolution_fusion, weft_convolution_gradient_fusion,
-    weft_convolution_filter_fusion;
+    weft_transposed_convolution_fusion, weft_convolution_filter_fusion;
+
+/* In convolution_distribute.c, entries of these (graph/fusion.h): of the forward pass, the input gradient and the
+ * filter gradient, where x is in parts along the channels. */
+struct weft_expansion;
+int weft_convolution_in_parts(const weft_bind *bind);
+int weft_convolution_gradient_in_parts(const weft_bind *bind);
+int weft_convolution_filter_in_parts(const weft_bind *bind);
+weft_status weft_convolution_distribute(struct weft_expansion *expansion, const weft_bind *bind,
+                                        int first, int parts, const weft_tensor *part);
+weft_status weft_convolution_gradient_distribute(struct weft_expansion *expansion,
+                                                 const weft_bind *bind, int first, int parts,
+                                                 const weft_tensor *part);
+weft_status weft_convolution_filter_distribute(struct weft_expansion *expansion,
+                                               const weft_bind *bind, int first, int parts,
+                                               const weft_tensor *part);
 
 /* In convolution_label.c: "3x3 /2 d2 g4 same" */
 void weft_convolution_label(const void *attributes, char *text, size_t size);

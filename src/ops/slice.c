@@ -1,5 +1,6 @@
 /* slice: a regular part of a value. */
 #include "ops/copying.h"
+#include "ops/cut.h"
 #include "ops/ops.h"
 #include "ops/region.h"
 #include "ops/rules.h"
@@ -24,6 +25,26 @@ weft_value weft_slice(weft_value x, const weft_slice_options *options)
     }
     return weft_apply(x.graph, &weft_slice_op, &attributes, sizeof(attributes), options->name, &x,
                       1, NULL, 1);
+}
+
+weft_status weft_slice_expand(weft_expansion *expansion, int operand, int axis, int64_t begin,
+                              const weft_tensor *like, int *result)
+{
+    slice_attributes attributes;
+    memset(&attributes, 0, sizeof(attributes));
+    for (int i = 0; i < WEFT_MAX_RANK; i++)
+        attributes.step[i] = 1;
+    attributes.begin[axis] = begin;
+    attributes.size[axis] = like->extent[axis];
+    const weft_expand_call call = {.op = &weft_slice_op,
+                                   .attributes = &attributes,
+                                   .attribute_bytes = sizeof(attributes),
+                                   .inputs = 1,
+                                   .input = {operand},
+                                   .outputs = 1,
+                                   .like = {like},
+                                   .as = {-1}};
+    return weft_expand_node(expansion, &call, result);
 }
 
 /* What is taken of an open extent: everything, or a fixed number that is checked when it is bound. */
