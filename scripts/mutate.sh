@@ -77,6 +77,10 @@ chain-forgets-fetches|src/graph/pass_chain.c|s/r->uses\[v\] \+= ir->value\[v\]\.
 chain-of-what-others-read|src/graph/pass_chain.c|s/r->uses\[value\] == 1/r->uses[value] <= 2/
 chain-over-its-own-input|src/graph/pass_chain.c|s/node\.in_place = 0;/node.in_place = ~0u;/
 chain-forgets-a-bias|src/graph/pass_chain.c|s/part->problem\.bias \? node->input\[BIAS\] : -1/finish->shift/
+depthwise-writes-rows-that-are-not-there|src/kernels/convolution_depthwise_simd.c|s/if \(t\[W\]\.positions == 0\)/if (t[W].positions < 0)/
+grouped-reads-the-next-group|src/kernels/simd.h|s/\(vlanes\(\) & -group\) \+ c/(vlanes() \& -group) + (c ^ 1)/g
+grouped-keeps-channels-in-place|src/kernels/convolution_depthwise_simd.c|s/bool swapped = d->gradient && d->group > 1;/bool swapped = false;/
+grouped-sums-one-channel|src/kernels/convolution_depthwise_sums.h|s/\+\s*c \* s->to_channel/+ 0 * c * s->to_channel/
 strips-read-a-row-less|src/kernels/convolution_strips.c|s/\(height->kernel - 1\) \* height->dilation \+ 1/(height->kernel - 1) * height->dilation/
 strips-pad-at-every-edge|src/kernels/convolution_strips.c|s/d\.pad = in\.first - .*?;/d.pad = height->pad;/
 strips-add-the-first-rows|src/kernels/convolution_strips.c|s/operand\[ADDEND\] \+ at/operand[ADDEND]/

@@ -384,6 +384,10 @@ static void draw_channels(weft_convolution_problem *q)
         q->groups = q->in_channels = between(1, 70);
         q->out_channels = q->groups * between(1, 2);
     }
+    if (between(0, 7) == 0) { /* groups within a vector, and whole vectors */
+        q->groups = between(2, 20);
+        q->in_channels = q->out_channels = q->groups << between(1, 4);
+    }
 }
 
 static void check_random(uint64_t first_seed, int count)
@@ -483,8 +487,9 @@ typedef struct worked {
     int64_t batch, groups, in_channels, out_channels, height, width, kernel, stride, pad, dilation;
 } worked;
 
-/* What planners treat in their own ways: pointwise, stems, depthwise, short rows of several images, power-of-two
- * strides, reductions longer than a chunk, splits of the pixels, long kernels. */
+/* What planners treat in their own ways: pointwise, stems, depthwise, groups within a vector, short rows of several
+ * images, power-of-two strides, strides beyond a row, reductions longer than a chunk, splits of the pixels, long
+ * kernels. */
 static const worked shapes[] = {
     {2, 1, 64, 96, 9, 11, 1, 1, 0, 1},   {2, 1, 33, 17, 8, 8, 1, 2, 0, 1},
     {1, 1, 3, 32, 21, 23, 7, 2, 3, 1},   {3, 1, 40, 48, 7, 7, 3, 1, 1, 1},
@@ -502,7 +507,11 @@ static const worked shapes[] = {
     {2, 1, 19, 35, 13, 9, 5, 1, 2, 1},   {1, 1, 40, 20, 6, 7, 5, 1, 4, 1},
     {3, 1, 16, 16, 5, 5, 5, 1, 0, 1},    {1, 1, 7, 50, 30, 31, 5, 1, 1, 1},
     {1, 1, 64, 48, 13, 12, 5, 1, 2, 1},  {4, 1, 200, 40, 7, 7, 3, 1, 1, 1},
-    {2, 1, 400, 20, 6, 6, 3, 2, 1, 1},
+    {2, 1, 400, 20, 6, 6, 3, 2, 1, 1},   {2, 8, 32, 32, 9, 30, 3, 1, 1, 1},
+    {1, 5, 10, 10, 20, 70, 3, 1, 0, 1},  {2, 36, 288, 288, 6, 17, 3, 2, 1, 1},
+    {2, 20, 40, 40, 9, 9, 5, 1, 2, 1},   {1, 12, 48, 48, 11, 40, 3, 1, 2, 2},
+    {2, 9, 72, 72, 15, 15, 1, 1, 0, 1},  {1, 6, 24, 24, 30, 60, 3, 3, 1, 1},
+    {1, 70, 70, 70, 4, 1, 1, 3, 1, 1},   {1, 8, 32, 32, 4, 1, 1, 3, 1, 1},
 };
 
 static void check_shapes(void)

@@ -7,6 +7,7 @@
 
 static const weft_convolution_candidate *const candidates[] = {
     &weft_convolution_depthwise_candidate,
+    &weft_convolution_grouped_candidate,
     &weft_convolution_direct_candidate,
     &weft_convolution_outer_candidate,
     &weft_winograd_2x2_candidate,
@@ -61,7 +62,7 @@ static bool plan_by(const weft_convolution_candidate *by, const weft_convolution
     int inputs = pass != WEFT_CONVOLUTION_FILTER_GRADIENT && problem->bias ? 3 : 2;
     weft_slots plain = {
         .input = {0, 1, 2}, .output = inputs, .workspace = inputs + 1, .prepared = inputs + 2};
-    weft_convolution_problem simple = collapse(problem);
+    weft_convolution_problem simple = by->keeps_rows ? *problem : collapse(problem);
     if (!by->applicable(&simple, pass))
         return false;
     memset(plan, 0, sizeof *plan);

@@ -10,12 +10,14 @@ typedef struct weft_convolution_candidate {
     /* Fills in cycles (by model), workspace, phases and args. */
     void (*plan)(const weft_convolution_problem *problem, weft_convolution_pass pass,
                  const weft_slots *slots, weft_kernel_plan *plan);
+    bool keeps_rows; /* pieces are rows: these are not made one where the filter has one tap */
 } weft_convolution_candidate;
 
 extern const weft_convolution_candidate
     weft_convolution_direct_candidate; /* forward and input gradient */
 extern const weft_convolution_candidate weft_convolution_outer_candidate;     /* filter gradient */
 extern const weft_convolution_candidate weft_convolution_depthwise_candidate; /* all passes */
+extern const weft_convolution_candidate weft_convolution_grouped_candidate;   /* all passes */
 /* Winograd, stride 1: forward and input gradient. 3x3 by tiles of 2x2 or 4x4 pixels, 5x5 by tiles of 2x2; 1x3 and
  * 3x1 by lines of 4 pixels, 1x7 and 7x1 by lines of 3. */
 extern const weft_convolution_candidate weft_winograd_2x2_candidate, weft_winograd_4x4_candidate,

@@ -1,13 +1,29 @@
 #include "kernels/convolution_depthwise.h"
 
-#include "kernels/convolution_depthwise_sums.h"
-#include "kernels/convolution_depthwise_tile.h"
+#include "kernels/convolution_grouped.h"
 #include "kernels/epilogue.h"
 #include "kernels/integer.h"
 
 extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
 
 enum { D, H, W };
+
+DEPTHWISE_EACH(DEPTHWISE_TILE, 1)
+SUMS_ROWS_OF(1)
+
+static const grouped_kernels single = {.tile = {DEPTHWISE_EACH(DEPTHWISE_ENTRY, 1)},
+                                       .sums = sums_rows_1};
+
+static const grouped_kernels *kernels_of(int64_t group)
+{
+    return group == 1 ? &single : &WEFT_FOR_ISA(weft_grouped)[__builtin_ctzll((uint64_t)group) - 1];
+}
+
+/* From one tap of the filter to the next. */
+SIMD_INLINE int64_t tap_floats(const weft_depthwise *d)
+{
+    return d->group * d->channels;
+}
 
 /* Taps low..high-1 of one position are inside. */
 typedef struct interval {
@@ -42,6 +58,19 @@ typedef struct row_state {
     interval depth, height;
 } row_state;
 
+/* Adds what one tap and channel `of` of each group give: w times each of the pixels from `at` on. */
+SIMD_INLINE void add_tap(const float *at, int64_t step, vfloat w, const finish_reader *by,
+                         int64_t lanes, int pixels, int64_t group, int64_t of, vfloat sum[8])
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < pixels; i++) {
+        vfloat x = vload_lanes(at + i * step, lanes);
+        if (by)
+            x = finish_through(by, x);
+        sum[i] += w * (group > 1 ? vspread(x, (int)group, (int)of) : x);
+    }
+}
+
 /* `pixels` neighbours of row c and up to LANES channels, with the taps of width in `width`; reads: through the
  * prologue. */
 SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interval width,
@@ -63,19 +92,16 @@ SIMD_INLINE void run_pixels(const row_state *s, float *c, int64_t column, interv
             int64_t fh = t[H].filter + th * t[H].filter_step;
             const float *b =
                 s->b + channel +
-                (fd * d->dimension[H].kernel + fh) * d->dimension[W].kernel * d->channels;
+                (fd * d->dimension[H].kernel + fh) * d->dimension[W].kernel * tap_floats(d);
             const float *a = s->a + channel + td * t[D].offset_step * d->a_stride[1] +
                              th * t[H].offset_step * d->a_stride[2] +
                              (column * t[W].in_step + t[W].offset) * d->a_stride[3];
             for (int64_t tw = width.low; tw < width.high; tw++) {
-                vfloat w =
-                    vload_lanes(b + (t[W].filter + tw * t[W].filter_step) * d->channels, lanes);
+                const float *tap = b + (t[W].filter + tw * t[W].filter_step) * tap_floats(d);
                 const float *at = a + tw * t[W].offset_step * d->a_stride[3];
-#pragma GCC unroll 8
-                for (int i = 0; i < pixels; i++) {
-                    vfloat x = vload_lanes(at + i * pixel, lanes);
-                    sum[i] += w * (reads ? finish_through(&by, x) : x);
-                }
+                for (int64_t of = 0; of < d->group; of++)
+                    add_tap(at, pixel, vload_lanes(tap + of * d->channels, lanes),
+                            reads ? &by : NULL, lanes, pixels, d->group, of, sum);
             }
         }
     int64_t step = t[W].step * d->c_stride[3], first = channel + column * step;
@@ -129,8 +155,8 @@ static void run_any_row(const row_state *s, float *c, int64_t channels)
     }
 }
 
-/* The tiles for a filter and rows of so many pixels; NULL if there are none. */
-static depthwise_fn *const *tiles_of(const weft_taps *t, int64_t width)
+/* The tiles for these taps and rows; NULL if there are none. */
+static depthwise_fn *const *tiles_of(const weft_depthwise *d, const weft_taps *t)
 {
     if (t[W].count < 1 || t[W].count > DEPTHWISE_TAPS || t[W].in_step > DEPTHWISE_STEPS ||
         (t[W].count > 1 && t[W].offset_step != 1) || t[D].count * t[H].count > DEPTHWISE_LINES)
@@ -138,9 +164,9 @@ static depthwise_fn *const *tiles_of(const weft_taps *t, int64_t width)
     int64_t first = t[W].offset + t[W].count -
                     1; /* last tap of the first pixel; then the first tap of the last */
     int64_t last = t[W].offset + (t[W].positions - 1) * t[W].in_step;
-    if (first < 0 || last >= width)
+    if (first < 0 || last >= d->dimension[W].in)
         return NULL;
-    depthwise_fn *const *tiles = depthwise_tiles[t[W].in_step][t[W].count];
+    depthwise_fn *const *tiles = kernels_of(d->group)->tile[t[W].in_step][t[W].count];
     return tiles[1] ? tiles : NULL;
 }
 
@@ -154,7 +180,8 @@ static void run_tiles(const row_state *s, float *c, int64_t channels, depthwise_
     depthwise_tile tile = {.line = line,
                            .b = s->b,
                            .a_step = d->a_stride[3],
-                           .b_step = t[W].filter_step * d->channels,
+                           .b_step = t[W].filter_step * tap_floats(d),
+                           .b_channel = d->channels,
                            .bias = s->bias,
                            .before = s->before,
                            .c_step = t[W].step * d->c_stride[3],
@@ -169,7 +196,7 @@ static void run_tiles(const row_state *s, float *c, int64_t channels, depthwise_
                 (fd * d->dimension[H].kernel + fh) * d->dimension[W].kernel + t[W].filter;
             line[tile.lines++] = (depthwise_line){.a = td * t[D].offset_step * d->a_stride[1] +
                                                        th * t[H].offset_step * d->a_stride[2],
-                                                  .b = filter * d->channels};
+                                                  .b = filter * tap_floats(d)};
         }
     int64_t after = (t[H].count - 1) * t[H].offset_step + 1; /* rows from the first that is read */
     for (int64_t i = first_tile; i < end_tile; i++) {
@@ -223,7 +250,7 @@ static void run_rows(row_state *s, const float *a, float *c, int64_t channels, i
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
-    depthwise_fn *const *of = tiles_of(t, d->dimension[W].in);
+    depthwise_fn *const *of = tiles_of(d, t);
     int64_t tiles = weft_ceiling(t[W].positions, DEPTHWISE_PIXELS);
     int64_t strips = of ? strips_of(s, channels, tiles) : 1;
     bool follows = weft_epilogue_follows(d->epilogue);
@@ -261,6 +288,8 @@ static void run_phase(row_state *s, const float *a, float *c, int64_t channels, 
 {
     const weft_depthwise *d = s->d;
     const weft_taps *t = s->taps;
+    if (t[W].positions == 0)
+        return;
     int64_t depths = d->blocks[D], heights = d->blocks[H], rows = d->batch * depths * heights;
     int64_t end = rows * (range + 1) / d->ranges, next;
     for (int64_t row = rows * range / d->ranges; row < end; row = next) {
@@ -285,7 +314,8 @@ static void run(const weft_call *call, int64_t piece)
     s.finish = d->epilogue ? &finish : NULL;
     weft_finish before = weft_finish_at(d->prologue, call, channel);
     s.before = d->prologue ? &before : NULL;
-    s.b = (const float *)call->operand[d->slots.input[1]] + channel;
+    bool swapped = d->gradient && d->group > 1;
+    s.b = (const float *)call->operand[swapped ? d->slots.prepared : d->slots.input[1]] + channel;
     if (weft_epilogue_follows(d->epilogue))
         WEFT_FOR_ISA(weft_epilogue_table).begin(d->epilogue, call, range, channel, channels);
     s.bias = d->bias ? (const float *)call->operand[d->slots.input[2]] + channel : NULL;
@@ -298,20 +328,31 @@ static void run(const weft_call *call, int64_t piece)
     }
 }
 
+/* Rows of which products are added up: a by channel `of` of each group. */
+typedef struct dot_rows {
+    const float *a, *b;
+    int64_t a_step, b_step, pixels, group, of;
+} dot_rows;
+
+SIMD_INLINE vfloat dot_pixel(const dot_rows *r, const finish_reader *by, int64_t i, int64_t lanes)
+{
+    vfloat x = finish_through(by, vload_lanes(r->a + i * r->a_step, lanes));
+    if (r->group > 1)
+        x = vspread(x, (int)r->group, (int)r->of);
+    return x * vload_lanes(r->b + i * r->b_step, lanes);
+}
+
 /* The sum over a row of a * b, for up to LANES channels, in four chains; a is read through the prologue. */
-SIMD_INLINE vfloat dot_row(const finish_reader *by, const float *a, int64_t a_step, const float *b,
-                           int64_t b_step, int64_t pixels, int64_t lanes)
+SIMD_INLINE vfloat dot_row(const dot_rows *r, const finish_reader *by, int64_t lanes)
 {
     vfloat sum[4] = {{0}};
     int64_t i = 0;
-    for (; i + 4 <= pixels; i += 4)
+    for (; i + 4 <= r->pixels; i += 4)
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++)
-            sum[j] += finish_through(by, vload_lanes(a + (i + j) * a_step, lanes)) *
-                      vload_lanes(b + (i + j) * b_step, lanes);
-    for (; i < pixels; i++)
-        sum[0] += finish_through(by, vload_lanes(a + i * a_step, lanes)) *
-                  vload_lanes(b + i * b_step, lanes);
+            sum[j] += dot_pixel(r, by, i + j, lanes);
+    for (; i < r->pixels; i++)
+        sum[0] += dot_pixel(r, by, i, lanes);
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
@@ -333,12 +374,15 @@ SIMD_INLINE void filter_channels(const row_state *s, float *copy, int64_t channe
                 int64_t fw = t[W].filter + tw * t[W].filter_step;
                 float *to = copy + channel +
                             ((fd * d->dimension[H].kernel + fh) * d->dimension[W].kernel + fw) *
-                                d->channels;
-                vfloat sum =
-                    dot_row(&by, row + (at + w.low * t[W].in_step) * d->a_stride[3],
-                            t[W].in_step * d->a_stride[3], s->b + channel + w.low * d->c_stride[3],
-                            d->c_stride[3], w.high - w.low, lanes);
-                vstore_first(to, vload_first(to, lanes) + sum, lanes);
+                                tap_floats(d);
+                dot_rows r = {.a = row + (at + w.low * t[W].in_step) * d->a_stride[3],
+                              .b = s->b + channel + w.low * d->c_stride[3],
+                              .a_step = t[W].in_step * d->a_stride[3],
+                              .b_step = d->c_stride[3],
+                              .pixels = w.high - w.low,
+                              .group = d->group};
+                for (; r.of < d->group; r.of++, to += d->channels)
+                    vstore_first(to, vload_first(to, lanes) + dot_row(&r, &by, lanes), lanes);
             }
         }
 }
@@ -365,15 +409,6 @@ static void add_row(depthwise_sums *sums, const row_state *s, int64_t channels, 
     }
 }
 
-static void run_strip(depthwise_sums *sums, int64_t channels, int64_t step)
-{
-    if (step == 1)
-        sums_rows(sums, channels, 1);
-    else
-        sums_rows(sums, channels, 2);
-    sums->rows = 0;
-}
-
 static void filter(const weft_call *call, int64_t piece)
 {
     const weft_depthwise *d = call->args;
@@ -389,10 +424,11 @@ static void filter(const weft_call *call, int64_t piece)
     const float *a = (const float *)call->operand[d->slots.input[0]] + channel;
     const float *b = (const float *)call->operand[d->slots.input[1]] + channel;
     int64_t taps = t[D].count * t[H].count * t[W].count;
-    float *copy = (float *)call->operand[d->slots.workspace] + range * taps * d->channels + channel;
-    for (int64_t tap = 0; tap < taps; tap++)
+    float *copy =
+        (float *)call->operand[d->slots.workspace] + range * taps * tap_floats(d) + channel;
+    for (int64_t row = 0; row < taps * d->group; row++)
         for (int64_t i = 0; i < channels; i++)
-            copy[tap * d->channels + i] = 0;
+            copy[row * d->channels + i] = 0;
 
     depthwise_sums sums = {
         .strip = weft_least(SUMS_ROWS, weft_ceiling(SUMS_ENOUGH, t[W].positions)),
@@ -403,9 +439,10 @@ static void filter(const weft_call *call, int64_t piece)
         .column = t[W].offset,
         .extent = d->dimension[W].in,
         .before = s.before,
-        .to = copy + (t[H].filter * d->dimension[W].kernel + t[W].filter) * d->channels,
-        .to_step = {t[H].filter_step * d->dimension[W].kernel * d->channels,
-                    t[W].filter_step * d->channels}};
+        .to = copy + (t[H].filter * d->dimension[W].kernel + t[W].filter) * tap_floats(d),
+        .to_step = {t[H].filter_step * d->dimension[W].kernel * tap_floats(d),
+                    t[W].filter_step * tap_floats(d)},
+        .to_channel = d->channels};
     int64_t rows = d->batch * t[D].positions * t[H].positions;
     int64_t end = rows * (range + 1) / d->ranges;
     for (int64_t row = rows * range / d->ranges; row < end; row++) {
@@ -420,8 +457,10 @@ static void filter(const weft_call *call, int64_t piece)
             if (s.depth.low == s.depth.high) /* the only tap of depth is outside */
                 s.height.high = s.height.low;
             add_row(&sums, &s, channels, row + sums.strip < end && h + sums.strip < t[H].positions);
-            if (sums.rows == sums.strip || row + 1 == end)
-                run_strip(&sums, channels, t[W].in_step);
+            if (sums.rows == sums.strip || row + 1 == end) {
+                kernels_of(d->group)->sums(&sums, channels, t[W].in_step);
+                sums.rows = 0;
+            }
             continue;
         }
         int64_t i = 0;
@@ -432,5 +471,17 @@ static void filter(const weft_call *call, int64_t piece)
     }
 }
 
-const weft_depthwise_kernels WEFT_FOR_ISA(weft_convolution_depthwise) = {.run = run,
-                                                                         .filter = filter};
+/* Channels i and o of a group of x and y change places. */
+static void swap(const weft_call *call, int64_t tap)
+{
+    const weft_depthwise *d = call->args;
+    const float *from = (const float *)call->operand[d->slots.input[1]] + tap * tap_floats(d);
+    float *to = (float *)call->operand[d->slots.prepared] + tap * tap_floats(d);
+    for (int64_t i = 0; i < d->group; i++)
+        for (int64_t channel = 0; channel < d->channels; channel++)
+            to[channel % d->group * d->channels + channel - channel % d->group + i] =
+                from[i * d->channels + channel];
+}
+
+const weft_depthwise_kernels WEFT_FOR_ISA(weft_convolution_depthwise) = {
+    .run = run, .filter = filter, .swap = swap};

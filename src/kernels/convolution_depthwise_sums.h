@@ -1,5 +1,5 @@
-/* The sums of depthwise filter gradients: 3 x 3 taps of one vector of channels stay in registers while they
- * walk over rows of pixels. For vector kernel files only. */
+/* The sums of depthwise filter gradients, and of those in groups: 3 x 3 taps of one vector of channels stay in registers
+ * while they walk over rows of pixels, once for each channel of a group. For vector kernel files only. */
 #ifndef WEFT_KERNELS_CONVOLUTION_DEPTHWISE_SUMS_H
 #define WEFT_KERNELS_CONVOLUTION_DEPTHWISE_SUMS_H
 
@@ -32,6 +32,7 @@ typedef struct depthwise_sums {
     const weft_finish *before; /* prologue of the first channel, or NULL */
     float *to;                 /* the sums are added to these */
     int64_t to_step[2];        /* between rows of taps, and taps */
+    int64_t to_channel;        /* between the sums for the channels of a group */
 } depthwise_sums;
 
 enum { SUMS_LINE = 16 }; /* floats of a cache line */
@@ -50,10 +51,11 @@ SIMD_INLINE void sums_fetch(const sums_row *row, int64_t done, int pixels, int s
 }
 
 /* `pixels` neighbours of dy from b on; a is where the first tap sees the first. Of the pixels from a on,
- * low..high-1 are inside; whole: all. by: the prologue, or NULL. What is not of the row is constant. */
+ * low..high-1 are inside; whole: all. by: the prologue, or NULL. By channel c of each group. What is not of the row, or
+ * c, is constant. */
 SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const float *a,
                           const float *b, const finish_reader *by, int64_t low, int64_t high,
-                          int64_t lanes, int pixels, int step, bool whole,
+                          int64_t lanes, int pixels, int step, int group, int c, bool whole,
                           vfloat sum[SUMS_TAPS][SUMS_TAPS])
 {
     vfloat dy[SUMS_PIXELS];
@@ -71,6 +73,8 @@ SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const fl
             vfloat x = vload_lanes(a + h * s->a_row + j * s->a_step, lanes);
             if (by)
                 x = finish_through(by, x);
+            if (group > 1)
+                x = vspread(x, group, c);
 #pragma GCC unroll 3
             for (int k = 0; k < SUMS_TAPS; k++)
                 if (j >= k && (j - k) % step == 0 && (j - k) / step < pixels)
@@ -79,9 +83,9 @@ SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const fl
     }
 }
 
-/* All rows, for the channels from `channel` on; reads: through the prologue. */
+/* All rows, for the channels from `channel` on, by channel c of each group; reads: through the prologue. */
 SIMD_INLINE void sums_channels(const depthwise_sums *s, int64_t channel, int64_t lanes, int step,
-                               bool reads)
+                               int group, int c, bool reads)
 {
     vfloat sum[SUMS_TAPS][SUMS_TAPS] = {{{0}}};
     finish_reader reader = {{{0}}};
@@ -95,15 +99,15 @@ SIMD_INLINE void sums_channels(const depthwise_sums *s, int64_t channel, int64_t
             const float *a = row->a + channel + i * step * s->a_step;
             const float *b = row->b + channel + i * s->b_step;
             if (i + SUMS_PIXELS <= s->pixels && column >= 0 && left >= reach) {
-                if (row->next_a && channel % SUMS_LINE == 0)
+                if (row->next_a && channel % SUMS_LINE == 0 && c == 0)
                     sums_fetch(row, channel / SUMS_LINE * s->pixels + i, SUMS_PIXELS, step);
-                sums_add(s, row, a, b, by, 0, 0, lanes, SUMS_PIXELS, step, true, sum);
+                sums_add(s, row, a, b, by, 0, 0, lanes, SUMS_PIXELS, step, group, c, true, sum);
                 i += SUMS_PIXELS;
             } else if (i + 2 <= s->pixels) {
-                sums_add(s, row, a, b, by, -column, left, lanes, 2, step, false, sum);
+                sums_add(s, row, a, b, by, -column, left, lanes, 2, step, group, c, false, sum);
                 i += 2;
             } else {
-                sums_add(s, row, a, b, by, -column, left, lanes, 1, step, false, sum);
+                sums_add(s, row, a, b, by, -column, left, lanes, 1, step, group, c, false, sum);
                 i += 1;
             }
         }
@@ -112,21 +116,36 @@ SIMD_INLINE void sums_channels(const depthwise_sums *s, int64_t channel, int64_t
     for (int h = 0; h < SUMS_TAPS; h++)
 #pragma GCC unroll 3
         for (int k = 0; k < SUMS_TAPS; k++) {
-            float *to = s->to + channel + h * s->to_step[0] + k * s->to_step[1];
+            float *to = s->to + channel + h * s->to_step[0] + k * s->to_step[1] + c * s->to_channel;
             vstore_lanes(to, vload_lanes(to, lanes) + sum[h][k], lanes);
         }
 }
 
-SIMD_INLINE void sums_rows(const depthwise_sums *s, int64_t channels, int step)
+SIMD_INLINE void sums_rows(const depthwise_sums *s, int64_t channels, int step, int group)
 {
     int64_t channel = 0;
     for (; channel + LANES <= channels; channel += LANES)
-        if (s->before)
-            sums_channels(s, channel, LANES, step, true);
-        else
-            sums_channels(s, channel, LANES, step, false);
-    if (channel < channels)
-        sums_channels(s, channel, channels - channel, step, true);
+#pragma GCC unroll SPREAD_UNROLLED
+        for (int c = 0; c < group; c++)
+            if (s->before)
+                sums_channels(s, channel, LANES, step, group, c, true);
+            else
+                sums_channels(s, channel, LANES, step, group, c, false);
+#pragma GCC unroll SPREAD_UNROLLED
+    for (int c = 0; c < group && channel < channels; c++)
+        sums_channels(s, channel, channels - channel, step, group, c, true);
 }
+
+/* For steps of 1 or 2. */
+typedef void sums_fn(const depthwise_sums *sums, int64_t channels, int64_t step);
+
+#define SUMS_ROWS_OF(group)                                                                        \
+    static void sums_rows_##group(const depthwise_sums *sums, int64_t channels, int64_t step)      \
+    {                                                                                              \
+        if (step == 1)                                                                             \
+            sums_rows(sums, channels, 1, group);                                                   \
+        else                                                                                       \
+            sums_rows(sums, channels, 2, group);                                                   \
+    }
 
 #endif

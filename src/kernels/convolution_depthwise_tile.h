@@ -1,5 +1,6 @@
-/* Register tiles of depthwise convolution: up to 8 neighbours of the row that is written. Each pixel that is
- * read is loaded once for all the taps of a row that see it. For vector kernel files only. */
+/* Register tiles of depthwise convolution and of that in groups: up to 8 neighbours of the row that is written. Each
+ * pixel that is read is loaded once for all the taps of a row that see it, and for each channel of a group. For vector
+ * kernel files only. */
 #ifndef WEFT_KERNELS_CONVOLUTION_DEPTHWISE_TILE_H
 #define WEFT_KERNELS_CONVOLUTION_DEPTHWISE_TILE_H
 
@@ -26,6 +27,7 @@ typedef struct depthwise_tile {
     int64_t lines;
     const float *a, *b;
     int64_t a_step, b_step; /* between pixels that are read, and between taps */
+    int64_t b_channel;      /* between rows of the filter for the channels of a group */
     /* Of the pixels from a on, low..high-1 are inside of the row: among them the one that the last tap of the first
      * pixel sees, and the one that the first tap of the last pixel sees. */
     int64_t low, high;
@@ -57,12 +59,38 @@ SIMD_INLINE void depthwise_fetch(const depthwise_tile *t, int64_t channel, int p
             __builtin_prefetch(t->next + channel + i * t->c_step, 1);
 }
 
+/* Adds what one row of taps gives, by channel c of each group. */
+SIMD_INLINE void depthwise_add(const depthwise_tile *t, const float *a, const float *b,
+                               const finish_reader *by, int64_t lanes, int pixels, int taps,
+                               int step, int group, int c, bool whole, vfloat sum[DEPTHWISE_PIXELS])
+{
+    const int reach = (pixels - 1) * step + taps;
+    vfloat w[DEPTHWISE_TAPS];
+#pragma GCC unroll 3
+    for (int k = 0; k < taps; k++)
+        w[k] = vload_lanes(b + k * t->b_step, lanes);
+#pragma GCC unroll 17
+    for (int j = 0; j < reach; j++) {
+        if (!whole && ((j < taps - 1 && j < t->low) || (j > reach - taps && j >= t->high)))
+            continue;
+        vfloat x = vload_lanes(a + j * t->a_step, lanes);
+        if (by)
+            x = finish_through(by, x);
+        if (group > 1)
+            x = vspread(x, group, c);
+#pragma GCC unroll 3
+        for (int k = 0; k < taps; k++)
+            if (j >= k && (j - k) % step == 0 && (j - k) / step < pixels)
+                sum[(j - k) / step] += w[k] * x;
+    }
+}
+
 /* Up to LANES channels; whole: every pixel is inside; reads: through the prologue. Those two, the numbers before them,
  * and `lanes` of whole vectors are constants. */
 SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, int64_t lanes,
-                                    int pixels, int taps, int step, bool whole, bool reads)
+                                    int pixels, int taps, int step, int group, bool whole,
+                                    bool reads)
 {
-    const int reach = (pixels - 1) * step + taps;
     vfloat sum[DEPTHWISE_PIXELS];
     vfloat start = t->bias ? vload_lanes(t->bias + channel, lanes) : (vfloat){0};
 #pragma GCC unroll 8
@@ -72,25 +100,12 @@ SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, in
     if (reads)
         by = finish_reader_of(t->before, channel, lanes);
     depthwise_fetch(t, channel, pixels, step);
-    for (int64_t l = 0; l < t->lines; l++) {
-        const float *a = t->a + t->line[l].a + channel, *b = t->b + t->line[l].b + channel;
-        vfloat w[DEPTHWISE_TAPS];
-#pragma GCC unroll 3
-        for (int k = 0; k < taps; k++)
-            w[k] = vload_lanes(b + k * t->b_step, lanes);
-#pragma GCC unroll 17
-        for (int j = 0; j < reach; j++) {
-            if (!whole && ((j < taps - 1 && j < t->low) || (j > reach - taps && j >= t->high)))
-                continue;
-            vfloat x = vload_lanes(a + j * t->a_step, lanes);
-            if (reads)
-                x = finish_through(&by, x);
-#pragma GCC unroll 3
-            for (int k = 0; k < taps; k++)
-                if (j >= k && (j - k) % step == 0 && (j - k) / step < pixels)
-                    sum[(j - k) / step] += w[k] * x;
-        }
-    }
+    for (int64_t l = 0; l < t->lines; l++)
+#pragma GCC unroll SPREAD_UNROLLED
+        for (int c = 0; c < group; c++)
+            depthwise_add(t, t->a + t->line[l].a + channel,
+                          t->b + t->line[l].b + channel + c * t->b_channel, reads ? &by : NULL,
+                          lanes, pixels, taps, step, group, c, whole, sum);
     if (t->finish) {
         finish_channels channels = finish_load(t->finish, channel, lanes);
         finish_vectors(t->finish, &channels, sum, pixels, t->addend ? t->addend + channel : NULL,
@@ -104,51 +119,57 @@ SIMD_INLINE void depthwise_channels(const depthwise_tile *t, int64_t channel, in
 
 /* Returns the channels that are done: all whole vectors. */
 SIMD_INLINE int64_t depthwise_vectors(const depthwise_tile *t, int pixels, int taps, int step,
-                                      bool whole, bool reads)
+                                      int group, bool whole, bool reads)
 {
     int64_t channel = 0;
     for (; channel + LANES <= t->channels; channel += LANES)
-        depthwise_channels(t, channel, LANES, pixels, taps, step, whole, reads);
+        depthwise_channels(t, channel, LANES, pixels, taps, step, group, whole, reads);
     return channel;
 }
 
-SIMD_INLINE void depthwise_pixels(const depthwise_tile *t, int pixels, int taps, int step)
+SIMD_INLINE void depthwise_pixels(const depthwise_tile *t, int pixels, int taps, int step,
+                                  int group)
 {
     int64_t channel;
-    if (t->low <= 0 && t->high >= (pixels - 1) * step + taps)
-        channel = t->before ? depthwise_vectors(t, pixels, taps, step, true, true)
-                            : depthwise_vectors(t, pixels, taps, step, true, false);
+    bool whole = t->low <= 0 && t->high >= (pixels - 1) * step + taps;
+    if (whole && !t->before)
+        channel = depthwise_vectors(t, pixels, taps, step, group, true, false);
+    else if (group > 1) /* of many groups, fewer forms */
+        channel = depthwise_vectors(t, pixels, taps, step, group, false, true);
+    else if (whole)
+        channel = depthwise_vectors(t, pixels, taps, step, group, true, true);
     else
-        channel = t->before ? depthwise_vectors(t, pixels, taps, step, false, true)
-                            : depthwise_vectors(t, pixels, taps, step, false, false);
+        channel = t->before ? depthwise_vectors(t, pixels, taps, step, group, false, true)
+                            : depthwise_vectors(t, pixels, taps, step, group, false, false);
     if (channel < t->channels)
-        depthwise_channels(t, channel, t->channels - channel, pixels, taps, step, false, true);
+        depthwise_channels(t, channel, t->channels - channel, pixels, taps, step, group, false,
+                           true);
 }
 
 typedef void depthwise_fn(const depthwise_tile *tile);
+/* By step, taps and pixels; NULL: there is no such tile. */
+typedef depthwise_fn
+    *depthwise_table[DEPTHWISE_STEPS + 1][DEPTHWISE_TAPS + 1][DEPTHWISE_PIXELS + 1];
 
-#define DEPTHWISE_TILE(pixels, taps, step)                                                         \
-    static void depthwise_##pixels##_##taps##_##step(const depthwise_tile *t)                      \
+#define DEPTHWISE_TILE(group, pixels, taps, step)                                                  \
+    static void depthwise_##group##_##pixels##_##taps##_##step(const depthwise_tile *t)            \
     {                                                                                              \
-        depthwise_pixels(t, pixels, taps, step);                                                   \
+        depthwise_pixels(t, pixels, taps, step, group);                                            \
     }
-#define DEPTHWISE_ENTRY(pixels, taps, step)                                                        \
-    [step][taps][pixels] = depthwise_##pixels##_##taps##_##step,
+#define DEPTHWISE_ENTRY(group, pixels, taps, step)                                                 \
+    [step][taps][pixels] = depthwise_##group##_##pixels##_##taps##_##step,
 
-#define DEPTHWISE_EACH_PIXELS(X, taps, step)                                                       \
-    X(1, taps, step)                                                                               \
-    X(2, taps, step)                                                                               \
-    X(3, taps, step)                                                                               \
-    X(4, taps, step) X(5, taps, step) X(6, taps, step) X(7, taps, step) X(8, taps, step)
-#define DEPTHWISE_EACH(X)                                                                          \
-    DEPTHWISE_EACH_PIXELS(X, 1, 1)                                                                 \
-    DEPTHWISE_EACH_PIXELS(X, 2, 1) DEPTHWISE_EACH_PIXELS(X, 3, 1) DEPTHWISE_EACH_PIXELS(X, 3, 2)
-
-DEPTHWISE_EACH(DEPTHWISE_TILE)
-
-/* By step and taps; NULL: there is no such tile. */
-static depthwise_fn
-    *const depthwise_tiles[DEPTHWISE_STEPS + 1][DEPTHWISE_TAPS + 1][DEPTHWISE_PIXELS + 1] = {
-        DEPTHWISE_EACH(DEPTHWISE_ENTRY)};
+#define DEPTHWISE_EACH_PIXELS(X, group, taps, step)                                                \
+    X(group, 1, taps, step)                                                                        \
+    X(group, 2, taps, step)                                                                        \
+    X(group, 3, taps, step)                                                                        \
+    X(group, 4, taps, step)                                                                        \
+    X(group, 5, taps, step)                                                                        \
+    X(group, 6, taps, step) X(group, 7, taps, step) X(group, 8, taps, step)
+/* All tiles for groups of so many channels. */
+#define DEPTHWISE_EACH(X, group)                                                                   \
+    DEPTHWISE_EACH_PIXELS(X, group, 1, 1)                                                          \
+    DEPTHWISE_EACH_PIXELS(X, group, 2, 1)                                                          \
+    DEPTHWISE_EACH_PIXELS(X, group, 3, 1) DEPTHWISE_EACH_PIXELS(X, group, 3, 2)
 
 #endif

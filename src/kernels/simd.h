@@ -162,6 +162,21 @@ SIMD_INLINE vfloat vkeep_first(vfloat v, int64_t n, float fill)
     return vselect(vlanes() < (vint){0} + (int32_t)n, v, vsplat(fill));
 }
 
+/* Lane c of each `group` lanes, in all of these; group is a power of two, at most LANES. Loops over c are unrolled so
+ * often where it had better be a constant. */
+enum { SPREAD_UNROLLED = LANES == 4 ? 4 : 1 };
+
+SIMD_INLINE vfloat vspread(vfloat x, int group, int c)
+{
+#if defined(WEFT_ISA_avx512)
+    return (vfloat)_mm512_permutexvar_ps((__m512i)((vlanes() & -group) + c), (__m512)x);
+#elif defined(WEFT_ISA_avx2)
+    return (vfloat)_mm256_permutevar8x32_ps((__m256)x, (__m256i)((vlanes() & -group) + c));
+#else
+    return (vfloat){x[c], x[c], x[(2 & -group) + c], x[(2 & -group) + c]};
+#endif
+}
+
 /* True where the mask has a lane. */
 SIMD_INLINE bool vany(vint mask)
 {
