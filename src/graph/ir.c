@@ -18,6 +18,18 @@ bool weft_ir_reads(const weft_ir_node *node, int input)
     return input >= 32 || input >= node->own_inputs || !(node->op->shape_only & WEFT_INPUT(input));
 }
 
+int weft_ir_count_reads(const weft_ir_node *node, int value, int *input)
+{
+    int reads = 0;
+    *input = 0;
+    for (int k = 0; k < node->inputs; k++)
+        if (node->input[k] == value && weft_ir_reads(node, k)) {
+            *input = k;
+            reads++;
+        }
+    return reads;
+}
+
 bool weft_ir_writes(const weft_ir_node *node, int input)
 {
     return input < 32 && input < node->own_inputs && node->op->writes & WEFT_INPUT(input);

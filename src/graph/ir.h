@@ -113,6 +113,8 @@ void weft_ir_prune(weft_ir *ir); /* marks nodes that nothing needs any more as g
 /* The operands of a node as bind sees them; tensors must have room for inputs + outputs. */
 weft_bind weft_ir_operands(const weft_ir *ir, const weft_ir_node *node, weft_tensor *tensors);
 bool weft_ir_reads(const weft_ir_node *node, int input); /* false where only the shape is read */
+/* Times that the node reads the value; *input: by which of its inputs the last time, 0 where it does not. */
+int weft_ir_count_reads(const weft_ir_node *node, int value, int *input);
 bool weft_ir_writes(const weft_ir_node *node, int input);
 bool weft_ir_writes_variables(const weft_ir *ir); /* true where a node that is left does */
 /* What stays lies at the start of the arena, out of the plan's hands. */

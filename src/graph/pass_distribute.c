@@ -96,23 +96,10 @@ static bool takes_parts(const weft_ir *ir, const weft_ir_node *node, int operand
     return node->op->fusion->in_parts(&bind) == operand;
 }
 
-/* Times that the node reads the value; *input: by which of its inputs the last time, 0 if none. */
-static int count_reads(const weft_ir_node *node, int value, int *input)
-{
-    int reads = 0;
-    *input = 0;
-    for (int k = 0; k < node->inputs && !node->gone; k++)
-        if (node->input[k] == value && weft_ir_reads(node, k)) {
-            *input = k;
-            reads++;
-        }
-    return reads;
-}
-
 static bool all_readers_take_parts(const weft_ir *ir, int value)
 {
     for (int i = 0; i < ir->nodes; i++) {
-        int input, reads = count_reads(&ir->node[i], value, &input);
+        int input, reads = ir->node[i].gone ? 0 : weft_ir_count_reads(&ir->node[i], value, &input);
         if (reads > 1 || (reads == 1 && !takes_parts(ir, &ir->node[i], input)))
             return false;
     }
@@ -124,7 +111,7 @@ static int sole_reader(const weft_ir *ir, int value)
 {
     int reader = -1, input;
     for (int i = 0; i < ir->nodes; i++) {
-        int reads = count_reads(&ir->node[i], value, &input);
+        int reads = ir->node[i].gone ? 0 : weft_ir_count_reads(&ir->node[i], value, &input);
         if (reads > 1 || (reads == 1 && reader >= 0))
             return -1;
         if (reads == 1)
@@ -177,7 +164,7 @@ static void add_readers(sites *all, int value, site *s)
 {
     int input;
     for (int i = 0; i < all->ir->nodes; i++)
-        if (count_reads(&all->ir->node[i], value, &input)) {
+        if (!all->ir->node[i].gone && weft_ir_count_reads(&all->ir->node[i], value, &input)) {
             s->node = i;
             all->site[all->count++] = *s;
         }

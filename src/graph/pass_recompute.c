@@ -28,18 +28,6 @@ typedef struct cheap {
     bool late;           /* others than these, and its ReLU's gradient, read it long after these */
 } cheap;
 
-/* Times that the node reads the value; *input: by which of its inputs the last time. */
-static int count_reads(const weft_ir_node *node, int value, int *input)
-{
-    int reads = 0;
-    for (int k = 0; k < node->inputs; k++)
-        if (node->input[k] == value && weft_ir_reads(node, k)) {
-            *input = k;
-            reads++;
-        }
-    return reads;
-}
-
 /* True for the gradient of a ReLU that gives the same for z as for what c's ReLU makes of it. */
 static bool is_mask(const weft_ir *ir, const weft_ir_node *node, const cheap *c)
 {
@@ -71,7 +59,7 @@ static int count_readers(const weft_ir *ir, int value)
     int readers = 0, input;
     for (int i = 0; i < ir->nodes; i++) {
         const weft_ir_node *node = &ir->node[i];
-        readers += is_reader(node) && count_reads(node, value, &input) > 0;
+        readers += is_reader(node) && weft_ir_count_reads(node, value, &input) > 0;
     }
     return readers;
 }
@@ -84,7 +72,7 @@ static void find_others(const weft_ir *ir, const weft_lives *lives, cheap *c)
     int input, last = 0, next = ir->graph->nodes;
     for (int i = 0; i < ir->nodes; i++) {
         const weft_ir_node *node = &ir->node[i];
-        int reads = is_reader(node) ? count_reads(node, c->value, &input) : 0;
+        int reads = is_reader(node) ? weft_ir_count_reads(node, c->value, &input) : 0;
         if (reads == 0)
             continue;
         bool can = reads == 1 && can_take_in(ir, node, input, c);
@@ -106,7 +94,7 @@ static int count_takers(const weft_ir *ir, const cheap *c)
     int takers = 0, input;
     for (int i = 0; i < ir->nodes; i++) {
         const weft_ir_node *node = &ir->node[i];
-        takers += is_reader(node) && count_reads(node, c->value, &input) == 1 &&
+        takers += is_reader(node) && weft_ir_count_reads(node, c->value, &input) == 1 &&
                   takes_in(ir, node, input, c);
     }
     return takers;
@@ -119,7 +107,7 @@ static bool waits_for_statistics(const weft_ir *ir, const weft_ir_node *normaliz
     int input;
     return weft_ir_executes(coefficients) && coefficients->op->fusion &&
            coefficients->op->fusion->reduce &&
-           count_reads(coefficients, normalize->input[0], &input) > 0;
+           weft_ir_count_reads(coefficients, normalize->input[0], &input) > 0;
 }
 
 /* Finds out whether the node makes such a value. */
@@ -203,7 +191,7 @@ static weft_status recompute(weft_ir *ir, const cheap *c)
 {
     int input = 0, nodes = ir->nodes, takers = 0, masks = 0;
     for (int i = 0; i < nodes; i++) {
-        if (!is_reader(&ir->node[i]) || count_reads(&ir->node[i], c->value, &input) != 1 ||
+        if (!is_reader(&ir->node[i]) || weft_ir_count_reads(&ir->node[i], c->value, &input) != 1 ||
             !takes_in(ir, &ir->node[i], input, c))
             continue;
         takers++;
