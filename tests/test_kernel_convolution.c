@@ -587,8 +587,9 @@ static weft_convolution_problem square_problem(int64_t in, int64_t out, int64_t 
                                       .pad = {0, 1, 1}};
 }
 
-/* Returns how many rounds have more pieces than the last. An epilogue's sums have a part for each piece of the last phase, which writes: in all rounds together where these
- * are for other pixels each, in each of them where they are for other filters. */
+/* Returns how many rounds have more pieces than the last. An epilogue's sums have a part for each piece of the last
+ * phase, which writes: in all rounds together where these are for other pixels each, in each of them where they are for
+ * other filters. */
 static int check_rounds(weft_convolution_problem q, size_t most_workspace)
 {
     static const char *const algorithms[] = {"winograd positions 2x2", "winograd positions 4x4",

@@ -53,6 +53,8 @@ typedef struct weft_fusion {
     bool (*finish)(weft_bind *bind, const weft_partial *partial);
 } weft_fusion;
 
+enum { WEFT_EXPAND_OPERANDS = 8 }; /* inputs, or outputs, of a node that is appended, at most */
+
 /* Appends a node with one or more new outputs, dense: like[i] says the extents and dtype of output i. Operands
  * are numbers: 0.. are the inputs of the node that is replaced, then come its outputs, then what earlier
  * calls returned. Returns the number of output 0; the others follow. An output listed in `as` (-1: none) is not
@@ -61,11 +63,11 @@ typedef struct weft_expand_call {
     const weft_op *op;
     const void *attributes;
     size_t attribute_bytes;
-    int inputs, input[8];
+    int inputs, input[WEFT_EXPAND_OPERANDS];
     int outputs;
-    const weft_tensor *like[8]; /* extents of each output */
-    int as[8];                  /* number of an output of the replaced node, or -1 */
-    bool early;                 /* stands, and has its name, where its first input is made */
+    const weft_tensor *like[WEFT_EXPAND_OPERANDS]; /* extents of each output */
+    int as[WEFT_EXPAND_OPERANDS]; /* number of an output of the replaced node, or -1 */
+    bool early;                   /* stands, and has its name, where its first input is made */
 } weft_expand_call;
 weft_status weft_expand_node(weft_expansion *expansion, const weft_expand_call *call, int *first);
 

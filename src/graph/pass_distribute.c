@@ -9,7 +9,7 @@
 #include "graph/lives.h"
 #include "graph/node.h"
 
-enum { MOST_PARTS = 8, MOST_OPERANDS = 64 };
+enum { MOST_PARTS = WEFT_EXPAND_OPERANDS, MOST_OPERANDS = 64 };
 
 /* A node, of which one operand is these values one after the other along the last axis. */
 typedef struct site {

@@ -11,7 +11,7 @@
 enum { X, W, BIAS };          /* forward */
 enum { OF_X, DY, W_LIKE };    /* filter gradient */
 enum { Y, OF_W, X_LIKE, DX }; /* input gradient, and its output */
-enum { MOST_PARTS = 8, AS_PART = 1 /* after the one output */ };
+enum { AS_PART = 1 };         /* after the one output */
 
 /* Worth cutting: the parts of the filter are copies. */
 static bool is_small(const weft_tensor *w, const weft_tensor *x)
@@ -117,7 +117,7 @@ weft_status weft_convolution_filter_distribute(weft_expansion *expansion, const 
                                                int first, int parts, const weft_tensor *part)
 {
     const weft_tensor *w = &bind->output[0];
-    int dw[MOST_PARTS];
+    int dw[WEFT_EXPAND_OPERANDS];
     for (int i = 0; i < parts; i++) {
         weft_tensor like = filter_part(w, channels_of(&part[i]));
         weft_expand_call call = call_of(bind, &like, -1);
