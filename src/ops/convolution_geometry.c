@@ -150,20 +150,15 @@ void weft_convolution_cost(const weft_bind *bind, const weft_tensor *x, const we
     cost->bytes = weft_bind_bytes(bind);
 }
 
-static bool has_dense_filter(const weft_bind *bind)
+/* Whatever the problem. */
+static bool always(const weft_bind *bind)
 {
-    return weft_tensor_dense(&bind->input[1]);
-}
-
-static bool makes_dense_filter(const weft_bind *bind)
-{
-    return weft_tensor_dense(&bind->output[0]);
+    (void)bind;
+    return true;
 }
 
 static bool resolve_forward(const weft_bind *bind, weft_convolution_problem *problem)
 {
-    if (!has_dense_filter(bind))
-        return false;
     *problem = weft_convolution_resolve(bind->attributes, &bind->input[0], &bind->input[1],
                                         &bind->output[0], bind->inputs > 2);
     problem->exact_products = bind->no_winograd;
@@ -171,17 +166,17 @@ static bool resolve_forward(const weft_bind *bind, weft_convolution_problem *pro
     return true;
 }
 
-const weft_fusion weft_convolution_fusion = {.epilogue = has_dense_filter,
-                                             .prologue = has_dense_filter,
+const weft_fusion weft_convolution_fusion = {.epilogue = always,
+                                             .prologue = always,
                                              .convolution = resolve_forward,
                                              .in_parts = weft_convolution_in_parts,
                                              .distribute = weft_convolution_distribute};
 const weft_fusion weft_convolution_gradient_fusion = {
-    .epilogue = has_dense_filter,
+    .epilogue = always,
     .in_parts = weft_convolution_gradient_in_parts,
     .distribute = weft_convolution_gradient_distribute};
-const weft_fusion weft_transposed_convolution_fusion = {.epilogue = has_dense_filter};
-const weft_fusion weft_convolution_filter_fusion = {.prologue = makes_dense_filter,
+const weft_fusion weft_transposed_convolution_fusion = {.epilogue = always};
+const weft_fusion weft_convolution_filter_fusion = {.prologue = always,
                                                     .in_parts = weft_convolution_filter_in_parts,
                                                     .distribute =
                                                         weft_convolution_filter_distribute};
@@ -189,8 +184,6 @@ const weft_fusion weft_convolution_filter_fusion = {.prologue = makes_dense_filt
 bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const weft_tensor *x,
                            const weft_tensor *w, const weft_tensor *y, bool bias)
 {
-    if (!weft_tensor_dense(w))
-        return false;
     weft_convolution_problem problem = weft_convolution_resolve(bind->attributes, x, w, y, bias);
     problem.epilogue = bind->epilogue;
     problem.prologue = bind->prologue;

@@ -55,7 +55,7 @@ weft_convolution_problem weft_convolution_resolve(const weft_convolution_attribu
 void weft_convolution_cost(const weft_bind *bind, const weft_tensor *x, const weft_tensor *w,
                            const weft_tensor *y, weft_cost *cost);
 
-/* Binds the kernel of one pass. The filter, input or output, must be dense: false otherwise. */
+/* Binds the kernel of one pass. The filter is dense, as input (weft_op.dense) or as output. */
 bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const weft_tensor *x,
                            const weft_tensor *w, const weft_tensor *y, bool bias);
 
