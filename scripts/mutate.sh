@@ -109,6 +109,11 @@ winograd-sections-read-the-first-filters|src/kernels/convolution_winograd_positi
 winograd-sections-read-the-first-channels|src/kernels/convolution_winograd_positions_outer_simd.c|s/channel = \(s->first \+ v0\) \* LANES/channel = v0 * LANES/
 winograd-parts-of-the-last-chunk|src/kernels/convolution_winograd_positions.c|s/p->groups \* \(p->chunks - 1\) \+ groups_of\(p, p->chunks - 1\)/p->groups * p->chunks/
 winograd-of-nine-points|src/kernels/convolution_winograd_nine.h|s/c\[n - 1\] \+= v\[8\];//
+winograd-of-four-taps|src/kernels/convolution_winograd_lines.h|s/g\[3\] = u\[5\] \+ WINOGRAD_P2/g[3] = u[5] - WINOGRAD_P2/
+winograd-blocks-begin-late|src/kernels/convolution_winograd_block_rows.h|s/first = j \* b->stride - b->x.pad\[1\]/first = j * b->stride + b->x.pad[1]/
+winograd-taps-past-the-last|src/kernels/convolution_winograd_grid.h|s/ && j < grid->kernel\[1\]//
+winograd-few-writes-one-tile|src/kernels/convolution_winograd_few.h|s/&half\[index - at\]/\&half[0]/
+winograd-few-finishes-one-row|src/kernels/convolution_winograd_few.h|s/next = row_end\(o, at, end\)/next = end/
 winograd-of-five-taps|src/kernels/convolution_winograd_lines.h|s/g\[3\] = WINOGRAD_P2 \* odd_p \+/g[3] = WINOGRAD_P2 * odd_p -/
 sums-lose-a-part|src/kernels/batch_norm_simd.c|s/for \(int64_t b = 0; b < args->blocks; b\+\+\)\n        merge_square/for (int64_t b = 1; b < args->blocks; b++)\n        merge_square/
 group-norm-gradient-loses-a-mean|src/ops/group_norm_gradient.c|s/r \* \(g - mean_g - h \* mean_gh\)/r * (g - h * mean_gh)/

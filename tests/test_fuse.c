@@ -272,6 +272,28 @@ Test(fuse, lines_of_pixels_are_finished_summed_and_read_through)
     cr_expect(strstr(fused.algorithms, "outer 3 of 7"), "%s", fused.algorithms);
 }
 
+/* The same where blocks of pixels are read, of so few channels that there are no sums in memory. */
+Test(fuse, blocks_of_pixels_are_finished_and_summed)
+{
+    weft_value v = image(39, 3);
+    weft_value y =
+        weft_conv2d(v, .filters = 40, .kernel = {7, 7}, .stride = {2, 2}, .padding = WEFT_SAME);
+    weft_value other = weft_batch_norm(y);
+    y = weft_conv2d(v, .filters = 40, .kernel = {7, 7}, .stride = {2, 2}, .padding = WEFT_SAME);
+    y = weft_relu(weft_add(weft_batch_norm(y), other));
+    run_both(&y, 1, WEFT_INFER);
+    expect_same(1, 2e-6);
+    expect_label("convolution + normalize + add + relu\n");
+    weft_value loss = weft_mean(weft_square(y)), of = weft_variable_at(graph, 0);
+    weft_value fetch[] = {loss, weft_null(graph)};
+    weft_gradients(loss, &of, 1, fetch + 1, NULL);
+    run_both(fetch, 2, WEFT_TRAIN);
+    expect_same(2, 2e-5);
+    expect_label("convolution + batch_norm_coefficients\n");
+    cr_expect(strstr(fused.algorithms, "winograd strided 3x3"), "%s", fused.algorithms);
+    cr_expect(strstr(fused.algorithms, "outer strided 3x3"), "%s", fused.algorithms);
+}
+
 Test(fuse, sums_of_strided_and_odd_extents)
 {
     weft_value v = image(11, 33);

@@ -205,7 +205,7 @@ static double tolerance_of(const char *algorithm)
     static const struct {
         const char *name;
         double tolerance;
-    } larger[] = {{"4x4", 4e-5}, {"of 7", 4e-5}, {"2x2", 1e-5}, {"of 3", 1e-5}};
+    } larger[] = {{"4x4", 4e-5}, {"3x3", 4e-5}, {"of 7", 4e-5}, {"2x2", 1e-5}, {"of 3", 1e-5}};
     for (size_t i = 0; i < sizeof larger / sizeof *larger; i++)
         if (strstr(algorithm, larger[i].name))
             return larger[i].tolerance;
@@ -483,6 +483,59 @@ Test(convolution, lines_best)
     check_lines(6000, 120);
 }
 
+/* Filters of three and four strides, which Winograd reads block by block, and of 4x4 taps; few channels and more. */
+static void check_blocks(uint64_t first_seed, int count)
+{
+    for (int i = 0; i < count; i++) {
+        seed = first_seed + (uint64_t)i;
+        draw();
+        weft_convolution_problem q = {.batch = between(1, 3),
+                                      .groups = 1,
+                                      .in_channels = between(1, between(0, 1) ? 4 : 20),
+                                      .out_channels = between(1, 70),
+                                      .in = {1, between(1, 40), between(1, 40)},
+                                      .out = {1, 1, 1},
+                                      .kernel = {1, 1, 1},
+                                      .stride = {1, 1, 1},
+                                      .dilation = {1, 1, 1},
+                                      .flip_filter = between(0, 1),
+                                      .bias = between(0, 1),
+                                      .steady_filter = between(0, 1)};
+        int64_t stride = between(1, 3), taps = stride == 1 ? 4 : between(3, 4);
+        for (int d = 1; d < 3; d++) {
+            q.stride[d] = stride;
+            q.kernel[d] = between((taps - 1) * stride + 1, taps * stride);
+            q.pad[d] = between(-1, q.kernel[d]);
+            set_output(&q, d, between(0, q.kernel[d]));
+        }
+        check_problem(&q, between(0, 1), false);
+        weft_kernel_plan plan;
+        for (int pass = 0; pass < 3; pass += 2)
+            cr_assert(weft_convolution_plan_by(
+                stride == 1 ? (pass ? "winograd outer 3x3 of 4x4" : "winograd 3x3 of 4x4")
+                : taps == 3 ? (pass ? "winograd outer strided 4x4" : "winograd strided 4x4")
+                            : (pass ? "winograd outer strided 3x3" : "winograd strided 3x3"),
+                &q, (weft_convolution_pass)pass, NULL, &plan));
+    }
+}
+
+Test(convolution, blocks_baseline)
+{
+    use("baseline");
+    check_blocks(7000, 40);
+}
+
+Test(convolution, blocks_avx2)
+{
+    use("avx2");
+    check_blocks(7100, 40);
+}
+
+Test(convolution, blocks_best)
+{
+    check_blocks(7200, 80);
+}
+
 typedef struct worked {
     int64_t batch, groups, in_channels, out_channels, height, width, kernel, stride, pad, dilation;
 } worked;
@@ -693,6 +746,7 @@ static void check_errors(void)
                  {"direct", "outer", {1, 7}, 2e-6},
                  {"winograd 2x2", "winograd outer 2x2", {3, 3}, 2e-6},
                  {"winograd 4x4", "winograd outer 4x4", {3, 3}, 4e-6},
+                 {"winograd 3x3 of 4x4", "winograd outer 3x3 of 4x4", {4, 4}, 4e-6},
                  {"winograd 2x2 of 5x5", "winograd outer 2x2 of 5x5", {5, 5}, 4e-6},
                  {"winograd 4 of 3", "winograd outer 4 of 3", {3, 1}, 2e-6},
                  {"winograd 3 of 7", "winograd outer 3 of 7", {1, 7}, 4e-6},

@@ -59,7 +59,7 @@ bool weft_convolution_plan_by(const char *algorithm, const weft_convolution_prob
                               weft_convolution_pass pass, const weft_slots *slots,
                               weft_kernel_plan *plan);
 
-enum { WEFT_CONVOLUTION_ALGORITHMS = 22 };
+enum { WEFT_CONVOLUTION_ALGORITHMS = 28 };
 
 /* The plans of all algorithms that can solve the problem, with plain slots; returns their number. An epilogue
  * is told nothing. */

@@ -18,20 +18,26 @@ extern const weft_convolution_candidate
 extern const weft_convolution_candidate weft_convolution_outer_candidate;     /* filter gradient */
 extern const weft_convolution_candidate weft_convolution_depthwise_candidate; /* all passes */
 extern const weft_convolution_candidate weft_convolution_grouped_candidate;   /* all passes */
-/* Winograd, stride 1: forward and input gradient. 3x3 by tiles of 2x2 or 4x4 pixels, 5x5 by tiles of 2x2; 1x3 and
- * 3x1 by lines of 4 pixels, 1x7 and 7x1 by lines of 3. */
+/* Winograd, stride 1: forward and input gradient. 3x3 by tiles of 2x2 or 4x4 pixels, 4x4 by tiles of 3x3, 5x5 by tiles
+ * of 2x2; 1x3 and 3x1 by lines of 4 pixels, 1x7 and 7x1 by lines of 3. */
 extern const weft_convolution_candidate weft_winograd_2x2_candidate, weft_winograd_4x4_candidate,
-    weft_winograd_2x2_of_5x5_candidate, weft_winograd_4_of_3_candidate,
-    weft_winograd_3_of_7_candidate;
+    weft_winograd_3x3_of_4x4_candidate, weft_winograd_2x2_of_5x5_candidate,
+    weft_winograd_4_of_3_candidate, weft_winograd_3_of_7_candidate;
 extern const weft_convolution_candidate weft_winograd_positions_2x2_candidate,
     weft_winograd_positions_4x4_candidate, weft_winograd_positions_4_of_3_candidate,
     weft_winograd_positions_3_of_7_candidate;
 /* The same for the filter gradient. */
 extern const weft_convolution_candidate weft_winograd_outer_2x2_candidate,
-    weft_winograd_outer_4x4_candidate, weft_winograd_outer_2x2_of_5x5_candidate,
-    weft_winograd_outer_4_of_3_candidate, weft_winograd_outer_3_of_7_candidate;
+    weft_winograd_outer_4x4_candidate, weft_winograd_outer_3x3_of_4x4_candidate,
+    weft_winograd_outer_2x2_of_5x5_candidate, weft_winograd_outer_4_of_3_candidate,
+    weft_winograd_outer_3_of_7_candidate;
 extern const weft_convolution_candidate weft_winograd_positions_outer_2x2_candidate,
     weft_winograd_positions_outer_4x4_candidate, weft_winograd_positions_outer_4_of_3_candidate,
     weft_winograd_positions_outer_3_of_7_candidate;
+/* Winograd for larger strides, forward and filter gradient: filters of three strides by tiles of 4x4, of four by tiles
+ * of 3x3. */
+extern const weft_convolution_candidate weft_winograd_strided_4x4_candidate,
+    weft_winograd_strided_3x3_of_4x4_candidate, weft_winograd_outer_strided_4x4_candidate,
+    weft_winograd_outer_strided_3x3_of_4x4_candidate;
 
 #endif

@@ -9,14 +9,20 @@
 
 WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_2x2)
 WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_4x4)
+WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_3x3_of_4x4)
 WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_2x2_of_5x5)
 WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_4_of_3)
 WEFT_ISA_DEFINE(weft_winograd_kernels, weft_winograd_3_of_7)
 
+static bool plane(const weft_convolution_problem *p)
+{
+    return p->groups == 1 && !p->exact_products && p->kernel[0] == 1 && p->pad[0] == 0 &&
+           p->in[0] == 1 && p->out[0] == 1;
+}
+
 bool weft_winograd_applicable(const weft_convolution_problem *p, weft_winograd_size size)
 {
-    bool plain = p->groups == 1 && !p->exact_products && p->kernel[0] == 1 && p->pad[0] == 0 &&
-                 p->in[0] == 1 && p->out[0] == 1;
+    bool plain = plane(p);
     int lines = 0;
     for (int i = 1; i < 3; i++) {
         bool line = p->kernel[i] == size.taps;
@@ -24,6 +30,14 @@ bool weft_winograd_applicable(const weft_convolution_problem *p, weft_winograd_s
         lines += line;
     }
     return plain && lines == size.dimensions;
+}
+
+bool weft_winograd_strided_applicable(const weft_convolution_problem *p, weft_winograd_size size)
+{
+    bool same = p->stride[1] == p->stride[2] && p->stride[2] > 1 && !p->prologue;
+    for (int i = 1; i < 3; i++)
+        same = same && p->dilation[i] == 1 && weft_ceiling(p->kernel[i], p->stride[i]) == size.taps;
+    return same && plane(p);
 }
 
 /* Cycles of the products of one position, for a group of tiles and a block of `vectors` vectors. */
@@ -42,6 +56,23 @@ static double block_cycles(const weft_winograd *w, const weft_tiles *tiles, int6
     }
     return (double)w->channels * step +
            (double)w->channel_blocks * (call * calls + keep * (double)(w->group * vectors));
+}
+
+/* The same for few channels. */
+static bool lay_out_few(weft_winograd *w, int64_t lanes)
+{
+    int64_t positions = weft_winograd_positions_of(&w->grid);
+    w->groups = weft_ceiling(w->grid.count, w->group);
+    w->filter_blocks = weft_ceiling(w->filters, w->filter_vectors * lanes);
+    w->pixels_position = WEFT_WINOGRAD_FEW;
+    w->filters_position = WEFT_WINOGRAD_FEW * lanes;
+    w->pixels_tile = weft_winograd_spread(positions * w->pixels_position);
+    w->filters_vector = positions * w->filters_position;
+    w->pixels_block = w->group * w->pixels_tile;
+    w->filters_block = w->filter_vectors * w->filters_vector;
+    w->sums_block = 0;
+    w->filters_floats = w->filter_blocks * w->filters_block;
+    return w->pixels_block <= weft_cpu_floats(WEFT_WINOGRAD_STACK);
 }
 
 /* Fills in what follows from the blocking; false where a piece has no room for it. */
@@ -115,6 +146,42 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
     return ahead + weft_phase_cycles(run, w->groups * w->filter_blocks);
 }
 
+/* Cycles of it all if channels are few. Measured. */
+static double cycles_of_few(const weft_winograd *w, const weft_tiles *tiles)
+{
+    const weft_winograd_cycles of = weft_winograd_transform_cycles(&w->grid);
+    const double product = 0.7, sum = 0.6; /* of a vector; of what of.sum counts */
+    double positions = (double)weft_winograd_positions_of(&w->grid), count = (double)w->grid.count;
+    double vectors = (double)weft_ceiling(w->filters, tiles->lanes);
+    double filters = of.filter * (double)w->channels * vectors;
+    double run = count * vectors * (product * positions * (double)w->channels + sum * of.sum) +
+                 of.pixel * count * (double)w->filter_blocks *
+                     (double)weft_ceiling(w->channels, tiles->lanes);
+    return (w->steady ? 0 : weft_phase_cycles(filters, w->filter_blocks)) +
+           weft_phase_cycles(run, w->groups * w->filter_blocks);
+}
+
+/* Tries sizes of a group where channels are few. */
+static void choose_few(weft_winograd *w, const weft_tiles *tiles, weft_winograd *best,
+                       double *cycles)
+{
+    w->few = w->filters_ahead = true;
+    w->pixels_ahead = false;
+    w->channel_block = w->channels;
+    w->channel_blocks = w->vectors = 1;
+    for (int64_t most = 16; most <= 64; most *= 2) {
+        w->group = weft_ceiling(w->grid.count, weft_ceiling(w->grid.count, most));
+        if (!lay_out_few(w, tiles->lanes))
+            continue;
+        double all = cycles_of_few(w, tiles);
+        if (all < *cycles) {
+            *cycles = all;
+            *best = *w;
+        }
+    }
+    w->few = false;
+}
+
 /* Tries sizes of a group and of a block of channels for a block of filters; *best and *cycles hold the best
  * blocking so far. */
 static void choose_group(weft_winograd *w, const weft_tiles *tiles, weft_winograd *best,
@@ -167,9 +234,15 @@ static void plan_size(weft_winograd_size size, const weft_winograd_kernels *kern
                        .b_tap = in * out,
                        .b_channel = gradient ? 1 : out,
                        .b_filter = gradient ? out : 1};
-    w.grid = weft_winograd_grid_of(size, problem, w.c.extent);
+    w.grid = weft_winograd_grid_of(size, problem, pass);
     for (int i = 0; i < 2; i++)
         w.a.pad[i] = gradient ? w.grid.taps[i] - 1 - problem->pad[1 + i] : problem->pad[1 + i];
+    if (w.grid.stride > 1) {
+        w.blocks = weft_winograd_blocks_of(problem, &w.grid, slots);
+        w.a = w.blocks.blocks;
+        w.channels = w.a.channels;
+        w.slots.input[0] = slots->workspace;
+    }
 
     const weft_tiles *tiles = weft_matmul_tiles();
     int64_t vectors = weft_ceiling(w.filters, tiles->lanes), last = 0;
@@ -180,12 +253,20 @@ static void plan_size(weft_winograd_size size, const weft_winograd_kernels *kern
         if (w.filter_vectors == last)
             continue;
         last = w.filter_vectors;
+        if (size.dimensions == 2 && w.channels <= WEFT_WINOGRAD_FEW)
+            choose_few(&w, tiles, &best, &plan->cycles);
         for (w.vectors = 1; w.vectors <= weft_least(WEFT_TILE_VECTORS, last); w.vectors++)
             if (tiles->max_rows[w.vectors])
                 choose_group(&w, tiles, &best, &plan->cycles);
     }
 
-    plan->workspace = (size_t)pixels_floats(&best) * sizeof(float);
+    int64_t floats = pixels_floats(&best);
+    if (best.grid.stride > 1) {
+        best.a.at = best.blocks.blocks.at = floats;
+        floats += weft_winograd_blocks_floats(&best.blocks);
+        plan->cycles += weft_winograd_blocks_cycles(&best.blocks);
+    }
+    plan->workspace = (size_t)floats * sizeof(float);
     plan->parts = best.groups;
     plan->phases = 0;
     if (best.filters_ahead) {
@@ -195,6 +276,8 @@ static void plan_size(weft_winograd_size size, const weft_winograd_kernels *kern
         plan->prepare_inputs = 1u << 1;
         plan->prepared = (size_t)best.filters_floats * sizeof(float);
     }
+    if (best.grid.stride > 1)
+        plan->phase[plan->phases++] = weft_winograd_blocks_phase(&best.blocks, kernels->blocks);
     if (best.pixels_ahead)
         plan->phase[plan->phases++] =
             (weft_phase){kernels->pixels, best.groups * best.channel_blocks};
@@ -203,24 +286,40 @@ static void plan_size(weft_winograd_size size, const weft_winograd_kernels *kern
     memcpy(plan->args, &best, sizeof best);
 }
 
+#define PLAN(name, ...)                                                                            \
+    static void plan_##name(const weft_convolution_problem *problem, weft_convolution_pass pass,   \
+                            const weft_slots *slots, weft_kernel_plan *plan)                       \
+    {                                                                                              \
+        plan_size((weft_winograd_size){__VA_ARGS__}, weft_winograd_##name(), problem, pass, slots, \
+                  plan);                                                                           \
+    }
+
 #define CANDIDATE(name, text, ...)                                                                 \
+    PLAN(name, __VA_ARGS__)                                                                        \
     static bool applicable_##name(const weft_convolution_problem *problem,                         \
                                   weft_convolution_pass pass)                                      \
     {                                                                                              \
         return pass != WEFT_CONVOLUTION_FILTER_GRADIENT &&                                         \
                weft_winograd_applicable(problem, (weft_winograd_size){__VA_ARGS__});               \
     }                                                                                              \
-    static void plan_##name(const weft_convolution_problem *problem, weft_convolution_pass pass,   \
-                            const weft_slots *slots, weft_kernel_plan *plan)                       \
-    {                                                                                              \
-        plan_size((weft_winograd_size){__VA_ARGS__}, weft_winograd_##name(), problem, pass, slots, \
-                  plan);                                                                           \
-    }                                                                                              \
     const weft_convolution_candidate weft_winograd_##name##_candidate = {                          \
         "winograd " text, applicable_##name, plan_##name};
 
+#define STRIDED(name, text, ...)                                                                   \
+    static bool applicable_strided_##name(const weft_convolution_problem *problem,                 \
+                                          weft_convolution_pass pass)                              \
+    {                                                                                              \
+        return pass == WEFT_CONVOLUTION_FORWARD &&                                                 \
+               weft_winograd_strided_applicable(problem, (weft_winograd_size){__VA_ARGS__});       \
+    }                                                                                              \
+    const weft_convolution_candidate weft_winograd_strided_##name##_candidate = {                  \
+        "winograd strided " text, applicable_strided_##name, plan_##name};
+
 CANDIDATE(2x2, "2x2", 2, 3, 2)
 CANDIDATE(4x4, "4x4", 4, 3, 2)
+CANDIDATE(3x3_of_4x4, "3x3 of 4x4", 3, 4, 2)
 CANDIDATE(2x2_of_5x5, "2x2 of 5x5", 2, 5, 2)
 CANDIDATE(4_of_3, "4 of 3", 4, 3, 1)
 CANDIDATE(3_of_7, "3 of 7", 3, 7, 1)
+STRIDED(4x4, "4x4", 4, 3, 2)
+STRIDED(3x3_of_4x4, "3x3", 3, 4, 2)

@@ -8,9 +8,11 @@
 
 /* Filters as they are stored, and the panels of each position. */
 typedef struct winograd_filters {
-    const float *b;               /* first channel and filter */
+    const weft_winograd_grid *grid;
+    const float *b;               /* first filter */
     int64_t tap, channel, filter; /* between neighbours; channel or filter is 1 */
     bool flip;
+    int64_t first;                    /* channel: row 0 of the panels */
     int64_t filters, vectors, widest; /* widest: of a panel, in vectors */
     int64_t rows;                     /* of a panel: channels */
     int64_t position;                 /* floats between positions */
@@ -69,24 +71,31 @@ SIMD_INLINE void filters_to_panels(weft_winograd_size size, const winograd_filte
     enum { ROWS = 9 * LANES }; /* of the small panels, in all */
     _Alignas(64) float taps[ROWS * WEFT_TILE_VECTORS * LANES];
     const int all = taps_of(size);
+    const int64_t of_phase = f->grid->phase_channels;
     int64_t panels = panels_of(f->vectors, f->widest);
     for (int64_t i = 0; i < panels; i++) {
         int64_t v0 = f->vectors * i / panels, v1 = f->vectors * (i + 1) / panels;
         int64_t width = (v1 - v0) * LANES;
         int64_t columns = weft_least(f->filters - v0 * LANES, width);
         float *panel = to + v0 * LANES * f->rows;
-        for (int64_t k = first; k < end; k += ROWS / all) {
-            int64_t n = weft_least(ROWS / all, end - k), tap = n * width;
-            const float *from = f->b + k * f->channel + v0 * LANES * f->filter;
+        for (int64_t k = first, n; k < end; k += n) {
+            int64_t phase = k / of_phase, channel = k % of_phase;
+            n = weft_least(weft_least(ROWS / all, end - k), of_phase - channel);
+            int64_t tap = n * width, place[WINOGRAD_PLANE_TAPS * WINOGRAD_PLANE_TAPS];
+            const float *from = f->b + channel * f->channel + v0 * LANES * f->filter;
+            weft_winograd_stored_taps(f->grid, phase, f->flip, place);
             for (int j = 0; j < all; j++) {
-                const float *one = from + (f->flip ? all - 1 - j : j) * f->tap;
-                if (f->filter == 1)
+                const float *one = from + place[j] * f->tap;
+                if (place[j] < 0)
+                    zero_floats(taps + j * tap, tap);
+                else if (f->filter == 1)
                     pack_rows(taps + j * tap, width, one, f->channel, n, columns);
                 else
                     pack_columns(taps + j * tap, width, one, f->filter, n, columns);
             }
             for (int64_t j = 0; j < tap; j += LANES)
-                transform_filter(size, taps + j, tap, panel + k * width + j, f->position);
+                transform_filter(size, taps + j, tap, panel + (k - f->first) * width + j,
+                                 f->position);
         }
     }
 }

@@ -1,25 +1,31 @@
 /* Winograd's minimal filtering (Winograd 1980; Lavin, Gray 2016) for filters of r x r taps, or of r x 1 and
- * 1 x r, stride 1: what its forms share.
+ * 1 x r: what its forms share.
  *
- * y is cut into tiles of m x m pixels, m being 4 or 2 for r = 3, and 2 for r = 5. A tile of one output channel is
+ * y is cut into tiles of m x m pixels, m being 4 or 2 for r = 3, 3 for r = 4 and 2 for r = 5. A tile of one output
+ * channel is
  *
  *     y = At [sum over channels of (G g Gt) * (Bt x B)] A
  *
  * with the s x s pixels x that the tile sees, s = m + r - 1, the filter g, and "*" element by element: s^2
- * multiplications where the definition takes r^2 m^2. For each of the s^2 positions the sum over channels is a matrix product, tiles by filters. The filter gradient of the tile is its adjoint,
+ * multiplications where the definition takes r^2 m^2. For each of the s^2 positions the sum over channels is a
+ * matrix product, tiles by filters. The filter gradient of the tile is its adjoint,
  * dg = Gt [sum over tiles of (Bt x B) * (A dy At)] G.
  *
  * In a direction of one tap the matrices are the number 1, and a tile is one pixel: with r taps in the other
  * one, s positions, y = At [sum of (G g) * (Bt x)], for m = 4, r = 3 and m = 3, r = 7.
- * convolution_winograd_lines.h has the matrices and says what they cost in accuracy. */
+ * convolution_winograd_lines.h has the matrices and says what they cost in accuracy.
+ *
+ * A convolution of stride t, k x k taps, is one of stride 1 over the t x t blocks of the padded pixels: a block is one
+ * pixel of t^2 times as many channels (phase by phase: phase (a, b) has the pixels and taps at a, b of each block), and
+ * r = k / t, rounded up; taps past the k-th are 0. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_GRID_H
 #define WEFT_KERNELS_CONVOLUTION_WINOGRAD_GRID_H
 
 #include "kernels/convolution.h"
 #include "kernels/integer.h"
 
-/* m and r: pixels of a tile and taps of a filter, in both dimensions or in one of the two. Constants wherever a
- * function of the kernels takes them. */
+/* m and r: pixels of a tile and taps of a filter that it sees, in both dimensions or in one of the two. Constants
+ * wherever a function of the kernels takes them. */
 typedef struct weft_winograd_size {
     int tile, taps, dimensions;
 } weft_winograd_size;
@@ -28,25 +34,35 @@ typedef struct weft_winograd_size {
 typedef struct weft_winograd_grid {
     int64_t tile[2], taps[2]; /* pixels of a tile and taps of a filter: H, W */
     int64_t down, across, count;
+    int64_t kernel[2], stride; /* of the convolution: taps as they are stored */
+    int64_t phase_channels;    /* of the filter: as they are stored */
 } weft_winograd_grid;
 
 /* An array of pixels that tiles are read from or written to. Tile (i, j) begins at pixel
  * (i * tile[0] - pad[0], j * tile[1] - pad[1]); pixels outside are 0. */
 typedef struct weft_winograd_image {
+    int64_t at;                /* floats before it in its operand */
     int64_t extent[2], pad[2]; /* H, W */
     int64_t stride[3];         /* N, H, W */
     int64_t channels;
     const struct weft_finish_slots *prologue; /* of what is read; NULL: none */
 } weft_winograd_image;
 
-/* Tiles of an image of the problem, by extents (H, W) of its own. */
+/* Tiles of what a pass writes, of y in the filter gradient. */
 static inline weft_winograd_grid weft_winograd_grid_of(weft_winograd_size size,
                                                        const weft_convolution_problem *problem,
-                                                       const int64_t extent[2])
+                                                       weft_convolution_pass pass)
 {
-    weft_winograd_grid grid = {.taps = {problem->kernel[1], problem->kernel[2]}};
-    for (int i = 0; i < 2; i++)
+    bool gradient = pass == WEFT_CONVOLUTION_INPUT_GRADIENT;
+    const int64_t *extent = gradient ? &problem->in[1] : &problem->out[1];
+    weft_winograd_grid grid = {.kernel = {problem->kernel[1], problem->kernel[2]},
+                               .stride = problem->stride[2],
+                               .phase_channels =
+                                   gradient ? problem->out_channels : problem->in_channels};
+    for (int i = 0; i < 2; i++) {
+        grid.taps[i] = weft_ceiling(grid.kernel[i], grid.stride);
         grid.tile[i] = size.dimensions == 2 || grid.taps[i] > 1 ? size.tile : 1;
+    }
     grid.down = weft_ceiling(extent[0], grid.tile[0]);
     grid.across = weft_ceiling(extent[1], grid.tile[1]);
     grid.count = problem->batch * grid.down * grid.across;
@@ -57,6 +73,26 @@ static inline weft_winograd_grid weft_winograd_grid_of(weft_winograd_size size,
 static inline int64_t weft_winograd_positions_of(const weft_winograd_grid *grid)
 {
     return (grid->tile[0] + grid->taps[0] - 1) * (grid->tile[1] + grid->taps[1] - 1);
+}
+
+/* Channels of the filter that one of the pixels of a tile has, phases counted. */
+static inline int64_t weft_winograd_channels_of(const weft_winograd_grid *grid)
+{
+    return grid->stride * grid->stride * grid->phase_channels;
+}
+
+/* Of each tap that the tiles see in a phase, row by row: its place among the stored ones, counted from the
+ * last where flip is set; -1 where there is none. */
+static inline void weft_winograd_stored_taps(const weft_winograd_grid *grid, int64_t phase,
+                                             bool flip, int64_t *place)
+{
+    int64_t row = phase / grid->stride, column = phase % grid->stride;
+    for (int64_t i = row; i < grid->taps[0] * grid->stride; i += grid->stride)
+        for (int64_t j = column; j < grid->taps[1] * grid->stride; j += grid->stride) {
+            int64_t at = i * grid->kernel[1] + j;
+            bool stored = i < grid->kernel[0] && j < grid->kernel[1];
+            *place++ = !stored ? -1 : flip ? grid->kernel[0] * grid->kernel[1] - 1 - at : at;
+        }
 }
 
 /* x or y of a problem. */
@@ -110,7 +146,9 @@ static inline double weft_winograd_row_cycles(int64_t floats)
     return floats < 1000000 ? 30 : 0;
 }
 
-/* Whether a problem is one for tiles and filters of this size. */
+/* Whether a problem is one for tiles and filters of this size: of stride 1, or of a larger one. */
 bool weft_winograd_applicable(const weft_convolution_problem *problem, weft_winograd_size size);
+bool weft_winograd_strided_applicable(const weft_convolution_problem *problem,
+                                      weft_winograd_size size);
 
 #endif

@@ -1,7 +1,7 @@
 /* Winograd's transforms along one dimension. For vector kernel files only.
  *
- * Tiles of m pixels and filters of r taps take m + r - 1 points. Where these are 6 (m = 4 with r = 3, m = 2
- * with r = 5) the polynomials are evaluated at 0, +-5/8, +-3/2 and infinity. Of the symmetric pairs these have
+ * Tiles of m pixels and filters of r taps take m + r - 1 points. Where these are 6 (m = 4 with r = 3, m = 3
+ * with r = 4, m = 2 with r = 5) the polynomials are evaluated at 0, +-5/8, +-3/2 and infinity. Of the symmetric pairs these have
  * about the least error, half that of +-1, +-2; all elements of A and B are exact in float32. With p one of
  * the finite points, q the others:
  *
@@ -124,11 +124,11 @@ SIMD_INLINE void filter_line(weft_winograd_size size, const vfloat *g, vfloat *u
         u[3] = g[2];
         return;
     }
-    bool five = size.taps == 5;
+    bool four = size.taps >= 4, five = size.taps == 5;
     vfloat high_p = five ? g[2] + WINOGRAD_P2 * g[4] : g[2];
     vfloat high_q = five ? g[2] + WINOGRAD_Q2 * g[4] : g[2];
-    vfloat low_p = five ? g[1] + WINOGRAD_P2 * g[3] : g[1];
-    vfloat low_q = five ? g[1] + WINOGRAD_Q2 * g[3] : g[1];
+    vfloat low_p = four ? g[1] + WINOGRAD_P2 * g[3] : g[1];
+    vfloat low_q = four ? g[1] + WINOGRAD_Q2 * g[3] : g[1];
     vfloat even_p = WINOGRAD_NP * (g[0] + WINOGRAD_P2 * high_p);
     vfloat even_q = WINOGRAD_NQ * (g[0] + WINOGRAD_Q2 * high_q);
     vfloat odd_p = (WINOGRAD_NP * WINOGRAD_P) * low_p, odd_q = (WINOGRAD_NQ * WINOGRAD_Q) * low_q;
@@ -166,6 +166,10 @@ SIMD_INLINE void filter_adjoint_line(weft_winograd_size size, const vfloat *u, v
     vfloat odd_q = (WINOGRAD_NQ * WINOGRAD_Q) * (u[3] - u[4]);
     g[1] = odd_p + odd_q;
     g[2] = WINOGRAD_P2 * even_p + WINOGRAD_Q2 * even_q;
+    if (size.taps == 4) {
+        g[3] = u[5] + WINOGRAD_P2 * odd_p + WINOGRAD_Q2 * odd_q;
+        return;
+    }
     g[3] = WINOGRAD_P2 * odd_p + WINOGRAD_Q2 * odd_q;
     g[4] = u[5] + WINOGRAD_P2 * WINOGRAD_P2 * even_p + WINOGRAD_Q2 * WINOGRAD_Q2 * even_q;
 }
@@ -190,6 +194,10 @@ SIMD_INLINE void output_line(weft_winograd_size size, const vfloat *m, vfloat *y
         return;
     }
     y[1] = odd_p + odd_q;
+    if (size.tile == 3) {
+        y[2] = m[5] + WINOGRAD_P2 * even_p + WINOGRAD_Q2 * even_q;
+        return;
+    }
     y[2] = WINOGRAD_P2 * even_p + vrounded(WINOGRAD_Q2 * even_q);
     y[3] = m[5] + WINOGRAD_P2 * odd_p + WINOGRAD_Q2 * odd_q;
 }
@@ -208,9 +216,9 @@ SIMD_INLINE void output_adjoint_line(weft_winograd_size size, const vfloat *y, v
         m[3] = y[1];
         return;
     }
-    bool four = size.tile == 4;
-    vfloat even_p = four ? y[0] + WINOGRAD_P2 * y[2] : y[0];
-    vfloat even_q = four ? y[0] + WINOGRAD_Q2 * y[2] : y[0];
+    bool three = size.tile >= 3, four = size.tile == 4;
+    vfloat even_p = three ? y[0] + WINOGRAD_P2 * y[2] : y[0];
+    vfloat even_q = three ? y[0] + WINOGRAD_Q2 * y[2] : y[0];
     vfloat odd_p = WINOGRAD_P * (four ? y[1] + WINOGRAD_P2 * y[3] : y[1]);
     vfloat odd_q = WINOGRAD_Q * (four ? y[1] + WINOGRAD_Q2 * y[3] : y[1]);
     m[0] = y[0];

@@ -1,5 +1,6 @@
 #include "kernels/convolution_winograd_outer.h"
 
+#include "kernels/convolution_winograd_block_rows.h"
 #include "kernels/convolution_winograd_gather.h"
 #include "kernels/convolution_winograd_taps.h"
 #include "kernels/matmul_tile.h"
@@ -99,7 +100,7 @@ SIMD_INLINE void run_piece(weft_winograd_size size, const weft_call *call, int64
     int64_t channel_block = rest % o->channel_blocks, split = rest / o->channel_blocks;
     piece_state s = {.o = o,
                      .call = call,
-                     .x = call->operand[o->slots.input[0]],
+                     .x = (const float *)call->operand[o->slots.input[0]] + o->x.at,
                      .y = call->operand[o->slots.input[1]],
                      .sums = stack};
     set_channels(&s, channel_block);
@@ -126,19 +127,24 @@ SIMD_INLINE void run_piece(weft_winograd_size size, const weft_call *call, int64
     float *c = o->splits == 1 ? (float *)call->operand[o->slots.output]
                               : (float *)call->operand[o->slots.workspace] +
                                     split * o->merge.rows * o->merge.width;
-    for (int64_t i = 0; i < s.channels; i++)
+    int64_t of_phase = o->grid.phase_channels;
+    for (int64_t i = 0; i < s.channels; i++) {
+        int64_t place[WINOGRAD_PLANE_TAPS * WINOGRAD_PLANE_TAPS], channel = s.channel + i;
+        weft_winograd_stored_taps(&o->grid, channel / of_phase, o->flip, place);
         for (int64_t v = 0; v < s.filter_vectors; v++) {
             const float *sums = s.sums + (i * o->filter_vectors + v) * LANES;
-            float *to = c + (s.channel + i) * width + s.filter + v * LANES;
+            float *to = c + channel % of_phase * width + s.filter + v * LANES;
             int64_t lanes = weft_least(LANES, s.filters - v * LANES);
-            sums_to_taps(size, sums, o->sums_position, to, o->x.channels * width, o->flip, lanes);
+            sums_to_taps(size, sums, o->sums_position, to, of_phase * width, place, lanes);
         }
+    }
 }
 
 SIMD_INLINE void x_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd_outer *o = call->args;
-    piece_state s = {.o = o, .call = call, .x = call->operand[o->slots.input[0]]};
+    piece_state s = {
+        .o = o, .call = call, .x = (const float *)call->operand[o->slots.input[0]] + o->x.at};
     set_group(&s, piece / o->channel_blocks);
     set_channels(&s, piece % o->channel_blocks);
     transform_x(size, &s, ahead_of(call) + piece * o->x_block);
@@ -151,6 +157,12 @@ SIMD_INLINE void y_piece(weft_winograd_size size, const weft_call *call, int64_t
     set_group(&s, piece / o->filter_blocks);
     set_filters(&s, piece % o->filter_blocks);
     transform_y(size, &s, ahead_of(call) + o->x_floats + piece * o->y_block);
+}
+
+static void blocks(const weft_call *call, int64_t piece)
+{
+    const weft_winograd_outer *o = call->args;
+    make_blocks(&o->blocks, call, piece);
 }
 
 #define KERNELS(name, ...)                                                                         \
@@ -167,10 +179,11 @@ SIMD_INLINE void y_piece(weft_winograd_size size, const weft_call *call, int64_t
         run_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                                 \
     }                                                                                              \
     const weft_winograd_outer_kernels WEFT_FOR_ISA(weft_winograd_outer_##name) = {                 \
-        .x = x_##name, .y = y_##name, .run = run_##name};
+        .x = x_##name, .y = y_##name, .blocks = blocks, .run = run_##name};
 
 KERNELS(2x2, 2, 3, 2)
 KERNELS(4x4, 4, 3, 2)
+KERNELS(3x3_of_4x4, 3, 4, 2)
 KERNELS(2x2_of_5x5, 2, 5, 2)
 KERNELS(4_of_3, 4, 3, 1)
 KERNELS(3_of_7, 3, 7, 1)

@@ -179,7 +179,7 @@ static weft_winograd_positions resolve(weft_winograd_size size,
                                  .b_tap = in * out,
                                  .b_channel = gradient ? 1 : out,
                                  .b_filter = gradient ? out : 1};
-    p.grid = weft_winograd_grid_of(size, problem, p.c.extent);
+    p.grid = weft_winograd_grid_of(size, problem, pass);
     for (int i = 0; i < 2; i++)
         p.a.pad[i] = gradient ? p.grid.taps[i] - 1 - problem->pad[1 + i] : problem->pad[1 + i];
     choose_rounds(&p, weft_matmul_tiles()->lanes, problem->steady_filter);

@@ -131,7 +131,7 @@ static void plan_size(weft_winograd_size size, const weft_winograd_positions_out
     weft_winograd_positions_outer p = {
         .slots = *slots,
         .flip = problem->flip_filter,
-        .grid = weft_winograd_grid_of(size, problem, &problem->out[1]),
+        .grid = weft_winograd_grid_of(size, problem, WEFT_CONVOLUTION_FILTER_GRADIENT),
         .x = weft_winograd_image_of(problem->in, problem->x_stride, in),
         .y = weft_winograd_image_of(problem->out, problem->y_stride, out),
         .channel_vectors = weft_ceiling(in, tiles->lanes),

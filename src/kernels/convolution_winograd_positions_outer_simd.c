@@ -141,10 +141,12 @@ SIMD_INLINE void taps_piece(weft_winograd_size size, const weft_call *call, int6
         (const float *)call->operand[p->slots.workspace] + p->x_floats + p->y_floats;
     float *c = (float *)call->operand[p->slots.output] + of.first * LANES * width;
     int64_t end = weft_least((piece + 1) * LANES, p->x.channels - of.first * LANES);
+    int64_t place[WINOGRAD_PLANE_TAPS * WINOGRAD_PLANE_TAPS];
+    weft_winograd_stored_taps(&p->grid, 0, p->flip, place);
     for (int64_t channel = piece * LANES; channel < end; channel++)
         for (int64_t f = 0; f < width; f += LANES)
             sums_to_taps(size, sums + channel * step + f, p->sums_position, c + channel * width + f,
-                         p->x.channels * width, p->flip, weft_least(LANES, width - f));
+                         p->x.channels * width, place, weft_least(LANES, width - f));
 }
 
 #define KERNELS(name, ...)                                                                         \

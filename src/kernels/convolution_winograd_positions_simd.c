@@ -38,6 +38,7 @@ SIMD_INLINE void filters_piece(weft_winograd_size size, const weft_call *call, i
     const weft_winograd_positions *p = call->args;
     const part of = part_of(p, call);
     const winograd_filters filters = {
+        .grid = &p->grid,
         .b = (const float *)call->operand[p->slots.input[1]] + of.filter * p->b_filter,
         .tap = p->b_tap,
         .channel = p->b_channel,

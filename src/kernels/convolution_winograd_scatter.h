@@ -56,16 +56,15 @@ SIMD_INLINE void transform_sums_line(weft_winograd_size size, const float *sums,
     write_line(size.tile, y, bias, finish, &channels, addend, c, step, kept, lanes);
 }
 
-/* y = At m A of one vector of filters; `rows` x `columns` pixels of it are kept, and finished where finish is
- * not NULL, from `channel` and, if there is an addend, from it on. size is a constant, so are finish, where
- * it is NULL, and the extents where the tile is whole. */
-SIMD_INLINE void transform_sums(weft_winograd_size size, const float *sums, int64_t position,
-                                vfloat bias, const weft_finish *finish, int64_t channel,
-                                const float *addend, float *c, const weft_winograd_image *to,
-                                int64_t rows, int64_t columns, int64_t lanes)
+/* At m of one vector of filters of a tile. */
+typedef struct winograd_half {
+    vfloat row[WINOGRAD_TILE][WINOGRAD_PLANE_SPAN];
+} winograd_half;
+
+SIMD_INLINE void transform_columns(weft_winograd_size size, const float *sums, int64_t position,
+                                   winograd_half *half)
 {
     const int positions = span_of(size);
-    vfloat half[WINOGRAD_TILE][WINOGRAD_PLANE_SPAN];
 #pragma GCC unroll 6
     for (int j = 0; j < positions; j++, sums += position) {
         vfloat m[WINOGRAD_SPAN], y[WINOGRAD_TILE];
@@ -75,8 +74,18 @@ SIMD_INLINE void transform_sums(weft_winograd_size size, const float *sums, int6
         output_line(size, m, y);
 #pragma GCC unroll 4
         for (int i = 0; i < size.tile; i++)
-            half[i][j] = y[i];
+            half->row[i][j] = y[i];
     }
+}
+
+/* y = At m A of it; `rows` x `columns` pixels are kept, and finished where finish is not NULL, from `channel` and, if
+ * there is an addend, from it on. size is a constant, so are finish, where it is NULL, and the extents where the tile
+ * is whole. */
+SIMD_INLINE void transform_rows(weft_winograd_size size, const winograd_half *half, vfloat bias,
+                                const weft_finish *finish, int64_t channel, const float *addend,
+                                float *c, const weft_winograd_image *to, int64_t rows,
+                                int64_t columns, int64_t lanes)
+{
     finish_channels channels = {{0}};
     if (finish)
         channels = finish_load(finish, channel, lanes);
@@ -85,54 +94,80 @@ SIMD_INLINE void transform_sums(weft_winograd_size size, const float *sums, int6
         vfloat y[WINOGRAD_TILE];
         if (i >= rows)
             break;
-        output_line(size, half[i], y);
+        output_line(size, half->row[i], y);
         write_line(size.tile, y, bias, finish, &channels, addend, c, to->stride[2], columns, lanes);
         addend += addend ? to->stride[1] : 0;
     }
 }
 
-/* One vector of filters of a tile, of which `kept` (H, W) pixels are inside of the array. whole: all of them;
+/* A tile in the array: its first pixel, in floats from the first of the array, and how many (H, W) are inside. */
+typedef struct winograd_place {
+    int64_t at, kept[2];
+} winograd_place;
+
+/* One vector of filters of a tile; half: its columns, or NULL: they come from its sums. whole: all pixels are inside;
  * a constant, as lanes is then. */
 SIMD_INLINE void write_vector(weft_winograd_size size, const winograd_output *o, const float *sums,
-                              vfloat bias, const weft_finish *finish, int64_t channel, int64_t at,
-                              const int64_t kept[2], bool whole, int64_t lanes)
+                              const winograd_half *half, vfloat bias, const weft_finish *finish,
+                              int64_t channel, const winograd_place *place, bool whole,
+                              int64_t lanes)
 {
     const weft_winograd_image *to = o->image;
+    int64_t at = place->at + channel, rows = whole ? size.tile : place->kept[0];
+    int64_t columns = whole ? size.tile : place->kept[1];
     const float *addend = finish && finish->addend ? finish->addend + at : NULL;
-    if (size.dimensions == 1)
+    winograd_half own;
+    if (size.dimensions == 1) {
         transform_sums_line(size, sums, o->position, bias, finish, channel, addend, o->c + at,
                             o->grid->taps[0] > 1 ? to->stride[1] : to->stride[2],
-                            whole ? size.tile : kept[0] * kept[1], lanes);
+                            whole ? size.tile : rows * columns, lanes);
+        return;
+    }
+    if (!half) {
+        transform_columns(size, sums, o->position, &own);
+        half = &own;
+    }
+    transform_rows(size, half, bias, finish, channel, addend, o->c + at, to, rows, columns, lanes);
+}
+
+/* The same for vector v of the filters, whatever is inside. */
+SIMD_INLINE void write_tile(weft_winograd_size size, const winograd_output *o, const float *sums,
+                            const winograd_half *half, const weft_finish *finish,
+                            const winograd_place *place, int64_t v)
+{
+    int64_t lanes = weft_least(LANES, o->filters - v * LANES), channel = v * LANES;
+    const int64_t *tile = o->grid->tile, *kept = place->kept;
+    vfloat start = o->bias ? vload_lanes(o->bias + channel, lanes) : (vfloat){0};
+    bool whole = kept[0] == tile[0] && kept[1] == tile[1] && lanes == LANES;
+    if (whole && !finish)
+        write_vector(size, o, sums, half, start, NULL, channel, place, true, LANES);
+    else if (whole)
+        write_vector(size, o, sums, half, start, finish, channel, place, true, LANES);
     else
-        transform_sums(size, sums, o->position, bias, finish, channel, addend, o->c + at, to,
-                       whole ? size.tile : kept[0], whole ? size.tile : kept[1], lanes);
+        write_vector(size, o, sums, half, start, finish, channel, place, false, lanes);
+}
+
+/* Of tile (line, column), counted through the batch. */
+SIMD_INLINE winograd_place place_of(const winograd_output *o, int64_t line, int64_t column)
+{
+    const weft_winograd_image *to = o->image;
+    int64_t h = line % o->grid->down * o->grid->tile[0], w = column * o->grid->tile[1];
+    return (winograd_place){.at = line / o->grid->down * to->stride[0] + h * to->stride[1] +
+                                  w * to->stride[2],
+                            .kept = {weft_least(o->grid->tile[0], to->extent[0] - h),
+                                     weft_least(o->grid->tile[1], to->extent[1] - w)}};
 }
 
 /* Writes the pixels of tiles first..end-1, which lie in one row of tiles. */
 SIMD_INLINE void write_row(weft_winograd_size size, const winograd_output *o,
                            const weft_finish *finish, int64_t first, int64_t end)
 {
-    const weft_winograd_image *to = o->image;
-    const int64_t *tile = o->grid->tile;
-    int64_t line = first / o->grid->across, image = line / o->grid->down;
-    int64_t height = line % o->grid->down * tile[0], vectors = weft_ceiling(o->filters, LANES);
-    int64_t kept[2] = {weft_least(tile[0], to->extent[0] - height)};
+    int64_t line = first / o->grid->across, vectors = weft_ceiling(o->filters, LANES);
     for (int64_t index = first; index < end; index++) {
-        int64_t column = index % o->grid->across * tile[1];
-        kept[1] = weft_least(tile[1], to->extent[1] - column);
+        const winograd_place place = place_of(o, line, index % o->grid->across);
         const float *sums = o->sums + (index - o->first) * o->step;
-        int64_t at = image * to->stride[0] + height * to->stride[1] + column * to->stride[2];
-        for (int64_t v = 0; v < vectors; v++, sums += LANES, at += LANES) {
-            int64_t lanes = weft_least(LANES, o->filters - v * LANES), channel = v * LANES;
-            vfloat start = o->bias ? vload_lanes(o->bias + channel, lanes) : (vfloat){0};
-            bool whole = kept[0] == tile[0] && kept[1] == tile[1] && lanes == LANES;
-            if (whole && !finish)
-                write_vector(size, o, sums, start, NULL, channel, at, kept, true, LANES);
-            else if (whole)
-                write_vector(size, o, sums, start, finish, channel, at, kept, true, LANES);
-            else
-                write_vector(size, o, sums, start, finish, channel, at, kept, false, lanes);
-        }
+        for (int64_t v = 0; v < vectors; v++, sums += LANES)
+            write_tile(size, o, sums, NULL, finish, &place, v);
     }
 }
 
@@ -160,20 +195,30 @@ static void finish_row(const winograd_output *o, const weft_call *call, int64_t 
     }
 }
 
+/* Where the row of tiles ends that tile `at` is in, or the last one. */
+static int64_t row_end(const winograd_output *o, int64_t at, int64_t end)
+{
+    return weft_least(end, (at / o->grid->across + 1) * o->grid->across);
+}
+
+static bool finishes(const weft_finish *finish)
+{
+    return finish->slope || finish->addend || finish->ceiling > 0;
+}
+
 /* Tiles first..end-1, all those of a part of the epilogue. */
 SIMD_INLINE void write_tiles(weft_winograd_size size, const weft_call *call,
                              const winograd_output *o, int64_t first, int64_t end)
 {
     enum { TILES = 4 }; /* that an epilogue finds in the first-level cache */
-    weft_finish finish = weft_epilogue_finish(o->epilogue, call, o->filter);
-    bool finishes = finish.slope || finish.addend || finish.ceiling > 0;
+    const weft_finish finish = weft_epilogue_finish(o->epilogue, call, o->filter);
     bool follows = weft_epilogue_follows(o->epilogue);
     if (follows)
         WEFT_FOR_ISA(weft_epilogue_table).begin(o->epilogue, call, o->part, o->filter, o->filters);
     for (int64_t at = first, next; at < end; at = next) {
-        next = weft_least(end, (at / o->grid->across + 1) * o->grid->across);
+        next = row_end(o, at, end);
         next = follows ? weft_least(next, at + TILES) : next;
-        write_row(size, o, finishes ? &finish : NULL, at, next);
+        write_row(size, o, finishes(&finish) ? &finish : NULL, at, next);
         if (follows)
             finish_row(o, call, at, next);
     }

@@ -1,5 +1,7 @@
 #include "kernels/convolution_winograd.h"
 
+#include "kernels/convolution_winograd_block_rows.h"
+#include "kernels/convolution_winograd_few.h"
 #include "kernels/convolution_winograd_filters.h"
 #include "kernels/convolution_winograd_gather.h"
 #include "kernels/convolution_winograd_scatter.h"
@@ -40,7 +42,7 @@ static void set_channels(piece_state *s, int64_t block)
 
 SIMD_INLINE int64_t pixel_step(const weft_winograd *w)
 {
-    return weft_ceiling(w->channel_block, LANES) * LANES;
+    return w->few ? w->pixels_tile : weft_ceiling(w->channel_block, LANES) * LANES;
 }
 
 SIMD_INLINE void transform_pixels(weft_winograd_size size, const piece_state *s, float *to)
@@ -54,19 +56,24 @@ SIMD_INLINE void transform_pixels(weft_winograd_size size, const piece_state *s,
 SIMD_INLINE void transform_filters(weft_winograd_size size, const piece_state *s, float *to)
 {
     const weft_winograd *w = s->w;
-    const winograd_filters filters = {
-        .b = s->b + s->channel * w->b_channel + s->filter * w->b_filter,
+    winograd_filters filters = {
+        .grid = &w->grid,
         .tap = w->b_tap,
         .channel = w->b_channel,
         .filter = w->b_filter,
         .flip = w->flip,
-        .filters = s->filters,
-        .vectors = s->vectors,
+        .first = s->channel,
         .widest = w->vectors,
         .rows = s->channels,
         .position = w->filters_position,
     };
-    filters_to_panels(size, &filters, 0, s->channels, to);
+    int64_t vectors = w->few ? 1 : s->vectors; /* whose panels are next to each other */
+    for (int64_t v = 0; v < s->vectors; v += vectors, to += w->filters_vector) {
+        filters.b = s->b + (s->filter + v * LANES) * w->b_filter;
+        filters.vectors = vectors;
+        filters.filters = weft_least(vectors * LANES, s->filters - v * LANES);
+        filters_to_panels(size, &filters, s->channel, s->channel + s->channels, to);
+    }
 }
 
 /* Adds the products of the blocks at hand to the sums, or begins them. */
@@ -109,7 +116,7 @@ SIMD_INLINE void run_piece(weft_winograd_size size, const weft_call *call, int64
     float *free = stack + w->sums_block;
     piece_state s = {.w = w,
                      .call = call,
-                     .a = call->operand[w->slots.input[0]],
+                     .a = (const float *)call->operand[w->slots.input[0]] + w->a.at,
                      .b = call->operand[w->slots.input[1]],
                      .sums = stack};
     int64_t group = piece % w->groups, block = piece / w->groups;
@@ -131,7 +138,8 @@ SIMD_INLINE void run_piece(weft_winograd_size size, const weft_call *call, int64
             transform_filters(size, &s, own);
             s.transformed = own;
         }
-        multiply(&s, positions_of(size), i > 0);
+        if (!w->few)
+            multiply(&s, positions_of(size), i > 0);
     }
 
     const winograd_output output = {
@@ -148,7 +156,10 @@ SIMD_INLINE void run_piece(weft_winograd_size size, const weft_call *call, int64
         .epilogue = w->epilogue,
         .part = group,
     };
-    write_tiles(size, call, &output, s.first, s.end);
+    if (size.dimensions == 2 && w->few)
+        write_few(size, call, w, &output, s.pixels, s.transformed, s.end);
+    else
+        write_tiles(size, call, &output, s.first, s.end);
 }
 
 SIMD_INLINE void filters_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
@@ -164,11 +175,18 @@ SIMD_INLINE void filters_piece(weft_winograd_size size, const weft_call *call, i
 SIMD_INLINE void pixels_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
     const weft_winograd *w = call->args;
-    piece_state s = {.w = w, .call = call, .a = call->operand[w->slots.input[0]]};
+    piece_state s = {
+        .w = w, .call = call, .a = (const float *)call->operand[w->slots.input[0]] + w->a.at};
     set_group(&s, piece / w->channel_blocks);
     set_channels(&s, piece % w->channel_blocks);
     transform_pixels(size, &s,
                      (float *)call->operand[w->slots.workspace] + piece * w->pixels_block);
+}
+
+static void blocks(const weft_call *call, int64_t piece)
+{
+    const weft_winograd *w = call->args;
+    make_blocks(&w->blocks, call, piece);
 }
 
 #define KERNELS(name, ...)                                                                         \
@@ -185,10 +203,11 @@ SIMD_INLINE void pixels_piece(weft_winograd_size size, const weft_call *call, in
         run_piece((weft_winograd_size){__VA_ARGS__}, call, piece);                                 \
     }                                                                                              \
     const weft_winograd_kernels WEFT_FOR_ISA(weft_winograd_##name) = {                             \
-        .filters = filters_##name, .pixels = pixels_##name, .run = run_##name};
+        .filters = filters_##name, .pixels = pixels_##name, .blocks = blocks, .run = run_##name};
 
 KERNELS(2x2, 2, 3, 2)
 KERNELS(4x4, 4, 3, 2)
+KERNELS(3x3_of_4x4, 3, 4, 2)
 KERNELS(2x2_of_5x5, 2, 5, 2)
 KERNELS(4_of_3, 4, 3, 1)
 KERNELS(3_of_7, 3, 7, 1)

@@ -6,7 +6,7 @@
 
 /* dg = Gt u of one vector of filters, along one dimension. */
 SIMD_INLINE void sums_to_line(weft_winograd_size size, const float *sums, int64_t position,
-                              float *c, int64_t tap, bool flip, int64_t lanes)
+                              float *c, int64_t tap, const int64_t *place, int64_t lanes)
 {
     vfloat u[WINOGRAD_SPAN], g[WINOGRAD_TAPS];
 #pragma GCC unroll 9
@@ -15,16 +15,16 @@ SIMD_INLINE void sums_to_line(weft_winograd_size size, const float *sums, int64_
     filter_adjoint_line(size, u, g);
 #pragma GCC unroll 7
     for (int i = 0; i < size.taps; i++)
-        vstore_lanes(c + (flip ? size.taps - 1 - i : i) * tap, g[i], lanes);
+        vstore_lanes(c + place[i] * tap, g[i], lanes);
 }
 
-/* dg = Gt u G, or along one dimension; the taps are `tap` floats apart. */
+/* dg = Gt u G, or along one dimension; the taps go where weft_winograd_stored_taps says, `tap` floats apart. */
 SIMD_INLINE void sums_to_taps(weft_winograd_size size, const float *sums, int64_t position,
-                              float *c, int64_t tap, bool flip, int64_t lanes)
+                              float *c, int64_t tap, const int64_t *place, int64_t lanes)
 {
     const int positions = span_of(size);
     if (size.dimensions == 1) {
-        sums_to_line(size, sums, position, c, tap, flip, lanes);
+        sums_to_line(size, sums, position, c, tap, place, lanes);
         return;
     }
     vfloat half[WINOGRAD_PLANE_TAPS][WINOGRAD_PLANE_SPAN];
@@ -45,8 +45,9 @@ SIMD_INLINE void sums_to_taps(weft_winograd_size size, const float *sums, int64_
         filter_adjoint_line(size, half[i], g);
 #pragma GCC unroll 5
         for (int j = 0; j < size.taps; j++) {
-            int at = i * size.taps + j;
-            vstore_lanes(c + (flip ? size.taps * size.taps - 1 - at : at) * tap, g[j], lanes);
+            int64_t at = place[i * size.taps + j];
+            if (at >= 0)
+                vstore_lanes(c + at * tap, g[j], lanes);
         }
     }
 }

@@ -53,9 +53,8 @@ SIMD_INLINE vfloat vsplat(float s)
     return s - (vfloat){0};
 }
 
-/* x, rounded: a product that passes through here becomes no part of a fused multiply-add. Of two products whose sum is
- * taken, the compiler may fuse either, and another one wherever the function is inlined. */
-SIMD_INLINE vfloat vrounded(vfloat x)
+/* x, which is in a register from here on: it is not read from memory again where it is used. */
+SIMD_INLINE vfloat vheld(vfloat x)
 {
 #if defined(WEFT_ISA_avx512)
     __asm__("" : "+v"(x));
@@ -65,6 +64,13 @@ SIMD_INLINE vfloat vrounded(vfloat x)
     __asm__("" : "+w"(x));
 #endif
     return x;
+}
+
+/* x, rounded: a product that passes through here becomes no part of a fused multiply-add. Of two products whose sum is
+ * taken, the compiler may fuse either, and another one wherever the function is inlined. */
+SIMD_INLINE vfloat vrounded(vfloat x)
+{
+    return vheld(x);
 }
 
 /* 0, 1, 2, ... */
