@@ -29,6 +29,7 @@
  *           34   2.2e-7 (9.2e-7)     2.5e-7 (1.1e-6)     6.8e-7 (3.7e-6)     9.0e-7 (6.1e-6)
  *          130   2.3e-7 (8.4e-7)     4.5e-7 (1.7e-6)     9.1e-7 (4.9e-6)     9.6e-7 (6.5e-6)
  *
+ * m = 3 with r = 4 is like m = 4: from 5.0e-7 (2.4e-6) to 1.1e-6 (4.7e-6), and from 5.0e-7 (4.3e-6) to 8.9e-7 (5.4e-6).
  * In one dimension; the last column is position by position, whose sums are longer:
  *
  *     channels   direct, r = 7       m = 4, r = 3        m = 3, r = 7        by positions
