@@ -118,12 +118,14 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
             for (int64_t i = t->ahead_first; i < t->ahead_end; i++)
                 __builtin_prefetch((i < half ? a0 + i * step : a1 + (i - half) * step) + t->ahead,
                                    0, 2);
+#pragma GCC unroll 2
             for (int64_t k = left < LINE ? left : LINE; k > 0; k--) {
                 vfloat row[WEFT_TILE_VECTORS];
 #pragma GCC unroll 4
                 for (int v = 0; v < vectors; v++) {
                     row[v] = vload(b + v * LANES);
-                    __builtin_prefetch(b + far + v * LANES, 0, 3);
+                    if (v * LANES % LINE == 0)
+                        __builtin_prefetch(b + far + v * LANES, 0, 3);
                 }
 #pragma GCC unroll 14
                 for (int i = 0; i < rows; i++) {
