@@ -125,7 +125,7 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
     double filter_floats = positions * channels * vectors * tiles->lanes;
     double run = products + of.sum * count * vectors, ahead = 0;
     /* Of a float of what is steady: last read a whole run ago, and in short rows. */
-    const double first = filter_floats < 1e6 ? 0.3 : 0.8;
+    const double first = filter_floats < 3e5 ? 0.3 : filter_floats < 1e6 ? 0.5 : 0.8;
     if (w->pixels_ahead) {
         run += move_pixels * blocks;
         ahead += weft_phase_cycles(pixels + move_pixels, w->groups * w->channel_blocks);
@@ -213,9 +213,9 @@ static void choose_group(weft_winograd *w, const weft_tiles *tiles, weft_winogra
     }
 }
 
-static void plan_size(weft_winograd_size size, const weft_winograd_kernels *kernels,
-                      const weft_convolution_problem *problem, weft_convolution_pass pass,
-                      const weft_slots *slots, weft_kernel_plan *plan)
+/* What the problem says. */
+static weft_winograd resolve(weft_winograd_size size, const weft_convolution_problem *problem,
+                             weft_convolution_pass pass, const weft_slots *slots)
 {
     bool gradient = pass == WEFT_CONVOLUTION_INPUT_GRADIENT;
     int64_t in = problem->in_channels, out = problem->out_channels;
@@ -243,47 +243,66 @@ static void plan_size(weft_winograd_size size, const weft_winograd_kernels *kern
         w.channels = w.a.channels;
         w.slots.input[0] = slots->workspace;
     }
+    return w;
+}
 
+/* Chooses the blocking; returns cycles. */
+static double choose(weft_winograd *w, int dimensions)
+{
     const weft_tiles *tiles = weft_matmul_tiles();
-    int64_t vectors = weft_ceiling(w.filters, tiles->lanes), last = 0;
-    weft_winograd best = w;
-    plan->cycles = INFINITY;
+    int64_t vectors = weft_ceiling(w->filters, tiles->lanes), last = 0;
+    weft_winograd best = *w;
+    double cycles = INFINITY;
     for (int64_t blocks = weft_ceiling(vectors, 16); blocks <= vectors; blocks++) {
-        w.filter_vectors = weft_ceiling(vectors, blocks);
-        if (w.filter_vectors == last)
+        w->filter_vectors = weft_ceiling(vectors, blocks);
+        if (w->filter_vectors == last)
             continue;
-        last = w.filter_vectors;
-        if (size.dimensions == 2 && w.channels <= WEFT_WINOGRAD_FEW)
-            choose_few(&w, tiles, &best, &plan->cycles);
-        for (w.vectors = 1; w.vectors <= weft_least(WEFT_TILE_VECTORS, last); w.vectors++)
-            if (tiles->max_rows[w.vectors])
-                choose_group(&w, tiles, &best, &plan->cycles);
+        last = w->filter_vectors;
+        if (dimensions == 2 && w->channels <= WEFT_WINOGRAD_FEW)
+            choose_few(w, tiles, &best, &cycles);
+        for (w->vectors = 1; w->vectors <= weft_least(WEFT_TILE_VECTORS, last); w->vectors++)
+            if (tiles->max_rows[w->vectors])
+                choose_group(w, tiles, &best, &cycles);
     }
+    *w = best;
+    return cycles;
+}
 
-    int64_t floats = pixels_floats(&best);
-    if (best.grid.stride > 1) {
-        best.a.at = best.blocks.blocks.at = floats;
-        floats += weft_winograd_blocks_floats(&best.blocks);
-        plan->cycles += weft_winograd_blocks_cycles(&best.blocks);
-    }
-    plan->workspace = (size_t)floats * sizeof(float);
-    plan->parts = best.groups;
+static void add_phases(const weft_winograd *w, const weft_winograd_kernels *kernels,
+                       weft_kernel_plan *plan)
+{
     plan->phases = 0;
-    if (best.filters_ahead) {
+    if (w->filters_ahead) {
         plan->phase[plan->phases++] =
-            (weft_phase){kernels->filters, best.filter_blocks * best.channel_blocks};
+            (weft_phase){kernels->filters, w->filter_blocks * w->channel_blocks};
         plan->prepare_phases = 1;
         plan->prepare_inputs = 1u << 1;
-        plan->prepared = (size_t)best.filters_floats * sizeof(float);
+        plan->prepared = (size_t)w->filters_floats * sizeof(float);
     }
-    if (best.grid.stride > 1)
-        plan->phase[plan->phases++] = weft_winograd_blocks_phase(&best.blocks, kernels->blocks);
-    if (best.pixels_ahead)
-        plan->phase[plan->phases++] =
-            (weft_phase){kernels->pixels, best.groups * best.channel_blocks};
-    plan->phase[plan->phases++] = (weft_phase){kernels->run, best.groups * best.filter_blocks};
-    _Static_assert(sizeof best <= sizeof plan->args, "the plan has room for its arguments");
-    memcpy(plan->args, &best, sizeof best);
+    if (w->grid.stride > 1)
+        plan->phase[plan->phases++] = weft_winograd_blocks_phase(&w->blocks, kernels->blocks);
+    if (w->pixels_ahead)
+        plan->phase[plan->phases++] = (weft_phase){kernels->pixels, w->groups * w->channel_blocks};
+    plan->phase[plan->phases++] = (weft_phase){kernels->run, w->groups * w->filter_blocks};
+}
+
+static void plan_size(weft_winograd_size size, const weft_winograd_kernels *kernels,
+                      const weft_convolution_problem *problem, weft_convolution_pass pass,
+                      const weft_slots *slots, weft_kernel_plan *plan)
+{
+    weft_winograd w = resolve(size, problem, pass, slots);
+    plan->cycles = choose(&w, size.dimensions);
+    int64_t floats = pixels_floats(&w);
+    if (w.grid.stride > 1) {
+        w.a.at = w.blocks.blocks.at = floats;
+        floats += weft_winograd_blocks_floats(&w.blocks);
+        plan->cycles += weft_winograd_blocks_cycles(&w.blocks);
+    }
+    plan->workspace = (size_t)floats * sizeof(float);
+    plan->parts = w.groups;
+    add_phases(&w, kernels, plan);
+    _Static_assert(sizeof w <= sizeof plan->args, "the plan has room for its arguments");
+    memcpy(plan->args, &w, sizeof w);
 }
 
 #define PLAN(name, ...)                                                                            \
