@@ -540,7 +540,7 @@ Test(micro_batch, plans_say_how_many)
         flops[i] = plan->flops;
         weft_plan_destroy(plan);
     }
-    cr_expect_lt(arena[1], arena[0] / 2);
+    cr_expect_lt(arena[1], arena[0] / 2, "%lld of %lld", (long long)arena[1], (long long)arena[0]);
     cr_expect_eq(feeds[1], feeds[0]);
     cr_expect_float_eq(flops[1] / flops[0], 1, 0.05, "%g", flops[1] / flops[0]);
 }

@@ -65,7 +65,7 @@ static bool lay_out_few(weft_winograd *w, int64_t lanes)
     w->groups = weft_ceiling(w->grid.count, w->group);
     w->filter_blocks = weft_ceiling(w->filters, w->filter_vectors * lanes);
     w->pixels_position = WEFT_WINOGRAD_FEW;
-    w->filters_position = WEFT_WINOGRAD_FEW * lanes;
+    w->filters_position = w->channels * lanes;
     w->pixels_tile = weft_winograd_spread(positions * w->pixels_position);
     w->filters_vector = positions * w->filters_position;
     w->pixels_block = w->group * w->pixels_tile;

@@ -1,8 +1,8 @@
 /* Winograd convolution of few channels: the sums of a tile are transformed where they are made, in registers, instead of
  * passing through the second-level cache. For vector kernel files only.
  *
- * Pixels of a tile lie together, position by position, FEW_CHANNELS floats each; of a vector of filters it is FEW_CHANNELS
- * vectors for each position, which the first-level cache keeps while the tiles pass. */
+ * Pixels of a tile lie together, position by position, FEW_CHANNELS floats each; so do the transformed taps of a vector of
+ * filters, a vector for each channel, which the first-level cache keeps while the tiles pass. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_FEW_H
 #define WEFT_KERNELS_CONVOLUTION_WINOGRAD_FEW_H
 
@@ -14,7 +14,7 @@ enum { FEW_CHANNELS = WEFT_WINOGRAD_FEW, FEW_TILES = LANES == 16 ? 4 : 2 };
 /* The first `tiles` (a constant) tiles after each other, and one vector of filters. */
 typedef struct few_products {
     const float *pixels, *filters;
-    int64_t channels;
+    int64_t channels, position; /* floats between positions of the filters */
 } few_products;
 
 /* Floats between tiles: a constant, for addresses without registers of their own. */
@@ -29,7 +29,8 @@ SIMD_INLINE void multiply_column(weft_winograd_size size, int tiles, const few_p
 {
     const int span = span_of(size);
     const float *pixels = p->pixels + j * FEW_CHANNELS;
-    const float *filters = p->filters + j * FEW_CHANNELS * LANES;
+    const float *filters = p->filters + j * p->position;
+    const int64_t step = span * p->position;
     vfloat sum[FEW_TILES][WINOGRAD_PLANE_SPAN] = {{{0}}};
 #pragma GCC unroll 4
     for (int t = 0; t < tiles; t++)
@@ -40,7 +41,7 @@ SIMD_INLINE void multiply_column(weft_winograd_size size, int tiles, const few_p
     for (int64_t k = 0; k < p->channels; k++, pixels++, filters += LANES) {
 #pragma GCC unroll 6
         for (int i = 0; i < span; i++) {
-            vfloat f = vheld(vload(filters + i * span * FEW_CHANNELS * LANES));
+            vfloat f = vheld(vload(filters + i * step));
 #pragma GCC unroll 4
             for (int t = 0; t < tiles; t++)
                 sum[t][i] += f * pixels[t * few_step(size) + i * span * FEW_CHANNELS];
@@ -76,7 +77,9 @@ SIMD_INLINE void write_few(weft_winograd_size size, const weft_call *call, const
     if (follows)
         WEFT_FOR_ISA(weft_epilogue_table).begin(o->epilogue, call, o->part, o->filter, o->filters);
     for (int64_t v = 0; v < vectors; v++) {
-        few_products p = {.filters = filters + v * w->filters_vector, .channels = w->channels};
+        few_products p = {.filters = filters + v * w->filters_vector,
+                          .channels = w->channels,
+                          .position = w->filters_position};
         for (int64_t at = o->first, next; at < end; at = next) {
             winograd_half half[FEW_TILES];
             p.pixels = pixels + (at - o->first) * w->pixels_tile;
