@@ -32,8 +32,8 @@ static const weft_convolution_candidate *const candidates[] = {
     &weft_winograd_outer_3x3_of_4x4_candidate,
     &weft_winograd_strided_4x4_candidate,
     &weft_winograd_outer_strided_4x4_candidate,
-    &weft_winograd_strided_3x3_of_4x4_candidate,
-    &weft_winograd_outer_strided_3x3_of_4x4_candidate,
+    &weft_winograd_strided_3x3_candidate,
+    &weft_winograd_outer_strided_3x3_candidate,
 };
 
 /* Where a filter has one tap and nothing else moves the pixels, a row of them may be as long as memory

@@ -37,7 +37,7 @@ extern const weft_convolution_candidate weft_winograd_positions_outer_2x2_candid
 /* Winograd for larger strides, forward and filter gradient: filters of three strides by tiles of 4x4, of four by tiles
  * of 3x3. */
 extern const weft_convolution_candidate weft_winograd_strided_4x4_candidate,
-    weft_winograd_strided_3x3_of_4x4_candidate, weft_winograd_outer_strided_4x4_candidate,
-    weft_winograd_outer_strided_3x3_of_4x4_candidate;
+    weft_winograd_strided_3x3_candidate, weft_winograd_outer_strided_4x4_candidate,
+    weft_winograd_outer_strided_3x3_candidate;
 
 #endif

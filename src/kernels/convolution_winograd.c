@@ -20,8 +20,10 @@ static bool plane(const weft_convolution_problem *p)
            p->in[0] == 1 && p->out[0] == 1;
 }
 
-bool weft_winograd_applicable(const weft_convolution_problem *p, weft_winograd_size size)
+bool weft_winograd_applicable(const weft_convolution_problem *p, weft_convolution_pass pass,
+                              weft_winograd_size size)
 {
+    (void)pass;
     bool plain = plane(p);
     int lines = 0;
     for (int i = 1; i < 3; i++) {
@@ -32,9 +34,11 @@ bool weft_winograd_applicable(const weft_convolution_problem *p, weft_winograd_s
     return plain && lines == size.dimensions;
 }
 
-bool weft_winograd_strided_applicable(const weft_convolution_problem *p, weft_winograd_size size)
+bool weft_winograd_strided_applicable(const weft_convolution_problem *p, weft_convolution_pass pass,
+                                      weft_winograd_size size)
 {
-    bool same = p->stride[1] == p->stride[2] && p->stride[2] > 1 && !p->prologue;
+    bool same = pass != WEFT_CONVOLUTION_INPUT_GRADIENT && p->stride[1] == p->stride[2] &&
+                p->stride[2] > 1 && !p->prologue;
     for (int i = 1; i < 3; i++)
         same = same && p->dilation[i] == 1 && weft_ceiling(p->kernel[i], p->stride[i]) == size.taps;
     return same && plane(p);
@@ -66,9 +70,9 @@ static bool lay_out_few(weft_winograd *w, int64_t lanes)
     w->filter_blocks = weft_ceiling(w->filters, w->filter_vectors * lanes);
     w->pixels_position = WEFT_WINOGRAD_FEW;
     w->filters_position = w->channels * lanes;
-    w->pixels_tile = weft_winograd_spread(positions * w->pixels_position);
+    w->pixels_step = weft_winograd_few_step(positions);
     w->filters_vector = positions * w->filters_position;
-    w->pixels_block = w->group * w->pixels_tile;
+    w->pixels_block = w->group * w->pixels_step;
     w->filters_block = w->filter_vectors * w->filters_vector;
     w->sums_block = 0;
     w->filters_floats = w->filter_blocks * w->filters_block;
@@ -84,6 +88,7 @@ static bool lay_out(weft_winograd *w, int64_t lanes)
     w->groups = weft_ceiling(w->grid.count, w->group);
     w->channel_blocks = weft_ceiling(w->channels, w->channel_block);
     w->filter_blocks = weft_ceiling(w->filters, filters);
+    w->pixels_step = channels;
     w->pixels_position = weft_winograd_spread(w->group * channels);
     w->filters_position = weft_winograd_spread(w->channel_block * filters);
     w->sums_position = weft_winograd_spread(w->group * filters);
@@ -238,8 +243,8 @@ static weft_winograd resolve(weft_winograd_size size, const weft_convolution_pro
     for (int i = 0; i < 2; i++)
         w.a.pad[i] = gradient ? w.grid.taps[i] - 1 - problem->pad[1 + i] : problem->pad[1 + i];
     if (w.grid.stride > 1) {
-        w.blocks = weft_winograd_blocks_of(problem, &w.grid, slots);
-        w.a = w.blocks.blocks;
+        w.blocks = weft_winograd_blocks_of(problem, slots->input[0]);
+        w.a = weft_winograd_blocks_image(problem, &w.grid);
         w.channels = w.a.channels;
         w.slots.input[0] = slots->workspace;
     }
@@ -268,8 +273,8 @@ static double choose(weft_winograd *w, int dimensions)
     return cycles;
 }
 
-static void add_phases(const weft_winograd *w, const weft_winograd_kernels *kernels,
-                       weft_kernel_plan *plan)
+static void add_phases(const weft_winograd *w, const weft_convolution_problem *problem,
+                       const weft_winograd_kernels *kernels, weft_kernel_plan *plan)
 {
     plan->phases = 0;
     if (w->filters_ahead) {
@@ -280,7 +285,7 @@ static void add_phases(const weft_winograd *w, const weft_winograd_kernels *kern
         plan->prepared = (size_t)w->filters_floats * sizeof(float);
     }
     if (w->grid.stride > 1)
-        plan->phase[plan->phases++] = weft_winograd_blocks_phase(&w->blocks, kernels->blocks);
+        plan->phase[plan->phases++] = weft_winograd_blocks_phase(problem, &w->a, kernels->blocks);
     if (w->pixels_ahead)
         plan->phase[plan->phases++] = (weft_phase){kernels->pixels, w->groups * w->channel_blocks};
     plan->phase[plan->phases++] = (weft_phase){kernels->run, w->groups * w->filter_blocks};
@@ -294,51 +299,38 @@ static void plan_size(weft_winograd_size size, const weft_winograd_kernels *kern
     plan->cycles = choose(&w, size.dimensions);
     int64_t floats = pixels_floats(&w);
     if (w.grid.stride > 1) {
-        w.a.at = w.blocks.blocks.at = floats;
-        floats += weft_winograd_blocks_floats(&w.blocks);
-        plan->cycles += weft_winograd_blocks_cycles(&w.blocks);
+        w.a.at = floats;
+        floats += weft_winograd_blocks_floats(problem, &w.a);
+        plan->cycles += weft_winograd_blocks_cycles(problem, &w.a);
     }
     plan->workspace = (size_t)floats * sizeof(float);
     plan->parts = w.groups;
-    add_phases(&w, kernels, plan);
+    add_phases(&w, problem, kernels, plan);
     _Static_assert(sizeof w <= sizeof plan->args, "the plan has room for its arguments");
     memcpy(plan->args, &w, sizeof w);
 }
 
-#define PLAN(name, ...)                                                                            \
-    static void plan_##name(const weft_convolution_problem *problem, weft_convolution_pass pass,   \
-                            const weft_slots *slots, weft_kernel_plan *plan)                       \
-    {                                                                                              \
-        plan_size((weft_winograd_size){__VA_ARGS__}, weft_winograd_##name(), problem, pass, slots, \
-                  plan);                                                                           \
-    }
-
-#define CANDIDATE(name, text, ...)                                                                 \
-    PLAN(name, __VA_ARGS__)                                                                        \
+#define CANDIDATE(name, kernels, text, may, ...)                                                   \
     static bool applicable_##name(const weft_convolution_problem *problem,                         \
                                   weft_convolution_pass pass)                                      \
     {                                                                                              \
         return pass != WEFT_CONVOLUTION_FILTER_GRADIENT &&                                         \
-               weft_winograd_applicable(problem, (weft_winograd_size){__VA_ARGS__});               \
+               may(problem, pass, (weft_winograd_size){__VA_ARGS__});                              \
+    }                                                                                              \
+    static void plan_##name(const weft_convolution_problem *problem, weft_convolution_pass pass,   \
+                            const weft_slots *slots, weft_kernel_plan *plan)                       \
+    {                                                                                              \
+        plan_size((weft_winograd_size){__VA_ARGS__}, weft_winograd_##kernels(), problem, pass,     \
+                  slots, plan);                                                                    \
     }                                                                                              \
     const weft_convolution_candidate weft_winograd_##name##_candidate = {                          \
         "winograd " text, applicable_##name, plan_##name};
 
-#define STRIDED(name, text, ...)                                                                   \
-    static bool applicable_strided_##name(const weft_convolution_problem *problem,                 \
-                                          weft_convolution_pass pass)                              \
-    {                                                                                              \
-        return pass == WEFT_CONVOLUTION_FORWARD &&                                                 \
-               weft_winograd_strided_applicable(problem, (weft_winograd_size){__VA_ARGS__});       \
-    }                                                                                              \
-    const weft_convolution_candidate weft_winograd_strided_##name##_candidate = {                  \
-        "winograd strided " text, applicable_strided_##name, plan_##name};
-
-CANDIDATE(2x2, "2x2", 2, 3, 2)
-CANDIDATE(4x4, "4x4", 4, 3, 2)
-CANDIDATE(3x3_of_4x4, "3x3 of 4x4", 3, 4, 2)
-CANDIDATE(2x2_of_5x5, "2x2 of 5x5", 2, 5, 2)
-CANDIDATE(4_of_3, "4 of 3", 4, 3, 1)
-CANDIDATE(3_of_7, "3 of 7", 3, 7, 1)
-STRIDED(4x4, "4x4", 4, 3, 2)
-STRIDED(3x3_of_4x4, "3x3", 3, 4, 2)
+CANDIDATE(2x2, 2x2, "2x2", weft_winograd_applicable, 2, 3, 2)
+CANDIDATE(4x4, 4x4, "4x4", weft_winograd_applicable, 4, 3, 2)
+CANDIDATE(3x3_of_4x4, 3x3_of_4x4, "3x3 of 4x4", weft_winograd_applicable, 3, 4, 2)
+CANDIDATE(2x2_of_5x5, 2x2_of_5x5, "2x2 of 5x5", weft_winograd_applicable, 2, 5, 2)
+CANDIDATE(4_of_3, 4_of_3, "4 of 3", weft_winograd_applicable, 4, 3, 1)
+CANDIDATE(3_of_7, 3_of_7, "3 of 7", weft_winograd_applicable, 3, 7, 1)
+CANDIDATE(strided_4x4, 4x4, "strided 4x4", weft_winograd_strided_applicable, 4, 3, 2)
+CANDIDATE(strided_3x3, 3x3_of_4x4, "strided 3x3", weft_winograd_strided_applicable, 3, 4, 2)

@@ -26,7 +26,7 @@ typedef struct weft_winograd {
     int64_t channels, filters;
     weft_winograd_grid grid; /* of c */
     weft_winograd_image a, c;
-    weft_winograd_blocks blocks;        /* which a is, where the stride is larger than 1 */
+    weft_winograd_blocks blocks;        /* where the stride is larger than 1: what a is made of */
     int64_t b_tap, b_channel, b_filter; /* b_channel or b_filter is 1 */
 
     /* Blocking, chosen by the planner. */
@@ -40,8 +40,8 @@ typedef struct weft_winograd {
     /* Floats between positions of a block of pixels, of filters and of the sums, and of whole blocks. */
     int64_t pixels_position, filters_position, sums_position;
     int64_t pixels_block, filters_block, sums_block;
-    int64_t pixels_tile,
-        filters_vector;     /* floats between tiles, and between vectors of filters, if few */
+    int64_t pixels_step;    /* floats between tiles of a block of pixels */
+    int64_t filters_vector; /* floats between vectors of filters, if few */
     int64_t filters_floats; /* of all blocks of filters that are made ahead */
 } weft_winograd;
 
@@ -50,6 +50,12 @@ enum {
     WEFT_WINOGRAD_CHANNELS = 256,     /* of a block, at most */
     WEFT_WINOGRAD_FEW = 16
 };
+
+/* Floats between tiles of few channels: a constant in kernels, for addresses without registers of their own. */
+static inline int64_t weft_winograd_few_step(int64_t positions)
+{
+    return weft_winograd_spread(positions * WEFT_WINOGRAD_FEW);
+}
 
 /* The workspace has pixels that are made ahead, then blocks. */
 typedef struct weft_winograd_kernels {

@@ -6,10 +6,11 @@
 #include "kernels/matmul_pack.h"
 
 /* A row of the pixels of each block of a line: `row` of x, or NULL where it is outside. */
-static void make_row(const weft_winograd_blocks *b, const float *row, float *to)
+static void make_row(const weft_winograd_blocks *b, const weft_winograd_image *blocks,
+                     const float *row, float *to)
 {
     const int64_t step = b->x.stride[2], channels = b->x.channels;
-    for (int64_t j = 0; j < b->blocks.extent[1]; j++, to += b->blocks.stride[2]) {
+    for (int64_t j = 0; j < blocks->extent[1]; j++, to += blocks->stride[2]) {
         int64_t first = j * b->stride - b->x.pad[1];
         bool inside = row && first >= 0 && first + b->stride <= b->x.extent[1];
         if (inside && step == channels) {
@@ -26,16 +27,18 @@ static void make_row(const weft_winograd_blocks *b, const float *row, float *to)
     }
 }
 
-static void make_blocks(const weft_winograd_blocks *b, const weft_call *call, int64_t piece)
+/* Row `piece` of all images' blocks; to: the first block of the first. */
+static void make_blocks(const weft_winograd_blocks *b, const weft_winograd_image *blocks,
+                        const weft_call *call, int64_t piece, float *to)
 {
-    int64_t image = piece / b->blocks.extent[0], line = piece % b->blocks.extent[0];
+    int64_t image = piece / blocks->extent[0], line = piece % blocks->extent[0];
     const float *x = (const float *)call->operand[b->from] + image * b->x.stride[0];
-    float *to = (float *)call->operand[b->to] + b->blocks.at + image * b->blocks.stride[0] +
-                line * b->blocks.stride[1];
+    to += image * blocks->stride[0] + line * blocks->stride[1];
     for (int64_t i = 0; i < b->stride; i++) {
         int64_t row = line * b->stride + i - b->x.pad[0];
         bool inside = row >= 0 && row < b->x.extent[0];
-        make_row(b, inside ? x + row * b->x.stride[1] : NULL, to + i * b->stride * b->x.channels);
+        make_row(b, blocks, inside ? x + row * b->x.stride[1] : NULL,
+                 to + i * b->stride * b->x.channels);
     }
 }
 

@@ -8,55 +8,62 @@
 #include "kernels/convolution_winograd_grid.h"
 #include "kernels/plan.h"
 
+#include <string.h>
+
+/* Where they come from. */
 typedef struct weft_winograd_blocks {
-    int from, to; /* operands */
-    int64_t batch, stride;
-    weft_winograd_image x, blocks;
+    int from; /* operand */
+    int64_t stride;
+    weft_winograd_image x;
 } weft_winograd_blocks;
 
-/* The blocks that the tiles of y see; they are made in the workspace, from where blocks.at says on. */
 static inline weft_winograd_blocks weft_winograd_blocks_of(const weft_convolution_problem *problem,
-                                                           const weft_winograd_grid *grid,
-                                                           const weft_slots *slots)
+                                                           int from)
 {
-    weft_winograd_blocks b = {
-        .from = slots->input[0],
-        .to = slots->workspace,
-        .batch = problem->batch,
-        .stride = grid->stride,
-        .x = weft_winograd_image_of(problem->in, problem->x_stride, problem->in_channels),
-        .blocks = {.channels = weft_winograd_channels_of(grid)}};
-    for (int i = 0; i < 2; i++) {
-        b.x.pad[i] = problem->pad[1 + i];
-        b.blocks.extent[i] = problem->out[1 + i] + grid->taps[i] - 1;
-    }
+    weft_winograd_image x =
+        weft_winograd_image_of(problem->in, problem->x_stride, problem->in_channels);
+    memcpy(x.pad, &problem->pad[1], sizeof x.pad);
+    return (weft_winograd_blocks){from, problem->stride[2], x};
+}
+
+/* The blocks that the tiles of y see, as an image. */
+static inline weft_winograd_image
+weft_winograd_blocks_image(const weft_convolution_problem *problem, const weft_winograd_grid *grid)
+{
     const int64_t line = 16; /* floats: a block of few channels lies in one cache line */
-    b.blocks.stride[2] = weft_ceiling(b.blocks.channels, line) * line;
-    b.blocks.stride[1] = b.blocks.extent[1] * b.blocks.stride[2];
-    b.blocks.stride[0] = b.blocks.extent[0] * b.blocks.stride[1];
+    weft_winograd_image b = {.channels = grid->stride * grid->stride * grid->phase_channels};
+    for (int i = 0; i < 2; i++)
+        b.extent[i] = problem->out[1 + i] + grid->taps[i] - 1;
+    b.stride[2] = weft_ceiling(b.channels, line) * line;
+    b.stride[1] = b.extent[1] * b.stride[2];
+    b.stride[0] = b.extent[0] * b.stride[1];
     return b;
 }
 
-static inline int64_t weft_winograd_blocks_floats(const weft_winograd_blocks *b)
+static inline int64_t weft_winograd_blocks_floats(const weft_convolution_problem *problem,
+                                                  const weft_winograd_image *blocks)
 {
-    return b->batch * b->blocks.stride[0];
+    return problem->batch * blocks->stride[0];
 }
 
 /* The phase that makes them: a row of blocks is a piece. */
-static inline weft_phase weft_winograd_blocks_phase(const weft_winograd_blocks *b,
+static inline weft_phase weft_winograd_blocks_phase(const weft_convolution_problem *problem,
+                                                    const weft_winograd_image *blocks,
                                                     weft_piece_fn *run)
 {
-    return (weft_phase){run, b->batch * b->blocks.extent[0]};
+    return (weft_phase){run, problem->batch * blocks->extent[0]};
 }
 
 /* Measured. */
-static inline double weft_winograd_blocks_cycles(const weft_winograd_blocks *b)
+static inline double weft_winograd_blocks_cycles(const weft_convolution_problem *problem,
+                                                 const weft_winograd_image *blocks)
 {
     const double part = 5, move = 0.5; /* of a row of a block; of a float */
-    int64_t blocks = b->batch * b->blocks.extent[0] * b->blocks.extent[1];
-    return weft_phase_cycles((double)blocks *
-                                 (part * (double)b->stride + move * (double)b->blocks.stride[2]),
-                             b->batch * b->blocks.extent[0]);
+    int64_t rows = problem->batch * blocks->extent[0];
+    return weft_phase_cycles(
+        (double)(rows * blocks->extent[1]) *
+            (part * (double)problem->stride[2] + move * (double)blocks->stride[2]),
+        rows);
 }
 
 #endif

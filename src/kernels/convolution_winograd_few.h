@@ -1,7 +1,7 @@
 /* Winograd convolution of few channels: the sums of a tile are transformed where they are made, in registers, instead of
  * passing through the second-level cache. For vector kernel files only.
  *
- * Pixels of a tile lie together, position by position, FEW_CHANNELS floats each; so do the transformed taps of a vector of
+ * Pixels of a tile lie together, position by position, WEFT_WINOGRAD_FEW floats each; so do the transformed taps of a vector of
  * filters, a vector for each channel, which the first-level cache keeps while the tiles pass. */
 #ifndef WEFT_KERNELS_CONVOLUTION_WINOGRAD_FEW_H
 #define WEFT_KERNELS_CONVOLUTION_WINOGRAD_FEW_H
@@ -9,7 +9,7 @@
 #include "kernels/convolution_winograd.h"
 #include "kernels/convolution_winograd_scatter.h"
 
-enum { FEW_CHANNELS = WEFT_WINOGRAD_FEW, FEW_TILES = LANES == 16 ? 4 : 2 };
+enum { FEW_TILES = LANES == 16 ? 4 : 2 };
 
 /* The first `tiles` (a constant) tiles after each other, and one vector of filters. */
 typedef struct few_products {
@@ -17,26 +17,20 @@ typedef struct few_products {
     int64_t channels, position; /* floats between positions of the filters */
 } few_products;
 
-/* Floats between tiles: a constant, for addresses without registers of their own. */
-SIMD_INLINE int64_t few_step(weft_winograd_size size)
-{
-    return weft_winograd_spread(positions_of(size) * FEW_CHANNELS);
-}
-
 /* Sums of a column of positions, the first of them position j, and At m of it. */
 SIMD_INLINE void multiply_column(weft_winograd_size size, int tiles, const few_products *p, int j,
                                  winograd_half *half)
 {
     const int span = span_of(size);
-    const float *pixels = p->pixels + j * FEW_CHANNELS;
+    const float *pixels = p->pixels + j * WEFT_WINOGRAD_FEW;
     const float *filters = p->filters + j * p->position;
-    const int64_t step = span * p->position;
+    const int64_t step = span * p->position, tile_step = weft_winograd_few_step(positions_of(size));
     vfloat sum[FEW_TILES][WINOGRAD_PLANE_SPAN] = {{{0}}};
 #pragma GCC unroll 4
     for (int t = 0; t < tiles; t++)
 #pragma GCC unroll 6
         for (int i = 0; i < span; i++)
-            __builtin_prefetch(pixels + (t + tiles) * few_step(size) + i * span * FEW_CHANNELS);
+            __builtin_prefetch(pixels + (t + tiles) * tile_step + i * span * WEFT_WINOGRAD_FEW);
 #pragma GCC unroll 1
     for (int64_t k = 0; k < p->channels; k++, pixels++, filters += LANES) {
 #pragma GCC unroll 6
@@ -44,7 +38,7 @@ SIMD_INLINE void multiply_column(weft_winograd_size size, int tiles, const few_p
             vfloat f = vheld(vload(filters + i * step));
 #pragma GCC unroll 4
             for (int t = 0; t < tiles; t++)
-                sum[t][i] += f * pixels[t * few_step(size) + i * span * FEW_CHANNELS];
+                sum[t][i] += f * pixels[t * tile_step + i * span * WEFT_WINOGRAD_FEW];
         }
     }
 #pragma GCC unroll 4
@@ -82,7 +76,7 @@ SIMD_INLINE void write_few(weft_winograd_size size, const weft_call *call, const
                           .position = w->filters_position};
         for (int64_t at = o->first, next; at < end; at = next) {
             winograd_half half[FEW_TILES];
-            p.pixels = pixels + (at - o->first) * w->pixels_tile;
+            p.pixels = pixels + (at - o->first) * w->pixels_step;
             next = at + FEW_TILES <= end ? at + FEW_TILES : at + 1;
             if (next == at + 1)
                 multiply_columns(size, 1, &p, half);

@@ -75,12 +75,6 @@ static inline int64_t weft_winograd_positions_of(const weft_winograd_grid *grid)
     return (grid->tile[0] + grid->taps[0] - 1) * (grid->tile[1] + grid->taps[1] - 1);
 }
 
-/* Channels of the filter that one of the pixels of a tile has, phases counted. */
-static inline int64_t weft_winograd_channels_of(const weft_winograd_grid *grid)
-{
-    return grid->stride * grid->stride * grid->phase_channels;
-}
-
 /* Of each tap that the tiles see in a phase, row by row: its place among the stored ones, counted from the
  * last where flip is set; -1 where there is none. */
 static inline void weft_winograd_stored_taps(const weft_winograd_grid *grid, int64_t phase,
@@ -146,9 +140,10 @@ static inline double weft_winograd_row_cycles(int64_t floats)
     return floats < 1000000 ? 30 : 0;
 }
 
-/* Whether a problem is one for tiles and filters of this size: of stride 1, or of a larger one. */
-bool weft_winograd_applicable(const weft_convolution_problem *problem, weft_winograd_size size);
+/* Whether a pass of a problem is one for tiles and filters of this size: of stride 1, or of a larger one. */
+bool weft_winograd_applicable(const weft_convolution_problem *problem, weft_convolution_pass pass,
+                              weft_winograd_size size);
 bool weft_winograd_strided_applicable(const weft_convolution_problem *problem,
-                                      weft_winograd_size size);
+                                      weft_convolution_pass pass, weft_winograd_size size);
 
 #endif

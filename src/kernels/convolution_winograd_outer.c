@@ -155,8 +155,8 @@ static void plan_size(weft_winograd_size size, const weft_winograd_outer_kernels
     o.x.pad[0] = problem->pad[1];
     o.x.pad[1] = problem->pad[2];
     if (o.grid.stride > 1) {
-        o.blocks = weft_winograd_blocks_of(problem, &o.grid, slots);
-        o.x = o.blocks.blocks;
+        o.blocks = weft_winograd_blocks_of(problem, slots->input[0]);
+        o.x = weft_winograd_blocks_image(problem, &o.grid);
         o.slots.input[0] = slots->workspace;
     }
     choose(&o, &plan->cycles);
@@ -164,9 +164,9 @@ static void plan_size(weft_winograd_size size, const weft_winograd_outer_kernels
     int64_t floats = o.x_floats + o.y_floats;
     plan->phases = 0;
     if (o.grid.stride > 1) {
-        plan->cycles += weft_winograd_blocks_cycles(&o.blocks);
-        plan->phase[plan->phases++] = weft_winograd_blocks_phase(&o.blocks, kernels->blocks);
-        floats += weft_winograd_blocks_floats(&o.blocks);
+        plan->cycles += weft_winograd_blocks_cycles(problem, &o.x);
+        plan->phase[plan->phases++] = weft_winograd_blocks_phase(problem, &o.x, kernels->blocks);
+        floats += weft_winograd_blocks_floats(problem, &o.x);
     }
     plan->workspace = (size_t)floats * sizeof(float);
     if (o.x_ahead)
@@ -180,46 +180,33 @@ static void plan_size(weft_winograd_size size, const weft_winograd_outer_kernels
         weft_merge_plan(&o.merge, plan);
     }
     if (o.grid.stride > 1)
-        o.x.at = o.blocks.blocks.at = weft_merge_floats(&o.merge) + o.x_floats + o.y_floats;
+        o.x.at = weft_merge_floats(&o.merge) + o.x_floats + o.y_floats;
     _Static_assert(sizeof o <= sizeof plan->args, "the plan has room for its arguments");
     memcpy(plan->args, &o, sizeof o);
 }
 
-#define PLAN(name, ...)                                                                            \
-    static void plan_##name(const weft_convolution_problem *problem, weft_convolution_pass pass,   \
-                            const weft_slots *slots, weft_kernel_plan *plan)                       \
-    {                                                                                              \
-        (void)pass;                                                                                \
-        plan_size((weft_winograd_size){__VA_ARGS__}, weft_winograd_outer_##name(), problem, slots, \
-                  plan);                                                                           \
-    }
-
-#define CANDIDATE(name, text, ...)                                                                 \
-    PLAN(name, __VA_ARGS__)                                                                        \
+#define CANDIDATE(name, kernels, text, may, ...)                                                   \
     static bool applicable_##name(const weft_convolution_problem *problem,                         \
                                   weft_convolution_pass pass)                                      \
     {                                                                                              \
         return pass == WEFT_CONVOLUTION_FILTER_GRADIENT &&                                         \
-               weft_winograd_applicable(problem, (weft_winograd_size){__VA_ARGS__});               \
+               may(problem, pass, (weft_winograd_size){__VA_ARGS__});                              \
+    }                                                                                              \
+    static void plan_##name(const weft_convolution_problem *problem, weft_convolution_pass pass,   \
+                            const weft_slots *slots, weft_kernel_plan *plan)                       \
+    {                                                                                              \
+        (void)pass;                                                                                \
+        plan_size((weft_winograd_size){__VA_ARGS__}, weft_winograd_outer_##kernels(), problem,     \
+                  slots, plan);                                                                    \
     }                                                                                              \
     const weft_convolution_candidate weft_winograd_outer_##name##_candidate = {                    \
         "winograd outer " text, applicable_##name, plan_##name};
 
-#define STRIDED(name, text, ...)                                                                   \
-    static bool applicable_strided_##name(const weft_convolution_problem *problem,                 \
-                                          weft_convolution_pass pass)                              \
-    {                                                                                              \
-        return pass == WEFT_CONVOLUTION_FILTER_GRADIENT &&                                         \
-               weft_winograd_strided_applicable(problem, (weft_winograd_size){__VA_ARGS__});       \
-    }                                                                                              \
-    const weft_convolution_candidate weft_winograd_outer_strided_##name##_candidate = {            \
-        "winograd outer strided " text, applicable_strided_##name, plan_##name};
-
-CANDIDATE(2x2, "2x2", 2, 3, 2)
-CANDIDATE(4x4, "4x4", 4, 3, 2)
-CANDIDATE(3x3_of_4x4, "3x3 of 4x4", 3, 4, 2)
-CANDIDATE(2x2_of_5x5, "2x2 of 5x5", 2, 5, 2)
-CANDIDATE(4_of_3, "4 of 3", 4, 3, 1)
-CANDIDATE(3_of_7, "3 of 7", 3, 7, 1)
-STRIDED(4x4, "4x4", 4, 3, 2)
-STRIDED(3x3_of_4x4, "3x3", 3, 4, 2)
+CANDIDATE(2x2, 2x2, "2x2", weft_winograd_applicable, 2, 3, 2)
+CANDIDATE(4x4, 4x4, "4x4", weft_winograd_applicable, 4, 3, 2)
+CANDIDATE(3x3_of_4x4, 3x3_of_4x4, "3x3 of 4x4", weft_winograd_applicable, 3, 4, 2)
+CANDIDATE(2x2_of_5x5, 2x2_of_5x5, "2x2 of 5x5", weft_winograd_applicable, 2, 5, 2)
+CANDIDATE(4_of_3, 4_of_3, "4 of 3", weft_winograd_applicable, 4, 3, 1)
+CANDIDATE(3_of_7, 3_of_7, "3 of 7", weft_winograd_applicable, 3, 7, 1)
+CANDIDATE(strided_4x4, 4x4, "strided 4x4", weft_winograd_strided_applicable, 4, 3, 2)
+CANDIDATE(strided_3x3, 3x3_of_4x4, "strided 3x3", weft_winograd_strided_applicable, 3, 4, 2)

@@ -20,7 +20,7 @@ typedef struct weft_winograd_outer {
     bool flip;
     weft_winograd_grid grid; /* of y */
     weft_winograd_image x, y;
-    weft_winograd_blocks blocks; /* which x is, where the stride is larger than 1 */
+    weft_winograd_blocks blocks; /* where the stride is larger than 1: what x is made of */
 
     /* Blocking, chosen by the planner. */
     int64_t group, groups; /* tiles of a step of the walk */

@@ -162,7 +162,8 @@ SIMD_INLINE void y_piece(weft_winograd_size size, const weft_call *call, int64_t
 static void blocks(const weft_call *call, int64_t piece)
 {
     const weft_winograd_outer *o = call->args;
-    make_blocks(&o->blocks, call, piece);
+    make_blocks(&o->blocks, &o->x, call, piece,
+                (float *)call->operand[o->slots.input[0]] + o->x.at);
 }
 
 #define KERNELS(name, ...)                                                                         \

@@ -189,7 +189,7 @@ static weft_winograd_positions resolve(weft_winograd_size size,
 static bool applicable(weft_winograd_size size, const weft_convolution_problem *problem,
                        weft_convolution_pass pass)
 {
-    if (pass == WEFT_CONVOLUTION_FILTER_GRADIENT || !weft_winograd_applicable(problem, size))
+    if (pass == WEFT_CONVOLUTION_FILTER_GRADIENT || !weft_winograd_applicable(problem, pass, size))
         return false;
     weft_winograd_positions p = resolve(size, problem, pass);
     return chunk_floats(&p) * p.chunks <= (int64_t)WEFT_POSITIONS_ROUNDS * WEFT_POSITIONS_ROUND;

@@ -154,7 +154,7 @@ static void plan_size(weft_winograd_size size, const weft_winograd_positions_out
                                   weft_convolution_pass pass)                                      \
     {                                                                                              \
         return pass == WEFT_CONVOLUTION_FILTER_GRADIENT &&                                         \
-               weft_winograd_applicable(problem, (weft_winograd_size){__VA_ARGS__});               \
+               weft_winograd_applicable(problem, pass, (weft_winograd_size){__VA_ARGS__});         \
     }                                                                                              \
     static void plan_##name(const weft_convolution_problem *problem, weft_convolution_pass pass,   \
                             const weft_slots *slots, weft_kernel_plan *plan)                       \

@@ -40,15 +40,10 @@ static void set_channels(piece_state *s, int64_t block)
     s->channels = weft_least(s->w->channel_block, s->w->channels - s->channel);
 }
 
-SIMD_INLINE int64_t pixel_step(const weft_winograd *w)
-{
-    return w->few ? w->pixels_tile : weft_ceiling(w->channel_block, LANES) * LANES;
-}
-
 SIMD_INLINE void transform_pixels(weft_winograd_size size, const piece_state *s, float *to)
 {
     winograd_block block =
-        rows_block(s->w->pixels_position, weft_ceiling(s->channels, LANES), pixel_step(s->w));
+        rows_block(s->w->pixels_position, weft_ceiling(s->channels, LANES), s->w->pixels_step);
     gather_tiles(size, false, &s->w->grid, &s->w->a, s->call, s->a, s->first, s->end, s->channel,
                  s->channels, &block, to);
 }
@@ -82,7 +77,7 @@ static void multiply(const piece_state *s, int64_t positions, bool accumulate)
     const weft_winograd *w = s->w;
     const weft_tiles *tiles = &WEFT_FOR_ISA(weft_matmul_tiles);
     const weft_tile_run run = {.length = s->channels};
-    int64_t step = pixel_step(w), count = s->end - s->first;
+    int64_t step = w->pixels_step, count = s->end - s->first;
     int64_t panels = panels_of(s->vectors, w->vectors);
     weft_tile tile = {.run = &run,
                       .runs = 1,
@@ -186,7 +181,8 @@ SIMD_INLINE void pixels_piece(weft_winograd_size size, const weft_call *call, in
 static void blocks(const weft_call *call, int64_t piece)
 {
     const weft_winograd *w = call->args;
-    make_blocks(&w->blocks, call, piece);
+    make_blocks(&w->blocks, &w->a, call, piece,
+                (float *)call->operand[w->slots.input[0]] + w->a.at);
 }
 
 #define KERNELS(name, ...)                                                                         \
