@@ -348,7 +348,7 @@ Test(distribute, random_networks)
         expect_close(&parts, &whole, 1e-10);
         distributed += strcmp(parts.labels, whole.labels) != 0;
         run(fetch, fetches, WEFT_FLOAT32, (weft_compile_options){0}, &parts);
-        expect_close(&parts, &whole, 1e-3);
+        expect_close(&parts, &whole, 1e-3); /* norms of few values magnify what float32 rounds */
         run(fetch, fetches, WEFT_FLOAT32,
             (weft_compile_options){.memory_limit = WEFT_LEAST_MEMORY, .poison = true}, &other);
         expect_bits(&parts, &other, "under a limit");

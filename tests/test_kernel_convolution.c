@@ -439,17 +439,14 @@ Test(convolution, random_problems_best)
     check_random(3000, 300);
 }
 
-/* Filters with several taps in one direction only. */
-static void check_lines(uint64_t first_seed, int count)
+/* An image of one tap, all else drawn. */
+static weft_convolution_problem draw_plane(int64_t most_in, int64_t most_out, int64_t most_extent)
 {
-    for (int i = 0; i < count; i++) {
-        seed = first_seed + (uint64_t)i;
-        draw();
-        weft_convolution_problem q = {.batch = between(1, 3),
+    return (weft_convolution_problem){.batch = between(1, 3),
                                       .groups = 1,
-                                      .in_channels = between(1, 40),
-                                      .out_channels = between(1, 40),
-                                      .in = {1, between(1, 20), between(1, 20)},
+                                      .in_channels = between(1, most_in),
+                                      .out_channels = between(1, most_out),
+                                      .in = {1, between(1, most_extent), between(1, most_extent)},
                                       .out = {1, 1, 1},
                                       .kernel = {1, 1, 1},
                                       .stride = {1, 1, 1},
@@ -457,6 +454,15 @@ static void check_lines(uint64_t first_seed, int count)
                                       .flip_filter = between(0, 1),
                                       .bias = between(0, 1),
                                       .steady_filter = between(0, 1)};
+}
+
+/* Filters with several taps in one direction only. */
+static void check_lines(uint64_t first_seed, int count)
+{
+    for (int i = 0; i < count; i++) {
+        seed = first_seed + (uint64_t)i;
+        draw();
+        weft_convolution_problem q = draw_plane(40, 40, 20);
         q.kernel[1 + i % 2] = between(0, 2) ? 7 : 3;
         for (int d = 1; d < 3; d++) {
             q.pad[d] = between(0, q.kernel[d]);
@@ -489,18 +495,7 @@ static void check_blocks(uint64_t first_seed, int count)
     for (int i = 0; i < count; i++) {
         seed = first_seed + (uint64_t)i;
         draw();
-        weft_convolution_problem q = {.batch = between(1, 3),
-                                      .groups = 1,
-                                      .in_channels = between(1, between(0, 1) ? 4 : 20),
-                                      .out_channels = between(1, 70),
-                                      .in = {1, between(1, 40), between(1, 40)},
-                                      .out = {1, 1, 1},
-                                      .kernel = {1, 1, 1},
-                                      .stride = {1, 1, 1},
-                                      .dilation = {1, 1, 1},
-                                      .flip_filter = between(0, 1),
-                                      .bias = between(0, 1),
-                                      .steady_filter = between(0, 1)};
+        weft_convolution_problem q = draw_plane(between(0, 1) ? 4 : 20, 70, 40);
         int64_t stride = between(1, 3), taps = stride == 1 ? 4 : between(3, 4);
         for (int d = 1; d < 3; d++) {
             q.stride[d] = stride;

@@ -48,7 +48,7 @@ typedef struct weft_winograd {
 enum {
     WEFT_WINOGRAD_STACK = 116 * 1024, /* floats */
     WEFT_WINOGRAD_CHANNELS = 256,     /* of a block, at most */
-    WEFT_WINOGRAD_FEW = 16
+    WEFT_WINOGRAD_FEW = 16            /* channels that are few, at most */
 };
 
 /* Floats between tiles of few channels: a constant in kernels, for addresses without registers of their own. */
