@@ -304,7 +304,9 @@ static void run_phase(row_state *s, const float *a, float *c, int64_t channels, 
 static void run(const weft_call *call, int64_t piece)
 {
     const weft_depthwise *d = call->args;
-    int64_t range = piece % d->ranges, channel = piece / d->ranges * d->channel_block;
+    /* Threads take ranges: what they read, they have made themselves. */
+    int64_t range = piece / d->channel_blocks;
+    int64_t channel = piece % d->channel_blocks * d->channel_block;
     int64_t channels = weft_least(d->channel_block, d->channels - channel);
     const float *a = (const float *)call->operand[d->slots.input[0]] + channel;
     float *c = (float *)call->operand[d->slots.output] + channel;

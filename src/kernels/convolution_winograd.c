@@ -62,6 +62,13 @@ static double block_cycles(const weft_winograd *w, const weft_tiles *tiles, int6
            (double)w->channel_blocks * (call * calls + keep * (double)(w->group * vectors));
 }
 
+/* With filters that stay in the second-level cache of each core, threads take groups: they read again what they wrote
+ * before. With more, they take blocks of filters. */
+static bool groups_first(const weft_winograd *w)
+{
+    return w->filters_ahead && w->filters_floats * (int64_t)sizeof(float) <= weft_cpu_l2() / 4;
+}
+
 /* The same for few channels. */
 static bool lay_out_few(weft_winograd *w, int64_t lanes)
 {
@@ -76,6 +83,7 @@ static bool lay_out_few(weft_winograd *w, int64_t lanes)
     w->filters_block = w->filter_vectors * w->filters_vector;
     w->sums_block = 0;
     w->filters_floats = w->filter_blocks * w->filters_block;
+    w->groups_first = groups_first(w);
     return w->pixels_block <= weft_cpu_floats(WEFT_WINOGRAD_STACK);
 }
 
@@ -97,6 +105,7 @@ static bool lay_out(weft_winograd *w, int64_t lanes)
     w->sums_block = positions * w->sums_position;
     w->filters_floats =
         w->filters_ahead ? w->filter_blocks * w->channel_blocks * w->filters_block : 0;
+    w->groups_first = groups_first(w);
     return w->sums_block + (w->pixels_ahead ? 0 : w->pixels_block) +
                (w->filters_ahead ? 0 : w->filters_block) <=
            weft_cpu_floats(WEFT_WINOGRAD_STACK);
@@ -113,6 +122,7 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
     const weft_winograd_cycles of = weft_winograd_transform_cycles(&w->grid);
     const double row = weft_winograd_row_cycles(pixels_floats(w));
     const double move = weft_winograd_move_cycles((double)(w->filters_floats + pixels_floats(w)));
+    const double again = w->groups_first ? 0.07 : move; /* of filters, for one more group */
     double positions = (double)(weft_winograd_positions_of(&w->grid));
     double count = (double)w->grid.count, groups = (double)w->groups;
     double channels = (double)w->channels, blocks = (double)w->filter_blocks;
@@ -141,10 +151,10 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
         double weights = (double)(w->grid.taps[0] * w->grid.taps[1] * w->channels * w->filters);
         run += filters * groups + (w->steady ? first * weights : 0);
     } else if (w->steady) {
-        run += (first + move * (groups - 1)) * filter_floats;
+        run += (first + again * (groups - 1)) * filter_floats;
         ahead += weft_kept_cycles(filter_floats);
     } else {
-        run += move * groups * filter_floats;
+        run += (move + again * (groups - 1)) * filter_floats;
         ahead +=
             weft_phase_cycles(filters + move * filter_floats, w->filter_blocks * w->channel_blocks);
     }

@@ -36,7 +36,8 @@ typedef struct weft_winograd {
     int64_t filter_blocks;
     int64_t vectors; /* most vectors of a register tile */
     bool pixels_ahead, filters_ahead;
-    bool few; /* filters are made ahead, pixels not; there are no sums */
+    bool groups_first; /* neighbouring pieces are blocks of filters of one group */
+    bool few;          /* filters are made ahead, pixels not; there are no sums */
     /* Floats between positions of a block of pixels, of filters and of the sums, and of whole blocks. */
     int64_t pixels_position, filters_position, sums_position;
     int64_t pixels_block, filters_block, sums_block;

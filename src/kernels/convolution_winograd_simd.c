@@ -114,7 +114,8 @@ SIMD_INLINE void run_piece(weft_winograd_size size, const weft_call *call, int64
                      .a = (const float *)call->operand[w->slots.input[0]] + w->a.at,
                      .b = call->operand[w->slots.input[1]],
                      .sums = stack};
-    int64_t group = piece % w->groups, block = piece / w->groups;
+    int64_t group = w->groups_first ? piece / w->filter_blocks : piece % w->groups;
+    int64_t block = w->groups_first ? piece % w->filter_blocks : piece / w->groups;
     set_group(&s, group);
     set_filters(&s, block);
     for (int64_t i = 0; i < w->channel_blocks; i++) {
