@@ -66,7 +66,7 @@ SIMD_INLINE void write_few(weft_winograd_size size, const weft_call *call, const
 {
     const weft_finish finish = weft_epilogue_finish(o->epilogue, call, o->filter);
     const weft_finish *by = finishes(&finish) ? &finish : NULL;
-    int64_t vectors = weft_ceiling(o->filters, LANES), across = o->grid->across;
+    int64_t vectors = weft_ceiling(o->filters, LANES);
     bool follows = weft_epilogue_follows(o->epilogue);
     if (follows)
         WEFT_FOR_ISA(weft_epilogue_table).begin(o->epilogue, call, o->part, o->filter, o->filters);
@@ -74,6 +74,7 @@ SIMD_INLINE void write_few(weft_winograd_size size, const weft_call *call, const
         few_products p = {.filters = filters + v * w->filters_vector,
                           .channels = w->channels,
                           .position = w->filters_position};
+        weft_winograd_tile tile = weft_winograd_tile_at(o->grid, o->first);
         for (int64_t at = o->first, next; at < end; at = next) {
             winograd_half half[FEW_TILES];
             p.pixels = pixels + (at - o->first) * w->pixels_step;
@@ -82,9 +83,9 @@ SIMD_INLINE void write_few(weft_winograd_size size, const weft_call *call, const
                 multiply_columns(size, 1, &p, half);
             else
                 multiply_columns(size, FEW_TILES, &p, half);
-            for (int64_t index = at; index < next; index++) {
-                const winograd_place place = place_of(o, index / across, index % across);
-                write_tile(size, o, NULL, &half[index - at], by, &place, v);
+            for (int64_t i = 0; i < next - at; i++, weft_winograd_next_tile(o->grid, &tile)) {
+                const winograd_place place = place_of(o, &tile);
+                write_tile(size, o, NULL, &half[i], by, &place, v);
             }
         }
     }

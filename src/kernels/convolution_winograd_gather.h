@@ -67,40 +67,41 @@ typedef struct winograd_window {
     const weft_finish *before; /* prologue of the first channel, or NULL */
 } winograd_window;
 
-/* The window of tile `index`; adjoint: of its own pixels. */
-SIMD_INLINE void open_window(winograd_window *w, const weft_winograd_grid *grid,
-                             const weft_winograd_image *image, const float *data, int64_t index,
-                             bool adjoint)
+/* Where the pixels of a window of height x width are that begins at (top, left) of an image. */
+SIMD_INLINE void find_pixels(winograd_window *w, const weft_winograd_image *image,
+                             const float *data, int64_t top, int64_t left, int height, int width)
+{
+    for (int i = 0; i < height; i++)
+        for (int j = 0; j < width; j++) {
+            int64_t row = top + i, column = left + j;
+            bool inside =
+                row >= 0 && row < image->extent[0] && column >= 0 && column < image->extent[1];
+            int64_t at = row * w->row + column * w->column;
+            w->pixel[i * width + j] = inside ? data + at : w->nothing;
+        }
+}
+
+/* The window of a tile; adjoint: of its own pixels. size and adjoint are constants. */
+SIMD_INLINE void open_window(weft_winograd_size size, winograd_window *w,
+                             const weft_winograd_grid *grid, const weft_winograd_image *image,
+                             const float *data, const weft_winograd_tile *tile, bool adjoint)
 {
     static const float nothing[WINOGRAD_CHANNELS];
-    int64_t line = index / grid->across, at = line / grid->down;
-    int64_t h = line % grid->down * grid->tile[0] - image->pad[0];
-    int64_t w0 = index % grid->across * grid->tile[1] - image->pad[1];
-    int64_t height = adjoint ? grid->tile[0] : grid->tile[0] + grid->taps[0] - 1;
-    int64_t width = adjoint ? grid->tile[1] : grid->tile[1] + grid->taps[1] - 1;
+    const int span = adjoint ? size.tile : span_of(size);
+    int height = size.dimensions == 2 || grid->taps[0] > 1 ? span : 1;
+    int width = size.dimensions == 2 || grid->taps[1] > 1 ? span : 1;
+    int64_t top = tile->row * grid->tile[0] - image->pad[0];
+    int64_t left = tile->column * grid->tile[1] - image->pad[1];
     w->row = image->stride[1];
     w->column = image->stride[2];
     w->line = grid->taps[0] > 1 ? w->row : w->column;
-    w->inside =
-        h >= 0 && h + height <= image->extent[0] && w0 >= 0 && w0 + width <= image->extent[1];
-    data += at * image->stride[0];
-    w->corner = w->inside ? data + h * w->row + w0 * w->column : nothing;
+    w->inside = top >= 0 && top + height <= image->extent[0] && left >= 0 &&
+                left + width <= image->extent[1];
+    data += tile->image * image->stride[0];
+    w->corner = w->inside ? data + top * w->row + left * w->column : nothing;
     w->nothing = nothing;
-    if (w->inside)
-        return;
-    const float **pixel = w->pixel;
-    for (int64_t i = 0; i < height; i++) {
-        bool outside = h + i < 0 || h + i >= image->extent[0];
-        int64_t left = outside ? width : weft_least(width, weft_most(0, -w0));
-        int64_t right = outside ? width : weft_most(left, weft_least(width, image->extent[1] - w0));
-        const float *from = data + (h + i) * w->row + w0 * w->column;
-        for (int64_t j = 0; j < left; j++)
-            *pixel++ = nothing;
-        for (int64_t j = left; j < right; j++)
-            *pixel++ = from + j * w->column;
-        for (int64_t j = right; j < width; j++)
-            *pixel++ = nothing;
-    }
+    if (!w->inside)
+        find_pixels(w, image, data, top, left, height, width);
 }
 
 /* A line of `span` vectors of the window, from pixel number `first` on, each `next` pixels after the one before;
@@ -182,10 +183,11 @@ SIMD_INLINE void gather_tiles(weft_winograd_size size, bool adjoint, const weft_
     const weft_finish before = weft_finish_at(image->prologue, call, channel);
     int64_t last = block->vectors - 1, lanes = last_lanes(channels, block->vectors);
     int64_t whole = lanes == LANES ? last + 1 : last, position = block->position;
-    for (int64_t index = first; index < end; index++) {
-        winograd_window w = {.before = image->prologue ? &before : NULL};
-        open_window(&w, grid, image, data + channel, index, adjoint);
-        int64_t row = index - first;
+    weft_winograd_tile tile = weft_winograd_tile_at(grid, first);
+    winograd_window w;
+    w.before = image->prologue ? &before : NULL;
+    for (int64_t row = 0; row < end - first; row++, weft_winograd_next_tile(grid, &tile)) {
+        open_window(size, &w, grid, image, data + channel, &tile, adjoint);
         if (w.inside)
             for (int64_t v = 0; v < whole; v++)
                 transform_window(size, adjoint, true, &w, v * LANES, LANES,

@@ -69,6 +69,29 @@ static inline weft_winograd_grid weft_winograd_grid_of(weft_winograd_size size,
     return grid;
 }
 
+/* A tile by its image, and the row and the column of tiles that it lies in. */
+typedef struct weft_winograd_tile {
+    int64_t image, row, column;
+} weft_winograd_tile;
+
+static inline weft_winograd_tile weft_winograd_tile_at(const weft_winograd_grid *grid,
+                                                       int64_t index)
+{
+    int64_t line = index / grid->across;
+    return (weft_winograd_tile){line / grid->down, line % grid->down, index % grid->across};
+}
+
+static inline void weft_winograd_next_tile(const weft_winograd_grid *grid, weft_winograd_tile *tile)
+{
+    if (++tile->column < grid->across)
+        return;
+    tile->column = 0;
+    if (++tile->row < grid->down)
+        return;
+    tile->row = 0;
+    tile->image++;
+}
+
 /* Positions of a tile. */
 static inline int64_t weft_winograd_positions_of(const weft_winograd_grid *grid)
 {

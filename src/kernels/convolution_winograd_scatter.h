@@ -147,13 +147,12 @@ SIMD_INLINE void write_tile(weft_winograd_size size, const winograd_output *o, c
         write_vector(size, o, sums, half, start, finish, channel, place, false, lanes);
 }
 
-/* Of tile (line, column), counted through the batch. */
-SIMD_INLINE winograd_place place_of(const winograd_output *o, int64_t line, int64_t column)
+SIMD_INLINE winograd_place place_of(const winograd_output *o, const weft_winograd_tile *tile)
 {
     const weft_winograd_image *to = o->image;
-    int64_t h = line % o->grid->down * o->grid->tile[0], w = column * o->grid->tile[1];
-    return (winograd_place){.at = line / o->grid->down * to->stride[0] + h * to->stride[1] +
-                                  w * to->stride[2],
+    int64_t h = tile->row * o->grid->tile[0], w = tile->column * o->grid->tile[1];
+    return (winograd_place){.at =
+                                tile->image * to->stride[0] + h * to->stride[1] + w * to->stride[2],
                             .kept = {weft_least(o->grid->tile[0], to->extent[0] - h),
                                      weft_least(o->grid->tile[1], to->extent[1] - w)}};
 }
@@ -162,9 +161,10 @@ SIMD_INLINE winograd_place place_of(const winograd_output *o, int64_t line, int6
 SIMD_INLINE void write_row(weft_winograd_size size, const winograd_output *o,
                            const weft_finish *finish, int64_t first, int64_t end)
 {
-    int64_t line = first / o->grid->across, vectors = weft_ceiling(o->filters, LANES);
-    for (int64_t index = first; index < end; index++) {
-        const winograd_place place = place_of(o, line, index % o->grid->across);
+    weft_winograd_tile tile = weft_winograd_tile_at(o->grid, first);
+    int64_t vectors = weft_ceiling(o->filters, LANES);
+    for (int64_t index = first; index < end; index++, tile.column++) {
+        const winograd_place place = place_of(o, &tile);
         const float *sums = o->sums + (index - o->first) * o->step;
         for (int64_t v = 0; v < vectors; v++, sums += LANES)
             write_tile(size, o, sums, NULL, finish, &place, v);
@@ -176,13 +176,13 @@ static void finish_row(const winograd_output *o, const weft_call *call, int64_t 
 {
     const weft_winograd_image *to = o->image;
     const int64_t *tile = o->grid->tile;
-    int64_t line = first / o->grid->across, height = line % o->grid->down * tile[0];
-    int64_t column = first % o->grid->across * tile[1];
+    const weft_winograd_tile place = weft_winograd_tile_at(o->grid, first);
+    int64_t height = place.row * tile[0], column = place.column * tile[1];
     int64_t rows = weft_least(tile[0], to->extent[0] - height);
     weft_epilogue_block block = {
         .step = to->stride[2],
         .pixels = weft_least((end - first) * tile[1], to->extent[1] - column),
-        .at = {line / o->grid->down, 0, height, column},
+        .at = {place.image, 0, height, column},
         .column_step = 1,
         .channel = o->filter,
         .channels = o->filters,
