@@ -5,6 +5,7 @@
 #include "ops/ops.h"
 #include "ops/rules.h"
 #include "ops/samples.h"
+#include "weft/arithmetic.h"
 #include "weft/reduction.h"
 
 #include <math.h>
@@ -145,6 +146,8 @@ static bool sample(weft_sampler *sampler, int index, const weft_op *op)
         weft_sample_shape(sampler, cases[index].rank, cases[index].low, cases[index].high);
     weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
     weft_sampler_output(sampler, apply(op, x, cases[index].axis));
+    /* Where all positions of the one are 0, those of the other are not. */
+    weft_sampler_output(sampler, apply(op, weft_negate(x), cases[index].axis));
     return true;
 }
 

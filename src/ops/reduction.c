@@ -1,6 +1,7 @@
 /* sum, mean, max and min over axes, and what all reductions share. */
 #include "ops/reduction.h"
 
+#include "kernels/integer.h"
 #include "ops/axes.h"
 #include "ops/ops.h"
 #include "ops/rules.h"
@@ -328,8 +329,8 @@ static const struct {
     {1, 1, 1, {.keep_dims = true}, 0},
 };
 
-bool weft_reduce_sample(weft_sampler *sampler, int index, weft_sample_kind kind, int64_t most,
-                        weft_value *x, weft_reduce_options *options)
+bool weft_reduce_sample(weft_sampler *sampler, int index, weft_sample_kind kind, int64_t least,
+                        int64_t most, weft_value *x, weft_reduce_options *options)
 {
     if (index >= (int)(sizeof(samples) / sizeof(samples[0])))
         return false;
@@ -338,8 +339,7 @@ bool weft_reduce_sample(weft_sampler *sampler, int index, weft_sample_kind kind,
     if (samples[index].last)
         shape.extent[shape.rank - 1] = samples[index].last;
     for (int i = 0; i < shape.rank; i++)
-        if (shape.extent[i] > most)
-            shape.extent[i] = most;
+        shape.extent[i] = weft_most(least, weft_least(shape.extent[i], most));
     *x = weft_sampler_input(sampler, shape, kind);
     *options = samples[index].options;
     return true;
@@ -350,7 +350,7 @@ static bool sample(weft_sampler *sampler, int index, weft_sample_kind kind, int6
 {
     weft_value x;
     weft_reduce_options options;
-    if (!weft_reduce_sample(sampler, index, kind, most, &x, &options))
+    if (!weft_reduce_sample(sampler, index, kind, 1, most, &x, &options))
         return false;
     weft_sampler_output(sampler, reduce(op, x, &options));
     return true;

@@ -43,9 +43,9 @@ bool weft_reduce_bind(weft_bind *bind, weft_reduce_kind kind, double scale);
 
 void weft_reduce_cost(const weft_bind *bind, weft_cost *cost);
 void weft_reduce_label(const void *attributes, char *text, size_t size);
-/* Case `index` of all reductions: its input, no extent above `most`, and options. False past the last. */
-bool weft_reduce_sample(weft_sampler *sampler, int index, weft_sample_kind kind, int64_t most,
-                        weft_value *x, weft_reduce_options *options);
+/* Case `index` of all reductions: its input, all extents from `least` to `most`, and options. False past the last. */
+bool weft_reduce_sample(weft_sampler *sampler, int index, weft_sample_kind kind, int64_t least,
+                        int64_t most, weft_value *x, weft_reduce_options *options);
 
 #define WEFT_REDUCTION(words) WEFT_REDUCTION_FLAGS(words, 0)
 #define WEFT_REDUCTION_FLAGS(words, more_flags)                                                    \

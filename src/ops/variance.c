@@ -90,17 +90,16 @@ static void cost(const weft_bind *bind, weft_cost *cost)
     cost->flops *= 4;
 }
 
+/* One element has no variance. */
 static bool sample(weft_sampler *sampler, int index)
 {
-    enum { SINGLE = 9 }; /* one element, without variance */
     weft_value x;
     weft_reduce_options axes;
-    if (index == SINGLE ||
-        !weft_reduce_sample(sampler, index, WEFT_SAMPLE_NORMAL, INT64_MAX, &x, &axes))
+    if (!weft_reduce_sample(sampler, index, WEFT_SAMPLE_NORMAL, 2, INT64_MAX, &x, &axes))
         return false;
     weft_variance_options options = {.axis_count = axes.axis_count, .keep_dims = axes.keep_dims};
     memcpy(options.axes, axes.axes, sizeof(options.axes));
-    options.unbiased = index % 3 == 1; /* never where the extents drawn may all be 1 */
+    options.unbiased = index % 3 == 1;
     weft_sampler_output(sampler, weft_variance(x, &options));
     return true;
 }

@@ -120,7 +120,7 @@ static bool sample(weft_sampler *sampler, int index)
     weft_value x;
     weft_reduce_options axes;
     if (!weft_reduce_sample(sampler, index / 3, largest ? WEFT_SAMPLE_DISTINCT : WEFT_SAMPLE_NORMAL,
-                            largest ? 4 : INT64_MAX, &x, &axes))
+                            1, largest ? 4 : INT64_MAX, &x, &axes))
         return false;
     if (largest)
         x = weft_offset(x, 0.03);
