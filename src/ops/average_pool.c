@@ -106,68 +106,48 @@ static bool bind_gradient(weft_bind *bind)
 
 static bool sample_average(weft_sampler *sampler, int index)
 {
-    weft_shape shape;
+    weft_value x;
     weft_pool_options options;
-    if (!weft_pool_sample(sampler, index, &shape, &options))
+    if (!weft_pool_sample(sampler, index, WEFT_SAMPLE_NORMAL, &x, &options))
         return false;
-    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
     weft_sampler_output(sampler, weft_average_pool(x, &options));
     return true;
 }
 
 static bool sample_gradient(weft_sampler *sampler, int index)
 {
-    weft_shape shape;
+    weft_value x;
     weft_pool_options options;
-    if (!weft_pool_sample(sampler, index, &shape, &options))
+    if (!weft_pool_sample(sampler, index, WEFT_SAMPLE_NORMAL, &x, &options))
         return false;
-    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
     weft_sample_gradient(sampler, weft_average_pool(x, &options), x);
     return true;
 }
 
 const weft_op weft_average_pool_op = {
-    .name = "average_pool",
+    WEFT_POOLING("average_pool", 1, 0),
     .summary = "the mean of each window",
     .shapes = "x [N,spatial..,C] -> [N,spatial..,C]",
-    .parameters =
-        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
     .source = "LeCun et al. 1998; extents as in Dumoulin, Visin 2016",
-
-    .family = WEFT_FAMILY_POOLING,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .outputs = 1,
-    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
     .infer = weft_pool_infer,
     .gradient = average_pool_gradient,
     .run_f64 = average_f64,
     .bind = bind_average,
     .cost = weft_pool_cost_of_output,
-    .label = weft_pool_label,
     .sample = sample_average,
 };
 
 /* Inputs dy and, for its shape, x. */
 const weft_op weft_average_pool_gradient_op = {
-    .name = "average_pool_gradient",
+    WEFT_POOLING("average_pool_gradient", 2, 0),
     .summary = "dy divided by its window's count, added to the window's elements",
     .shapes = "dy [N,windows..,C], like [N,spatial..,C] -> [N,spatial..,C]",
-    .parameters =
-        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
     .source = "chain rule of average_pool",
-
-    .family = WEFT_FAMILY_POOLING,
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .outputs = 1,
-    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
     .shape_only = WEFT_INPUT(1),
     .infer = weft_pool_infer_gradient,
     .gradient = gradient_gradient,
     .run_f64 = spread_f64,
     .bind = bind_gradient,
     .cost = weft_pool_cost_of_input,
-    .label = weft_pool_label,
     .sample = sample_gradient,
 };

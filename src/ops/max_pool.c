@@ -193,22 +193,20 @@ static bool bind_scatter(weft_bind *bind)
 
 static bool sample_max_pool(weft_sampler *sampler, int index)
 {
-    weft_shape shape;
+    weft_value x;
     weft_pool_options options;
-    if (!weft_pool_sample(sampler, index, &shape, &options))
+    if (!weft_pool_sample(sampler, index, WEFT_SAMPLE_DISTINCT, &x, &options))
         return false;
-    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
     weft_sampler_output(sampler, weft_max_pool(x, &options));
     return true;
 }
 
 static bool sample_indices(weft_sampler *sampler, int index)
 {
-    weft_shape shape;
+    weft_value x;
     weft_pool_options options;
-    if (!weft_pool_sample(sampler, index, &shape, &options))
+    if (!weft_pool_sample(sampler, index, WEFT_SAMPLE_DISTINCT, &x, &options))
         return false;
-    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
     weft_sampler_output(sampler, weft_max_pool_indices(x, &options));
     return true;
 }
@@ -216,25 +214,23 @@ static bool sample_indices(weft_sampler *sampler, int index)
 /* The other two, by way of max pooling's gradient. */
 static bool sample_scatter(weft_sampler *sampler, int index)
 {
-    weft_shape shape;
+    weft_value x;
     weft_pool_options options;
-    if (!weft_pool_sample(sampler, index, &shape, &options))
+    if (!weft_pool_sample(sampler, index, WEFT_SAMPLE_DISTINCT, &x, &options))
         return false;
-    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT);
     weft_sample_gradient(sampler, weft_max_pool(x, &options), x);
     return true;
 }
 
 static bool sample_gather(weft_sampler *sampler, int index)
 {
-    weft_shape shape;
+    weft_value x, dx, ddy;
     weft_pool_options options;
-    if (!weft_pool_sample(sampler, index, &shape, &options))
+    if (!weft_pool_sample(sampler, index, WEFT_SAMPLE_DISTINCT, &x, &options))
         return false;
-    weft_value x = weft_sampler_input(sampler, shape, WEFT_SAMPLE_DISTINCT), dx, ddy;
     weft_value y = weft_max_pool(x, &options);
     weft_value dy = weft_sampler_input(sampler, weft_shape_get(y), WEFT_SAMPLE_NORMAL);
-    weft_value values = weft_sampler_input(sampler, shape, WEFT_SAMPLE_NORMAL);
+    weft_value values = weft_sampler_input(sampler, weft_shape_get(x), WEFT_SAMPLE_NORMAL);
     weft_vector_jacobian(&y, &dy, 1, &x, 1, &dx);
     weft_vector_jacobian(&dx, &values, 1, &dy, 1, &ddy);
     weft_sampler_output(sampler, ddy);
@@ -242,46 +238,28 @@ static bool sample_gather(weft_sampler *sampler, int index)
 }
 
 const weft_op weft_max_pool_op = {
-    .name = "max_pool",
+    WEFT_POOLING("max_pool", 1, 0),
     .summary = "the largest element of each window; padding never is",
     .shapes = "x [N,spatial..,C] -> [N,spatial..,C]",
-    .parameters =
-        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
     .source = "Ranzato et al. 2007; extents as in Dumoulin, Visin 2016",
-
-    .family = WEFT_FAMILY_POOLING,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .outputs = 1,
-    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
     .infer = weft_pool_infer,
     .gradient = max_pool_gradient,
     .run_f64 = gather_f64,
     .bind = bind_max_pool,
     .cost = weft_pool_cost_of_output,
-    .label = weft_pool_label,
     .sample = sample_max_pool,
 };
 
 const weft_op weft_max_pool_indices_op = {
-    .name = "max_pool_indices",
+    WEFT_POOLING("max_pool_indices", 1, WEFT_OP_NO_GRADIENT),
     .summary =
         "where each window of x has its first largest element, among the pixels of the channel",
     .shapes = "x [N,spatial..,C] -> [N,windows..,C] int32",
-    .parameters =
-        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
     .source = "PyTorch's max_pool with return_indices",
-
-    .family = WEFT_FAMILY_POOLING,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .outputs = 1,
-    .flags = WEFT_OP_NO_GRADIENT | WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
     .infer = infer_indices,
     .run_f64 = indices_f64,
     .bind = bind_indices,
     .cost = weft_pool_cost_of_output,
-    .label = weft_pool_label,
     .sample = sample_indices,
 };
 
@@ -289,47 +267,29 @@ static const weft_fusion gradient_fusion = {.expand = weft_max_pool_gradient_exp
 
 /* Inputs dy and x. */
 const weft_op weft_max_pool_gradient_op = {
-    .name = "max_pool_gradient",
+    WEFT_POOLING("max_pool_gradient", 2, 0),
     .summary = "dy added where each window of x has its first largest element",
     .shapes = "x [N,spatial..,C], dy [N,windows..,C] -> [N,spatial..,C]",
-    .parameters =
-        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
     .source = "chain rule of max_pool",
-
-    .family = WEFT_FAMILY_POOLING,
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .outputs = 1,
-    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
     .infer = weft_pool_infer_gradient,
     .gradient = scatter_gradient,
     .run_f64 = scatter_f64,
     .bind = bind_scatter,
     .fusion = &gradient_fusion,
     .cost = weft_pool_cost_of_input,
-    .label = weft_pool_label,
     .sample = sample_scatter,
 };
 
 /* Inputs values and x, of the same shape. */
 const weft_op weft_max_pool_gather_op = {
-    .name = "max_pool_gather",
+    WEFT_POOLING("max_pool_gather", 2, 0),
     .summary = "u where each window of x has its first largest element",
     .shapes = "x [N,spatial..,C], u [N,spatial..,C] -> [N,windows..,C]",
-    .parameters =
-        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",
     .source = "chain rule of max_pool_gradient",
-
-    .family = WEFT_FAMILY_POOLING,
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .outputs = 1,
-    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS,
     .infer = infer_gather,
     .gradient = gather_gradient,
     .run_f64 = gather_f64,
     .bind = bind_gather,
     .cost = weft_pool_cost_of_output,
-    .label = weft_pool_label,
     .sample = sample_gather,
 };

@@ -53,9 +53,18 @@ void weft_pool_each_window(const weft_pool_args *args, const weft_operands *oper
 /* Offset of a pixel's channel 0. */
 int64_t weft_pool_offset(const weft_pool_steps *steps, int64_t image, const int64_t position[3]);
 
-/* Sample case `index`: the shape of an input and how it is pooled. Over one, two and three dimensions,
- * every padding, overlapping and apart, with and without ceil mode. */
-bool weft_pool_sample(weft_sampler *sampler, int index, weft_shape *shape,
+/* Sample case `index`: an input and how it is pooled. Over one, two and three dimensions, every padding, overlapping
+ * and apart, with and without ceil mode. */
+bool weft_pool_sample(weft_sampler *sampler, int index, weft_sample_kind kind, weft_value *x,
                       weft_pool_options *options);
+
+/* What the pooling ops have in common that users build or differentiate. */
+#define WEFT_POOLING(title, arguments, more_flags)                                                 \
+    .name = title,                                                                                 \
+    .parameters =                                                                                  \
+        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",      \
+    .family = WEFT_FAMILY_POOLING, .min_inputs = arguments, .max_inputs = arguments, .outputs = 1, \
+    .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS | (more_flags),                      \
+    .label = weft_pool_label
 
 #endif

@@ -26,7 +26,7 @@ static const struct {
     {3, {2, 3, 3}, {1, 2, 3}, WEFT_EXPLICIT, {1, 2, 0}, {0, 1, 2}, true, true},
 };
 
-bool weft_pool_sample(weft_sampler *sampler, int index, weft_shape *shape,
+bool weft_pool_sample(weft_sampler *sampler, int index, weft_sample_kind kind, weft_value *x,
                       weft_pool_options *options)
 {
     if (index >= (int)(sizeof(cases) / sizeof(cases[0])))
@@ -40,17 +40,18 @@ bool weft_pool_sample(weft_sampler *sampler, int index, weft_shape *shape,
     /* A vector of channels and a rest, or more than a block of vectors; few elements in all: the more
      * there are, the further apart are those that must be distinct. */
     bool wide = dimensions == 1;
-    *shape = (weft_shape){.rank = dimensions + 2};
-    shape->extent[0] = wide ? 1 : weft_sampler_integer(sampler, 1, 2);
+    weft_shape shape = {.rank = dimensions + 2};
+    shape.extent[0] = wide ? 1 : weft_sampler_integer(sampler, 1, 2);
     for (int i = 0; i < dimensions; i++) {
         options->window[i] = cases[index].window[i];
         options->stride[i] = cases[index].stride[i];
         options->pad_low[i] = cases[index].pad_low[i];
         options->pad_high[i] = cases[index].pad_high[i];
-        shape->extent[i + 1] = weft_sampler_integer(sampler, 4, dimensions == 3 ? 5 : 6);
+        shape.extent[i + 1] = weft_sampler_integer(sampler, 4, dimensions == 3 ? 5 : 6);
     }
-    shape->extent[dimensions + 1] =
-        wide ? weft_sampler_integer(sampler, 64, 80)
-             : weft_sampler_integer(sampler, 1, dimensions == 3 ? 5 : 20);
+    shape.extent[dimensions + 1] = wide
+                                       ? weft_sampler_integer(sampler, 64, 80)
+                                       : weft_sampler_integer(sampler, 1, dimensions == 3 ? 5 : 20);
+    *x = weft_sampler_input(sampler, shape, kind);
     return true;
 }
