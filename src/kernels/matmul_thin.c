@@ -20,25 +20,54 @@ static bool is_thin(const weft_matmul_problem *p)
                           : p->rows <= WEFT_THIN && p->columns >= row;
 }
 
+static const int64_t PIECES = 8, UNIT = 16;
+
+static void cut(weft_thin *thin, int64_t extent)
+{
+    thin->block = weft_ceiling(weft_ceiling(extent, PIECES), UNIT) * UNIT;
+    thin->blocks = weft_ceiling(extent, thin->block);
+}
+
+/* Whole rows of B, or wide parts of them, which the processor follows through memory. */
+static void cut_rows(weft_thin *thin, weft_kernel_plan *plan)
+{
+    const int64_t worth = 16384, merged = 256; /* floats of B for a split; columns */
+    const weft_matmul_problem *p = &thin->problem;
+    int64_t widest = WEFT_THIN_SUMS / p->rows / UNIT * UNIT;
+    int64_t blocks = weft_ceiling(p->columns, widest);
+    thin->block = weft_ceiling(weft_ceiling(p->columns, blocks), UNIT) * UNIT;
+    thin->blocks = weft_ceiling(p->columns, thin->block);
+    int64_t wanted = weft_ceiling(PIECES, thin->blocks * p->batch);
+    thin->splits = weft_most(1, weft_least(wanted, p->inner * p->columns / worth));
+    if (thin->splits == 1)
+        return;
+    thin->merge_block = merged;
+    thin->merge_blocks = weft_ceiling(p->columns, merged);
+    int64_t floats = p->batch * thin->splits * p->rows * thin->blocks * thin->block;
+    plan->workspace = (size_t)floats * sizeof(float);
+    plan->phase[plan->phases++] =
+        (weft_phase){weft_matmul_thin()->merge, p->batch * thin->merge_blocks};
+}
+
 bool weft_thin_plan(const weft_matmul_problem *problem, const weft_slots *slots,
                     weft_kernel_plan *plan)
 {
-    const int64_t pieces = 8, unit = 16;
     if (!is_thin(problem))
         return false;
-    weft_thin thin = {.slots = *slots, .problem = *problem};
+    weft_thin thin = {.slots = *slots, .problem = *problem, .splits = 1};
     const weft_thin_kernels *kernels = weft_matmul_thin();
-    int64_t extent = problem->transpose_a ? problem->rows : problem->columns;
-    thin.block = weft_ceiling(weft_ceiling(extent, pieces), unit) * unit;
-    if (!problem->transpose_a)
-        thin.block = weft_least(thin.block, WEFT_THIN_COLUMNS);
-    thin.blocks = weft_ceiling(extent, thin.block);
     plan->parts = 1;
     plan->phases = 1;
+    if (problem->transpose_a)
+        cut(&thin, problem->rows);
+    else if (problem->transpose_b)
+        cut(&thin, problem->columns);
+    else
+        cut_rows(&thin, plan);
     plan->phase[0] = (weft_phase){problem->transpose_a   ? kernels->outer
                                   : problem->transpose_b ? kernels->columns
                                                          : kernels->rows,
-                                  thin.blocks * problem->batch};
+                                  thin.splits * thin.blocks * problem->batch};
     plan->cycles = (double)(problem->batch * problem->rows * problem->columns * problem->inner) / 4;
     _Static_assert(sizeof thin <= sizeof plan->args, "the plan has room for its arguments");
     memcpy(plan->args, &thin, sizeof thin);

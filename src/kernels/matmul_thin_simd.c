@@ -14,19 +14,24 @@ typedef struct part {
     int64_t first, end; /* columns; of an outer product: rows */
 } part;
 
-static part part_of(const weft_call *call, int64_t piece)
+static part part_of(const weft_call *call, int64_t matrix, int64_t first, int64_t block)
 {
     const weft_thin *t = call->args;
     const weft_matmul_problem *p = &t->problem;
-    int64_t matrix = piece / t->blocks, first = piece % t->blocks * t->block;
     part s = {.p = p, .first = first};
-    s.end = weft_least(first + t->block, p->transpose_a ? p->rows : p->columns);
+    s.end = weft_least(first + block, p->transpose_a ? p->rows : p->columns);
     s.a = (const float *)call->operand[t->slots.input[0]] + matrix * p->a_batch_stride;
     s.b = (const float *)call->operand[t->slots.input[1]] + matrix * p->b_batch_stride;
     s.bias = p->bias ? call->operand[t->slots.input[2]] : NULL;
     s.c = (float *)call->operand[t->slots.output] + matrix * p->c_batch_stride;
     s.finish = weft_epilogue_finish(p->epilogue, call, 0); /* of one matrix */
     return s;
+}
+
+static part block_of(const weft_call *call, int64_t piece)
+{
+    const weft_thin *t = call->args;
+    return part_of(call, piece / t->blocks, piece % t->blocks * t->block, t->block);
 }
 
 /* Finishes results of columns from j on, whose place in c is `at`. */
@@ -63,61 +68,110 @@ SIMD_INLINE int64_t lanes_from(int64_t j, int64_t end)
 
 enum { SIDE = 8 };
 
+/* Rows of sums, `step` floats apart. */
+typedef struct sums {
+    float *row;
+    int64_t step;
+} sums;
+
 /* Adds `side` rows of B, from b on, times their elements of each row of A. */
-SIMD_INLINE void add_side(const part *s, float sum[WEFT_THIN][WEFT_THIN_COLUMNS],
-                          float a[WEFT_THIN][SIDE], const float *b, int side)
+SIMD_INLINE void add_side(const part *s, const sums *to, float a[WEFT_THIN][SIDE], const float *b,
+                          int side)
 {
     const int64_t step = s->p->b_stride, rows = s->p->rows, columns = s->end - s->first;
     for (int64_t j = 0; j < columns; j += LANES) {
         int64_t lanes = lanes_from(j, columns);
         vfloat row[SIDE];
 #pragma GCC unroll 8
-        for (int k = 0; k < side; k++) {
-            __builtin_prefetch(b + (side + k) * step + j);
+        for (int k = 0; k < side; k++)
             row[k] = vload_lanes(b + k * step + j, lanes);
-        }
         for (int64_t r = 0; r < rows; r++) {
-            vfloat v = vload(sum[r] + j);
+            float *sum = to->row + r * to->step + j;
+            vfloat v = vload(sum);
 #pragma GCC unroll 8
             for (int k = 0; k < side; k++)
                 v += a[r][k] * row[k];
-            vstore(sum[r] + j, v);
+            vstore(sum, v);
         }
     }
 }
 
-static void rows(const weft_call *call, int64_t piece)
+/* The sums over k = first..end-1. */
+static void add_rows(const part *s, const sums *to, int64_t first, int64_t end)
 {
-    _Alignas(64) float sum[WEFT_THIN][WEFT_THIN_COLUMNS];
-    part s = part_of(call, piece);
-    const weft_matmul_problem *p = s.p;
+    const weft_matmul_problem *p = s->p;
     for (int64_t r = 0; r < p->rows; r++)
-        for (int64_t j = s.first; j < s.end; j += LANES)
-            vstore(sum[r] + j - s.first,
-                   s.bias ? vload_lanes(s.bias + j, lanes_from(j, s.end)) : (vfloat){0});
-    for (int64_t k = 0; k < p->inner; k += SIDE) {
+        memset(to->row + r * to->step, 0,
+               (size_t)(weft_ceiling(s->end - s->first, LANES) * LANES) * sizeof(float));
+    for (int64_t k = first; k < end; k += SIDE) {
         float a[WEFT_THIN][SIDE];
-        const float *b = s.b + k * p->b_stride + s.first;
-        int64_t side = weft_least(SIDE, p->inner - k);
+        const float *b = s->b + k * p->b_stride + s->first;
+        int64_t side = weft_least(SIDE, end - k);
         for (int64_t r = 0; r < p->rows; r++)
-            memcpy(a[r], s.a + r * p->a_stride + k, (size_t)side * sizeof **a);
+            memcpy(a[r], s->a + r * p->a_stride + k, (size_t)side * sizeof **a);
         if (side == SIDE) {
-            add_side(&s, sum, a, b, SIDE);
+            add_side(s, to, a, b, SIDE);
             continue;
         }
         for (int64_t i = 0; i < side; i++) {
             for (int64_t r = 0; r < p->rows; r++)
                 a[r][0] = a[r][i];
-            add_side(&s, sum, a, b + i * p->b_stride, 1);
+            add_side(s, to, a, b + i * p->b_stride, 1);
         }
     }
+}
+
+/* Writes the results: of `splits` sums, `next` floats apart, and the bias. */
+static void write_rows(const part *s, const weft_call *call, const sums *from, int64_t splits,
+                       int64_t next)
+{
+    const weft_matmul_problem *p = s->p;
     for (int64_t r = 0; r < p->rows; r++)
-        for (int64_t j = s.first; j < s.end; j += LANES) {
-            int64_t at = r * p->c_stride + j, lanes = lanes_from(j, s.end);
-            vstore_lanes(s.c + at, finish_columns(&s, vload(sum[r] + j - s.first), j, at, lanes),
-                         lanes);
+        for (int64_t j = s->first; j < s->end; j += LANES) {
+            int64_t at = r * p->c_stride + j, lanes = lanes_from(j, s->end);
+            const float *sum = from->row + r * from->step + j - s->first;
+            vfloat y = s->bias ? vload_lanes(s->bias + j, lanes) : (vfloat){0};
+            for (int64_t i = 0; i < splits; i++)
+                y += vload(sum + i * next);
+            vstore_lanes(s->c + at, finish_columns(s, y, j, at, lanes), lanes);
         }
-    finish(&s, call);
+    finish(s, call);
+}
+
+/* Sums of column `first` on of a split, in the workspace. */
+static sums sums_of(const weft_call *call, int64_t split, int64_t first)
+{
+    const weft_thin *t = call->args;
+    int64_t step = t->blocks * t->block;
+    float *workspace = call->operand[t->slots.workspace];
+    return (sums){workspace + split * t->problem.rows * step + first, step};
+}
+
+static void rows(const weft_call *call, int64_t piece)
+{
+    const weft_thin *t = call->args;
+    int64_t block = piece % t->blocks, split = piece / t->blocks;
+    part s = part_of(call, split / t->splits, block * t->block, t->block);
+    if (t->splits == 1) {
+        _Alignas(64) float sum[WEFT_THIN_SUMS];
+        const sums own = {sum, t->block};
+        add_rows(&s, &own, 0, s.p->inner);
+        write_rows(&s, call, &own, 1, 0);
+        return;
+    }
+    const sums to = sums_of(call, split, s.first);
+    int64_t sides = weft_ceiling(s.p->inner, SIDE), i = split % t->splits;
+    add_rows(&s, &to, sides * i / t->splits * SIDE,
+             weft_least(sides * (i + 1) / t->splits * SIDE, s.p->inner));
+}
+
+static void merge(const weft_call *call, int64_t piece)
+{
+    const weft_thin *t = call->args;
+    int64_t matrix = piece / t->merge_blocks, first = piece % t->merge_blocks * t->merge_block;
+    const part s = part_of(call, matrix, first, t->merge_block);
+    const sums from = sums_of(call, matrix * t->splits, first);
+    write_rows(&s, call, &from, t->splits, s.p->rows * from.step);
 }
 
 /* ---- A few rows, B transposed: dot products ---- */
@@ -170,7 +224,7 @@ SIMD_INLINE void dot_columns(const part *s, int many)
 
 static void columns(const weft_call *call, int64_t piece)
 {
-    part s = part_of(call, piece);
+    part s = block_of(call, piece);
     if (s.p->rows == 1)
         dot_columns(&s, 1);
     else if (s.p->rows == 2)
@@ -210,7 +264,7 @@ SIMD_INLINE void outer_rows(const part *s, int64_t first, int count)
 
 static void outer(const weft_call *call, int64_t piece)
 {
-    part s = part_of(call, piece);
+    part s = block_of(call, piece);
     int64_t row = s.first;
     for (; row + 2 <= s.end; row += 2)
         outer_rows(&s, row, 2);
@@ -219,4 +273,4 @@ static void outer(const weft_call *call, int64_t piece)
 }
 
 const weft_thin_kernels WEFT_FOR_ISA(weft_matmul_thin) = {
-    .rows = rows, .columns = columns, .outer = outer};
+    .rows = rows, .merge = merge, .columns = columns, .outer = outer};
