@@ -321,6 +321,21 @@ Test(fuse, depthwise_convolution_and_dense_layers)
     expect_label("matmul + relu");
 }
 
+/* Products whose sums come in splits: what follows comes after all of them. */
+Test(fuse, thin_products)
+{
+    weft_value y = weft_relu(weft_dense(weft_global_average_pool(image(9, 130)), .units = 300));
+    y = weft_relu(weft_add(weft_dense(y, .units = 300), y));
+    y = weft_relu(weft_batch_norm(weft_dense(y, .units = 301)));
+    for (int mode = WEFT_INFER; mode <= WEFT_TRAIN; mode++) {
+        run_both(&y, 1, (weft_mode)mode);
+        expect_same(1, 2e-6);
+        expect_label("matmul + relu\n");
+        expect_label("matmul + add + relu\n");
+        cr_expect(strstr(fused.algorithms, "thin"), "%s", fused.algorithms);
+    }
+}
+
 /* The product needs the convolution finished: it must not be part of it. */
 Test(fuse, what_depends_on_a_kernel_by_another_way_stays_outside)
 {

@@ -31,7 +31,7 @@ static void cut(weft_thin *thin, int64_t extent)
 /* Whole rows of B, or wide parts of them, which the processor follows through memory. */
 static void cut_rows(weft_thin *thin, weft_kernel_plan *plan)
 {
-    const int64_t worth = 16384, merged = 256; /* floats of B for a split; columns */
+    const int64_t worth = 16384; /* floats of B for a split */
     const weft_matmul_problem *p = &thin->problem;
     int64_t widest = WEFT_THIN_SUMS / p->rows / UNIT * UNIT;
     int64_t blocks = weft_ceiling(p->columns, widest);
@@ -41,12 +41,10 @@ static void cut_rows(weft_thin *thin, weft_kernel_plan *plan)
     thin->splits = weft_most(1, weft_least(wanted, p->inner * p->columns / worth));
     if (thin->splits == 1)
         return;
-    thin->merge_block = merged;
-    thin->merge_blocks = weft_ceiling(p->columns, merged);
     int64_t floats = p->batch * thin->splits * p->rows * thin->blocks * thin->block;
     plan->workspace = (size_t)floats * sizeof(float);
-    plan->phase[plan->phases++] =
-        (weft_phase){weft_matmul_thin()->merge, p->batch * thin->merge_blocks};
+    plan->phase[plan->phases++] = (weft_phase){
+        weft_matmul_thin()->merge, p->batch * weft_ceiling(p->columns, WEFT_THIN_MERGE)};
 }
 
 bool weft_thin_plan(const weft_matmul_problem *problem, const weft_slots *slots,

@@ -9,6 +9,7 @@
 enum {
     WEFT_THIN = 8,         /* rows of A at most; half of it where B is transposed, or A */
     WEFT_THIN_SUMS = 4096, /* floats of a piece, at most */
+    WEFT_THIN_MERGE = 256, /* columns of a piece that merges */
 };
 
 typedef struct weft_thin {
@@ -18,13 +19,12 @@ typedef struct weft_thin {
     /* Neither is transposed: of the inner dimension, so that pieces read long rows. If there are several, each has
      * sums of its own in the workspace, rows of blocks * block floats, which merge adds up in order. */
     int64_t splits;
-    int64_t merge_block, merge_blocks; /* of columns */
 } weft_thin;
 
 /* A piece is a block of one matrix of the batch, and if there are splits, of one of these. */
 typedef struct weft_thin_kernels {
     weft_piece_fn *rows;    /* neither is transposed: a few rows of A */
-    weft_piece_fn *merge;   /* what follows it if there are splits; a piece is a merge_block */
+    weft_piece_fn *merge;   /* what follows it if there are splits */
     weft_piece_fn *columns; /* B is transposed: the same */
     weft_piece_fn *outer;   /* A is transposed: a few rows of A and B as they are stored */
 } weft_thin_kernels;

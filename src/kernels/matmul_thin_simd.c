@@ -168,8 +168,9 @@ static void rows(const weft_call *call, int64_t piece)
 static void merge(const weft_call *call, int64_t piece)
 {
     const weft_thin *t = call->args;
-    int64_t matrix = piece / t->merge_blocks, first = piece % t->merge_blocks * t->merge_block;
-    const part s = part_of(call, matrix, first, t->merge_block);
+    int64_t blocks = weft_ceiling(t->problem.columns, WEFT_THIN_MERGE);
+    int64_t matrix = piece / blocks, first = piece % blocks * WEFT_THIN_MERGE;
+    const part s = part_of(call, matrix, first, WEFT_THIN_MERGE);
     const sums from = sums_of(call, matrix * t->splits, first);
     write_rows(&s, call, &from, t->splits, s.p->rows * from.step);
 }
