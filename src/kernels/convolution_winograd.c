@@ -66,7 +66,7 @@ static double block_cycles(const weft_winograd *w, const weft_tiles *tiles, int6
  * before. With more, they take blocks of filters. */
 static bool groups_first(const weft_winograd *w)
 {
-    return w->filters_ahead && w->filters_floats * (int64_t)sizeof(float) <= weft_cpu_l2() / 4;
+    return w->filters_ahead && w->filters_floats <= weft_cpu_floats(WEFT_WINOGRAD_STAY);
 }
 
 /* The same for few channels. */
