@@ -6,6 +6,9 @@ enum { LINE = 16 }; /* floats of a cache line */
 /* Rows of a panel that are fetched ahead: where a filter comes from memory, as in inference of one image, it takes
  * so long. Short panels have been read before. */
 enum { FAR = 32 };
+/* Vectors of a tile up to which every second row spreads its scalar anew in each multiply-add: fewer instructions,
+ * which are what bounds a core whose other thread is busy, and no more reads than a cycle has room for. */
+enum { SPREADING = 3 };
 
 /* Everything is inlined with constant rows and vectors, so that acc lives in registers. */
 SIMD_INLINE void tile_begin(const weft_tile *t, int rows, int vectors,
@@ -129,10 +132,13 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
                 }
 #pragma GCC unroll 14
                 for (int i = 0; i < rows; i++) {
-                    vfloat s = vsplat(i < half ? a0[i * step] : a1[(i - half) * step]);
+                    const float *scalar = i < half ? a0 + i * step : a1 + (i - half) * step;
+                    vfloat s = vsplat(*scalar);
 #pragma GCC unroll 4
                     for (int v = 0; v < vectors; v++)
-                        acc[i][v] += s * row[v];
+                        acc[i][v] = i % 2 && vectors <= SPREADING
+                                        ? vadd_spread(acc[i][v], row[v], scalar)
+                                        : acc[i][v] + s * row[v];
                 }
                 a0++;
                 a1++;
