@@ -72,19 +72,40 @@ static void choose_chunk(weft_outer *outer, const extent *e)
         outer->segment_chunk = weft_least(outer->segment_chunk, WEFT_OUTER_INPUT_PANEL / floats);
 }
 
+/* Pixels of b follow each other, from one row to the next, too. */
+static bool even_steps(const weft_outer *outer)
+{
+    const int64_t *step = outer->b_stride;
+    return step[2] == step[3] * outer->dimension[2].out &&
+           step[1] == step[2] * outer->dimension[1].out &&
+           (outer->batch == 1 || step[0] == step[1] * outer->dimension[0].out);
+}
+
+/* Few rows of tiles read b again so seldom that a copy does not pay, unless its pixels meet in the same sets of
+ * caches. Tiles read whole vectors. */
+static bool choose_dy(const weft_outer *outer, const extent *e)
+{
+    int64_t rows = outer->channel_block * e->row.count * outer->tap_row_block;
+    return rows <= 128 && outer->b_filter == 1 && outer->b_stride[3] < 1024 &&
+           outer->filters % e->tiles->lanes == 0 &&
+           (outer->segment_chunk == 1 || even_steps(outer));
+}
+
 /* Cycles of all but the products. The constants are measured; they only weigh one blocking against
  * another. */
 static double copy_cycles(const weft_outer *outer, const extent *e)
 {
     /* Whole pixels are read along memory, which the processor follows; parts of them are not. */
     const double read_whole = 0.12, read_part = 0.25, copy = 0.5, keep = 0.2, merge = 1;
+    const double read_dy = 0.25;
     double read_channel = outer->channel_blocks == 1 ? read_whole : read_part;
     double size = (double)(outer->merge.rows * outer->merge.width);
     double chunks = (double)weft_ceiling(e->rows * outer->segments, outer->segment_chunk);
     double read = (outer->in_place ? read_channel : copy) *
                   (double)(e->pixels * outer->channels * e->tap_rows) *
                   (double)(outer->filter_blocks * outer->groups);
-    double filters = copy * (double)(e->pixels * outer->filters * outer->groups) *
+    double filters = (outer->dy_in_place ? read_dy : copy) *
+                     (double)(e->pixels * outer->filters * outer->groups) *
                      (double)(outer->channel_blocks * outer->tap_row_blocks);
     return read + filters + keep * size * chunks +
            (outer->splits > 1 ? merge * size * (double)outer->splits : 0);
@@ -101,6 +122,7 @@ static double choose_blocks(weft_outer *outer, const extent *e, int64_t block, i
     outer->tap_row_block = tap_row_block;
     outer->tap_row_blocks = weft_ceiling(e->tap_rows, tap_row_block);
     choose_chunk(outer, e);
+    outer->dy_in_place = choose_dy(outer, e);
     int64_t pieces =
         outer->filter_blocks * outer->channel_blocks * outer->groups * outer->tap_row_blocks;
     int64_t fewest = weft_ceiling(weft_least(e->wanted, 16), pieces);

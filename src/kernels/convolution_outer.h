@@ -3,10 +3,10 @@
  *
  * "a" is x, "b" is dy, "c" is dw; the reduction runs over pixels. A piece holds a block of c: some rows
  * of taps, a block of channels (of a) and a block of filters (of b). It walks over its pixels in chunks,
- * copies each chunk of b into a panel on the stack, and reads a in place, where a border only shortens the
- * runs of pixels, or copies it, too. Meanwhile the tiles fetch the next chunk into the second-level cache. Where blocks alone are too few pieces,
- * the pixels are cut into splits: each sums into its own copy of c in the workspace, and a second phase
- * adds the copies, in order. */
+ * copies each chunk of b into a panel on the stack, unless few tiles read it, and reads a in place, where a border
+ * only shortens the runs of pixels, or copies it, too. Meanwhile the tiles fetch the next chunk into the second-level
+ * cache. Where blocks alone are too few pieces, the pixels are cut into splits: each sums into its own copy of c in the
+ * workspace, and a second phase adds the copies, in order. */
 #ifndef WEFT_KERNELS_CONVOLUTION_OUTER_H
 #define WEFT_KERNELS_CONVOLUTION_OUTER_H
 
@@ -44,6 +44,7 @@ typedef struct weft_outer {
     int64_t segments;      /* of a row of pixels */
     int64_t segment_chunk; /* segments of a chunk */
     bool in_place;         /* tiles read a itself, unless there is a prologue; if not, a copy */
+    bool dy_in_place;      /* tiles read b itself, whose pixels in a chunk follow each other */
     bool merged; /* few channels: the taps of a row and channels are one range of c's rows */
 } weft_outer;
 

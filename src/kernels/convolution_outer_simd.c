@@ -25,6 +25,7 @@ typedef struct piece_state {
     weft_taps taps[3];
     int64_t channels, filters, vectors; /* of the piece */
     float *input, *panel;
+    const float *dy; /* of the chunk, where tiles read b itself; NULL: the panel has it */
     fetching *next;
 } piece_state;
 
@@ -50,6 +51,14 @@ static segment find_segment(const piece_state *s, int64_t index)
     return g;
 }
 
+/* The first pixel of a segment in b. */
+SIMD_INLINE const float *find_filters(const piece_state *s, const segment *g)
+{
+    const int64_t *stride = s->o->b_stride;
+    return s->b + g->image * stride[0] + g->depth * stride[1] + g->height * stride[2] +
+           g->column * stride[3];
+}
+
 /* The panel holds, for each tile of vectors, a row for each pixel of the chunk. */
 static void pack_filters(const piece_state *s, const segment *segments, int64_t count,
                          int64_t pixels)
@@ -63,9 +72,7 @@ static void pack_filters(const piece_state *s, const segment *segments, int64_t 
         float *to = s->panel + pixels * first;
         for (int64_t i = 0; i < count; i++) {
             const segment *g = &segments[i];
-            const float *from = s->b + g->image * o->b_stride[0] + g->depth * o->b_stride[1] +
-                                g->height * o->b_stride[2] + g->column * o->b_stride[3] +
-                                first * o->b_filter;
+            const float *from = find_filters(s, g) + first * o->b_filter;
             if (o->b_filter == 1)
                 pack_rows(to, width, from, o->b_stride[3], g->pixels, columns);
             else
@@ -133,8 +140,7 @@ static fetching fetch_chunk(const piece_state *s, int64_t index, int64_t pixels)
     fetching f = {.pixels = pixels};
     f.a = s->a + g.image * o->a_stride[0] + depth * o->a_stride[1] + height * o->a_stride[2] +
           g.column * t[W].in_step * o->a_stride[3];
-    f.b = s->b + g.image * o->b_stride[0] + g.depth * o->b_stride[1] + g.height * o->b_stride[2] +
-          g.column * o->b_stride[3];
+    f.b = find_filters(s, &g);
     /* a has more pixels than b where the filter strides over them; if it jumps over them, not all are
      * read, and none is fetched. */
     if (t[H].in_step <= t[H].count && t[W].in_step <= t[W].count)
@@ -182,7 +188,8 @@ static void run_rows(const piece_state *s, const weft_tile *shared, const float 
     tile.c_step = s->to.channel;
     for (int64_t j = 0; j < columns; j++) {
         int64_t v0 = s->vectors * j / columns, v1 = s->vectors * (j + 1) / columns;
-        tile.b = s->panel + pixels * v0 * LANES;
+        tile.b = s->dy ? s->dy + v0 * LANES : s->panel + pixels * v0 * LANES;
+        tile.b_step = s->dy ? s->o->b_stride[3] : (v1 - v0) * LANES;
         tile.bias = s->bias ? s->bias + v0 * LANES : NULL;
         tile.last = v1 < s->vectors ? LANES : s->filters - (v1 - 1) * LANES;
         for (int64_t i = 0; i < tiles; i++) {
@@ -394,7 +401,10 @@ static void run(const weft_call *call, int64_t piece)
         int64_t count = weft_least(o->segment_chunk, end - at), pixels = 0;
         for (int64_t i = 0; i < count; pixels += segments[i].pixels, i++)
             segments[i] = find_segment(&s, at + i);
-        pack_filters(&s, segments, count, pixels);
+        if (o->dy_in_place)
+            s.dy = find_filters(&s, &segments[0]);
+        else
+            pack_filters(&s, segments, count, pixels);
         fetching next = {0};
         if (at + count < end)
             next = fetch_chunk(&s, at + count, pixels);

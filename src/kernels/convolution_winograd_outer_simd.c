@@ -73,6 +73,7 @@ static void multiply(const piece_state *s, const float *x, const float *y, int64
             int64_t v0 = s->filter_vectors * i / panels, v1 = s->filter_vectors * (i + 1) / panels;
             int64_t down = weft_ceiling(s->channels, tiles->max_rows[v1 - v0]);
             tile.b = tile.fetch = y + p * o->y_position + v0 * LANES * run.length;
+            tile.b_step = (v1 - v0) * LANES;
             for (int64_t j = 0; j < down; j++) {
                 int64_t r0 = s->channels * j / down, r1 = s->channels * (j + 1) / down;
                 tile.a = x + p * o->x_position + r0;

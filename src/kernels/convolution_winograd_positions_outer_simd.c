@@ -127,6 +127,7 @@ static void multiply(const weft_call *call, int64_t piece)
         for (int64_t i = 0; i < panels; i++) {
             int64_t v0 = p->filter_vectors * i / panels, v1 = p->filter_vectors * (i + 1) / panels;
             tile.b = y + v0 * LANES * p->group;
+            tile.b_step = (v1 - v0) * LANES;
             multiply_panel(p, &tile, x, sums + v0 * LANES, v1 - v0, first, end, channels);
         }
     }

@@ -6,9 +6,6 @@ enum { LINE = 16 }; /* floats of a cache line */
 /* Rows of a panel that are fetched ahead: where a filter comes from memory, as in inference of one image, it takes
  * so long. Short panels have been read before. */
 enum { FAR = 32 };
-/* Vectors of a tile up to which every second row spreads its scalar anew in each multiply-add: fewer instructions,
- * which are what bounds a core whose other thread is busy, and no more reads than a cycle has room for. */
-enum { SPREADING = 3 };
 
 /* Everything is inlined with constant rows and vectors, so that acc lives in registers. */
 SIMD_INLINE void tile_begin(const weft_tile *t, int rows, int vectors,
@@ -50,6 +47,18 @@ SIMD_INLINE void tile_add(const weft_tile *t, const float *from, int rows, int v
             acc[i][v] += vload(row + v * LANES);
         acc[i][vectors - 1] += vload_first(row + (vectors - 1) * LANES, t->last);
     }
+}
+
+/* One step of the reduction in one row of a tile. With `spread` (a constant), up to three vectors each spread the scalar
+ * anew as they add: in every second row that takes fewer instructions, which is what bounds a core whose other thread is
+ * busy, and no more reads than a cycle has room for, unless they wait for the second-level cache. */
+SIMD_INLINE void tile_step(vfloat acc[WEFT_TILE_VECTORS], const vfloat row[WEFT_TILE_VECTORS],
+                           const float *scalar, int vectors, bool spread)
+{
+    vfloat s = vsplat(*scalar);
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+        acc[v] = spread && vectors <= 3 ? vadd_spread(acc[v], row[v], scalar) : acc[v] + s * row[v];
 }
 
 /* Lanes of vector v of the tile. */
@@ -131,15 +140,9 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
                         __builtin_prefetch(b + far + v * LANES, 0, 3);
                 }
 #pragma GCC unroll 14
-                for (int i = 0; i < rows; i++) {
-                    const float *scalar = i < half ? a0 + i * step : a1 + (i - half) * step;
-                    vfloat s = vsplat(*scalar);
-#pragma GCC unroll 4
-                    for (int v = 0; v < vectors; v++)
-                        acc[i][v] = i % 2 && vectors <= SPREADING
-                                        ? vadd_spread(acc[i][v], row[v], scalar)
-                                        : acc[i][v] + s * row[v];
-                }
+                for (int i = 0; i < rows; i++)
+                    tile_step(acc[i], row, i < half ? a0 + i * step : a1 + (i - half) * step,
+                              vectors, i % 2);
                 a0++;
                 a1++;
                 b += vectors * LANES;
@@ -149,14 +152,14 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
     tile_end(t, rows, vectors, acc);
 }
 
-SIMD_INLINE void tile_outer(const weft_tile *t, int rows, int vectors)
+/* near: scalars of neighbouring steps lie in neighbouring cache lines. */
+SIMD_INLINE void outer_sums(const weft_tile *t, int rows, int vectors, bool near,
+                            vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
 {
-    vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS];
-    tile_begin(t, rows, vectors, acc);
-    const int64_t step = t->a_step;
+    const int64_t step = t->a_step, b_step = t->b_step;
     const float *fetch = t->fetch;
     for (int64_t r = 0; r < t->runs; r++) {
-        const float *a = t->a + t->run[r].a, *b = t->b + t->run[r].b * vectors * LANES;
+        const float *a = t->a + t->run[r].a, *b = t->b + t->run[r].b * b_step;
         for (int64_t k = t->run[r].length; k > 0; k--) {
             vfloat row[WEFT_TILE_VECTORS];
             __builtin_prefetch(fetch, 0, 2);
@@ -165,16 +168,22 @@ SIMD_INLINE void tile_outer(const weft_tile *t, int rows, int vectors)
             for (int v = 0; v < vectors; v++)
                 row[v] = vload(b + v * LANES);
 #pragma GCC unroll 14
-            for (int i = 0; i < rows; i++) {
-                vfloat s = vsplat(a[i]);
-#pragma GCC unroll 4
-                for (int v = 0; v < vectors; v++)
-                    acc[i][v] += s * row[v];
-            }
+            for (int i = 0; i < rows; i++)
+                tile_step(acc[i], row, a + i, vectors, near && i % 2);
             a += step;
-            b += vectors * LANES;
+            b += b_step;
         }
     }
+}
+
+SIMD_INLINE void tile_outer(const weft_tile *t, int rows, int vectors)
+{
+    vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS];
+    tile_begin(t, rows, vectors, acc);
+    if (t->a_step <= 2 * LANES)
+        outer_sums(t, rows, vectors, true, acc);
+    else
+        outer_sums(t, rows, vectors, false, acc);
     tile_end(t, rows, vectors, acc);
 }
 

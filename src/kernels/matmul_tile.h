@@ -3,12 +3,12 @@
  * A tile is `rows` x `vectors` accumulators that stay in registers. For every step k of the reduction it
  * takes one vector row of b and one scalar of a for each row of the tile:
  *
- *     c[i][v] = init[i][v] + sum over runs r, k < run[r].length of a(r, k, i) * b[(run[r].b + k) * width + v]
+ *     c[i][v] = init[i][v] + sum over runs r, k < run[r].length of a(r, k, i) * b[(run[r].b + k) * b_step + v]
  *
- * b is a packed panel, width = vectors * LANES, 64-byte aligned. There are two kinds of tile, by where
- * the scalars of a lie:
+ * There are two kinds of tile, by where the scalars of a lie:
  *     rows:   a(r, k, i) = a[run[r].a + i * a_step + k], k is contiguous (pixels by channels)
  *     outer:  a(r, k, i) = a[run[r].a + k * a_step + i], i is contiguous (filter gradients)
+ * For the rows kind b is a packed panel, b_step = vectors * LANES, which need not be set.
  *
  * In the rows kind, the second half of the tile's rows, from row (rows + 1) / 2 on, starts at a + a_half
  * and c + c_half: two short rows of two images, side by side, make one tile. */
@@ -36,6 +36,7 @@ typedef struct weft_tile {
     const float *fetch;
     int64_t fetch_step;
     const float *b;
+    int64_t b_step;
     float *c;
     int64_t c_step, c_half;
     const float *bias; /* initial value of every row of c, or NULL */
