@@ -73,6 +73,8 @@ fuse-loses-a-stored-value|src/graph/pass_fuse.c|s/f->stored\[value\] = uses_outs
 fuse-reads-through-what-others-read|src/graph/fuse_kernel.c|s/f->uses\[value\] != 1 \|\| f->owner/f->owner/
 fuse-reads-padding-through|src/kernels/read_pixels.h|s/vfloat y = \{0\};/vfloat y = {0};\n            finish_read(before, \&by, \&y, 1);/
 thin-product-forgets-a-split|src/kernels/matmul_thin_simd.c|s/int64_t i = 0; i < splits/int64_t i = splits > 1; i < splits/
+filter-gradient-walks-over-gaps|src/kernels/convolution_outer.c|s/\(outer->segment_chunk == 1 \|\| even_steps\(outer\)\)/true/
+filter-gradient-stays-at-a-pixel|src/kernels/convolution_outer_simd.c|s/s->dy \? s->o->b_stride\[3\] :/s->dy ? 0 :/
 winograd-takes-a-group-twice|src/kernels/convolution_winograd_simd.c|s/\? piece \/ w->filter_blocks :/? piece \/ w->groups :/
 winograd-reads-padding-through|src/kernels/convolution_winograd_gather.h|s/if \(pixel\[i \* next\] != w->nothing\)//
 chain-forgets-fetches|src/graph/pass_chain.c|s/r->uses\[v\] \+= ir->value\[v\]\.fetched;//
