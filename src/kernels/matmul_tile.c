@@ -50,8 +50,8 @@ SIMD_INLINE void tile_add(const weft_tile *t, const float *from, int rows, int v
 }
 
 /* One step of the reduction in one row of a tile. With `spread` (a constant), up to three vectors each spread the scalar
- * anew as they add: in every second row that takes fewer instructions, which is what bounds a core whose other thread is
- * busy, and no more reads than a cycle has room for, unless they wait for the second-level cache. */
+ * anew as they add. In every second row that takes fewer instructions, which counts where a core's other thread takes its
+ * share of them, and no more reads than a cycle has room for, unless they wait for the second-level cache. */
 SIMD_INLINE void tile_step(vfloat acc[WEFT_TILE_VECTORS], const vfloat row[WEFT_TILE_VECTORS],
                            const float *scalar, int vectors, bool spread)
 {
