@@ -60,7 +60,10 @@ if [ -n "$full" ]; then
   for isa in baseline avx2 avx512; do
     WEFT_ISA=$isa run "$isa" build
   done
-  WEFT_TEST_CASES=${WEFT_TEST_CASES:-10} run long build --timeout-multiplier 10
+  # Those that draw random cases.
+  names=$(meson test -C build --list 2>/dev/null | grep -E '^(ops.*|random_dag|distribute|micro_batch)$')
+  # shellcheck disable=SC2086
+  WEFT_TEST_CASES=${WEFT_TEST_CASES:-10} run long build --timeout-multiplier 10 $names
 
   # Without what is optional.
   build build-plain --auto-features=disabled -Dtests=enabled -Dexamples=false -Dbenchmarks=false
@@ -74,10 +77,10 @@ if [ -n "$full" ]; then
     run sanitize build-sanitize --timeout-multiplier 10 $names
 
   # Valgrind knows AVX2 but not AVX-512, runs threads one at a time, and takes some 30 times as long:
-  # the checks of all ops, the networks and the programs stay with the sanitizers. Nor does it belong
-  # around compilers.
+  # the checks of all ops, the networks and the programs stay with the sanitizers, and so does what runs
+  # the same tests once more. Nor does it belong around compilers.
   names=$(meson test -C build --list 2>/dev/null |
-    grep -Ev '^(ninja: .*|ops.*|networks|models|parity|examples|cli|readme)$')
+    grep -Ev '^(ninja: .*|ops.*|networks|models|parity|examples|cli|readme|kernel_convolution_.*)$')
   # shellcheck disable=SC2086
   WEFT_ISA=avx2 OMP_NUM_THREADS=1 run valgrind build --timeout-multiplier 40 --wrapper \
     'valgrind --quiet --error-exitcode=9 --trace-children=yes --leak-check=full
