@@ -1,10 +1,12 @@
 /* Two builds of weft side by side: both libraries in one process, each with its own copy of everything, run the same
  * model in turn, a fraction of a second each. What neighbours do to a machine meets both, and so their ratio is known
- * to a percent where times by themselves differ by a third.
+ * to some two percent where times by themselves differ by a third.
  *
- *     bench_builds --against OTHER_BUILD_DIRECTORY MODEL [--mode infer] [--batch 1] [--seconds 10] */
+ *     bench_builds --against OTHER_BUILD_DIRECTORY MODEL [--mode infer] [--batch 1] [--seconds 10]
+ *
+ * Options of `weft bench` choose the workload; --help lists them. */
 #include "builds_module.h"
-#include "cli/arguments.h"
+#include "cli/quantile.h"
 #include "measure.h"
 
 #include <dlfcn.h>
@@ -17,23 +19,25 @@
 enum { MOST_ROUNDS = 10000, FEWEST_ROUNDS = 3, MOST_RUNS = 1000 };
 
 typedef struct build {
-    const char *name;
-    bool (*prepare)(const builds_workload *wanted);
+    const char *directory;
+    bool (*prepare)(int argc, char **argv, builds_settings *settings, int *status);
     double (*run)(void);
     void (*close)(void);
     double time[MOST_ROUNDS]; /* of a round: the median of its runs */
 } build;
 
-static bool load(build *b, const char *name, const char *directory)
+/* The module of a build directory. */
+static bool load(build *b, const char *directory)
 {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/libbuilds_module.so", directory) >= (int)sizeof path) {
+    char path[2 * PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/benchmarks/libbuilds_module.so", directory) >=
+        (int)sizeof path) {
         fprintf(stderr, "bench_builds: %s: too long a name\n", directory);
         return false;
     }
     void *module = dlmopen(LM_ID_NEWLM, path, RTLD_NOW | RTLD_LOCAL);
     if (module) {
-        b->name = name;
+        b->directory = directory;
         *(void **)&b->prepare = dlsym(module, "builds_prepare");
         *(void **)&b->run = dlsym(module, "builds_run");
         *(void **)&b->close = dlsym(module, "builds_close");
@@ -44,28 +48,18 @@ static bool load(build *b, const char *name, const char *directory)
     return false;
 }
 
-/* The directory of this program. */
+/* The build directory that this program lies in, in benchmarks/. */
 static bool own_directory(char *path, size_t size)
 {
     ssize_t length = readlink("/proc/self/exe", path, size - 1);
-    if (length < 0)
+    if (length < 0) {
+        perror("bench_builds: /proc/self/exe");
         return false;
+    }
     path[length] = '\0';
-    *strrchr(path, '/') = '\0';
+    for (int up = 0; up < 2; up++)
+        *strrchr(path, '/') = '\0';
     return true;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Element number share * n in order of size, which sorts them. */
-static double quantile(double *values, int n, double share)
-{
-    qsort(values, (size_t)n, sizeof *values, by_value);
-    return values[(int)(share * (n - 1) + 0.5)];
 }
 
 /* The median of `runs` runs after one that finds its data again. */
@@ -104,68 +98,47 @@ static int measure(build *builds, double seconds, int *runs)
     return rounds;
 }
 
-static void print(const builds_workload *w, build *builds, int rounds, int runs)
+static void print(const builds_settings *settings, build *builds, int rounds, int runs)
 {
     static double ratio[MOST_ROUNDS];
     for (int i = 0; i < rounds; i++)
         ratio[i] = builds[1].time[i] / builds[0].time[i];
     double low = quantile(ratio, rounds, 0.25), high = quantile(ratio, rounds, 0.75);
-    printf("%s, %s: %d rounds of %d runs\n", w->model, w->mode, rounds, runs);
+    printf("%s, %s: %d rounds of %d runs\n", settings->model, settings->mode, rounds, runs);
     double least[2];
     for (int b = 0; b < 2; b++) {
         double median = quantile(builds[b].time, rounds, 0.5);
-        least[b] = builds[b].time[0];
-        printf("  %9.3f ms, %9.3f at least  %s\n", median * 1e3, least[b] * 1e3, builds[b].name);
+        least[b] = quantile(builds[b].time, rounds, 0);
+        printf("  %9.3f ms, %9.3f at least  %s\n", median * 1e3, least[b] * 1e3,
+               builds[b].directory);
     }
-    printf("  ratio %.3f (above 1: this build is faster), in half of the rounds %.3f to %.3f; of "
-           "the least times %.3f\n",
-           quantile(ratio, rounds, 0.5), low, high, least[1] / least[0]);
+    printf(
+        "  ratio %.3f (above 1: the first build is faster), in half of the rounds %.3f to %.3f; of "
+        "the least times %.3f\n",
+        quantile(ratio, rounds, 0.5), low, high, least[1] / least[0]);
 }
 
 int main(int argc, char **argv)
 {
-    static const char *const modes[] = {"train", "infer", NULL};
-    builds_workload wanted = {.mode = "train"};
-    const char *against = NULL;
-    double seconds = 10;
-    const argument own[] = {
-        {"against", "DIR", "the other build directory", .text = &against},
-        {"mode", "MODE", "train or infer", .choice = &wanted.mode, .words = modes},
-        {"batch", "N", "samples; 0: the model's", .integer = &wanted.batch, .low = 0, .high = 4096},
-        {"threads", "N", "0: one for each processor", .integer = &wanted.threads, .low = 0,
-         .high = 1024},
-        {"seconds", "S", "of measuring, about", .positive = &seconds},
-        {0},
-    };
-    const argument_usage usage = {"bench_builds",
-                                  "Runs a model of this build and of another one in turn.",
-                                  "MODEL",
-                                  &wanted.model,
-                                  own,
-                                  NULL};
-    int status;
-    if (!arguments_parse(argc, argv, &usage, &status))
-        return status;
-    if (!against)
-        return arguments_refuse(&usage, "--against is missing: the directory of the other build");
-
     /* Threads of one build do not wait for work while the other one runs. */
     if (!getenv("OMP_WAIT_POLICY")) {
         setenv("OMP_WAIT_POLICY", "passive", 1);
         execv("/proc/self/exe", argv);
     }
     static build builds[2];
-    char here[PATH_MAX], there[PATH_MAX];
-    int rounds = 0, runs = 0;
-    snprintf(there, sizeof there, "%s/benchmarks", against);
-    if (own_directory(here, sizeof here) && load(&builds[0], "this build", here) &&
-        load(&builds[1], against, there) && builds[0].prepare(&wanted) &&
-        builds[1].prepare(&wanted))
-        rounds = measure(builds, seconds, &runs);
-    if (rounds)
-        print(&wanted, builds, rounds, runs);
+    builds_settings settings;
+    char here[PATH_MAX];
+    int rounds = 0, runs = 0, status = 1;
+    if (own_directory(here, sizeof here) && load(&builds[0], here) &&
+        builds[0].prepare(argc, argv, &settings, &status) && load(&builds[1], settings.against) &&
+        builds[1].prepare(argc, argv, &settings, &status))
+        rounds = measure(builds, settings.seconds, &runs);
+    if (rounds) {
+        print(&settings, builds, rounds, runs);
+        status = 0;
+    }
     for (int b = 0; b < 2; b++)
         if (builds[b].close)
             builds[b].close();
-    return rounds ? 0 : 1;
+    return status;
 }

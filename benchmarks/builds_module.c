@@ -7,29 +7,52 @@
 
 static workload work;
 
-bool builds_prepare(const builds_workload *wanted)
+static bool explained(weft_status status, const weft_error *error)
+{
+    if (status != WEFT_OK)
+        fprintf(stderr, "bench_builds: %s\n", error->message);
+    return status == WEFT_OK;
+}
+
+bool builds_prepare(int argc, char **argv, builds_settings *settings, int *status)
 {
     workload_options options = workload_defaults();
-    options.model = wanted->model;
-    options.mode = wanted->mode;
-    options.batch = wanted->batch;
-    options.threads = wanted->threads;
+    *settings = (builds_settings){.seconds = 10};
+    argument shared[WORKLOAD_ARGUMENTS];
+    workload_arguments(&options, shared);
+    const argument own[] = {
+        {"against", "DIR", "the other build directory", .text = &settings->against},
+        {"seconds", "S", "of measuring, about", .positive = &settings->seconds},
+        {0},
+    };
+    const argument_usage usage = {"bench_builds",
+                                  "Runs a model of this build and of another one in turn.",
+                                  "MODEL",
+                                  &options.model,
+                                  own,
+                                  shared};
+    if (!arguments_parse(argc, argv, &usage, status)) {
+        fflush(stdout); /* of this name space, which nobody else flushes */
+        return false;
+    }
+    *status = 1;
+    if (!settings->against) {
+        *status =
+            arguments_refuse(&usage, "--against is missing: the directory of the other build");
+        return false;
+    }
+    settings->model = options.model;
+    settings->mode = options.mode;
     weft_error error = {0};
-    if (workload_build(&work, &options, &error) == WEFT_OK &&
-        workload_compile(&work, &options, false, &error) == WEFT_OK)
-        return true;
-    fprintf(stderr, "bench_builds: %s\n", error.message);
-    return false;
+    return explained(workload_build(&work, &options, &error), &error) &&
+           explained(workload_compile(&work, &options, false, &error), &error);
 }
 
 double builds_run(void)
 {
     double seconds = 0;
     weft_error error = {0};
-    if (workload_run(&work, &seconds, &error) == WEFT_OK)
-        return seconds;
-    fprintf(stderr, "bench_builds: %s\n", error.message);
-    return -1;
+    return explained(workload_run(&work, &seconds, &error), &error) ? seconds : -1;
 }
 
 void builds_close(void)

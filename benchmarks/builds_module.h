@@ -4,15 +4,18 @@
 
 #include <stdbool.h>
 
-typedef struct builds_workload {
-    const char *model, *mode; /* of the tool: "train" or "infer" */
-    int batch, threads;       /* 0: the usual ones */
-} builds_workload;
+/* What the command line says to bench_builds itself; texts point into it. */
+typedef struct builds_settings {
+    const char *against; /* the other build directory */
+    const char *model, *mode;
+    double seconds;
+} builds_settings;
 
 #define BUILDS_EXPORT __attribute__((visibility("default")))
 
-/* Compiles the model; false, with a message on the standard error, where that fails. builds_close in any case. */
-BUILDS_EXPORT bool builds_prepare(const builds_workload *wanted);
+/* Reads the command line, which has the workload's options as this build knows them, and compiles the model. False: the
+ * program should end with *status; what is wrong has been explained. builds_close in any case. */
+BUILDS_EXPORT bool builds_prepare(int argc, char **argv, builds_settings *settings, int *status);
 /* Seconds of one run; negative after an error, which has been explained. */
 BUILDS_EXPORT double builds_run(void);
 BUILDS_EXPORT void builds_close(void);

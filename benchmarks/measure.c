@@ -1,5 +1,7 @@
 #include "measure.h"
 
+#include "cli/quantile.h"
+
 #include <omp.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -101,12 +103,6 @@ void measure_run(const weft_kernel_plan *plan, void *const *operand)
     }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double measure_median(void (*run)(const void *data), const void *data, double seconds)
 {
     enum { MOST = 1000 };
@@ -118,8 +114,7 @@ double measure_median(void (*run)(const void *data), const void *data, double se
         run(data);
         total += time[runs] = measure_seconds() - start;
     }
-    qsort(time, (size_t)runs, sizeof *time, by_value);
-    return time[processor_time ? 0 : runs / 2];
+    return quantile(time, runs, processor_time ? 0 : 0.5);
 }
 
 typedef struct planned {

@@ -1,5 +1,6 @@
 /* What a step costs besides its work: a chain of dependent steps whose kernels do nothing, in two pieces
  * each, so that a barrier stands between any two. */
+#include "cli/quantile.h"
 #include "weft/weft.h"
 
 #include <stdio.h>
@@ -41,12 +42,6 @@ static const weft_op empty_op = {
     .bind = bind_empty,
 };
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Microseconds a step, the median of the runs. */
 static double measure(int threads)
 {
@@ -68,8 +63,7 @@ static double measure(int threads)
             weft_run(program, &(weft_feed){x, data, sizeof(data)}, 1, NULL, &error);
             microseconds[i] = weft_program_report(program).seconds * 1e6 / STEPS;
         }
-        qsort(microseconds, RUNS, sizeof(double), by_value);
-        median = microseconds[RUNS / 2];
+        median = quantile(microseconds, RUNS, 0.5);
     } else {
         fprintf(stderr, "steps: %s\n", error.message);
     }

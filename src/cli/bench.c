@@ -1,5 +1,6 @@
 /* weft bench: time and memory of a training step or of inference. */
 #include "cli/command.h"
+#include "cli/quantile.h"
 #include "cli/resident.h"
 #include "cli/workload.h"
 
@@ -15,12 +16,6 @@ typedef struct timing {
     int runs;
 } timing;
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* After two runs to warm up: up to `runs` runs, but no more than last `seconds`, and three at least. */
 static weft_status measure(workload *w, int runs, double seconds, timing *result, weft_error *error)
 {
@@ -35,9 +30,8 @@ static weft_status measure(workload *w, int runs, double seconds, timing *result
         status = workload_run(w, &time[done], error);
         total += time[done++];
     }
-    qsort(time, (size_t)done, sizeof(*time), by_value);
     if (done > 0)
-        *result = (timing){(time[(done - 1) / 2] + time[done / 2]) / 2, time[0], done};
+        *result = (timing){quantile(time, done, 0.5), quantile(time, done, 0), done};
     free(time);
     return status;
 }

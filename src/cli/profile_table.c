@@ -1,5 +1,7 @@
 #include "cli/profile_table.h"
 
+#include "cli/quantile.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,12 +41,6 @@ void profile_add(profile_table *table, const weft_program *program)
 }
 
 /* ---- Rows ---- */
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static int slowest_first(const void *a, const void *b)
 {
@@ -86,8 +82,7 @@ static void add(profile_row *sum, const profile_row *step)
 /* A step that is hoisted does not run, nor work, each time. */
 static void finish_step(const profile_table *table, profile_row *step, double *sample)
 {
-    qsort(sample, (size_t)table->runs, sizeof(*sample), by_value);
-    step->seconds = (sample[(table->runs - 1) / 2] + sample[table->runs / 2]) / 2;
+    step->seconds = quantile(sample, table->runs, 0.5);
     if (step->seconds > 0)
         step->roof = weft_roof_seconds(&table->roof, step->flops, step->bytes);
     if (step->seconds > step->roof)

@@ -180,7 +180,7 @@ SIMD_INLINE void tile_outer(const weft_tile *t, int rows, int vectors)
 {
     vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS];
     tile_begin(t, rows, vectors, acc);
-    if (t->a_step <= 2 * LANES)
+    if (SIMD_SPREADS && t->a_step <= 2 * LANES)
         outer_sums(t, rows, vectors, true, acc);
     else
         outer_sums(t, rows, vectors, false, acc);

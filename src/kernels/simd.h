@@ -66,11 +66,18 @@ SIMD_INLINE vfloat vheld(vfloat x)
     return x;
 }
 
-/* sum + factor * *scalar, fused where the instruction set can. AVX-512 spreads the scalar while it adds: an
- * instruction less than loading it first, and one more read of the cache if it is used again. */
+/* Whether a multiply-add can spread a scalar of memory itself, which AddressSanitizer would not see. */
+#if defined(WEFT_ISA_avx512) && !defined(__SANITIZE_ADDRESS__)
+#define SIMD_SPREADS 1
+#else
+#define SIMD_SPREADS 0
+#endif
+
+/* sum + factor * *scalar, fused where the instruction set can. With SIMD_SPREADS it is an instruction less than
+ * loading the scalar first, and one more read of the cache if it is used again. */
 SIMD_INLINE vfloat vadd_spread(vfloat sum, vfloat factor, const float *scalar)
 {
-#if defined(WEFT_ISA_avx512) && !defined(__SANITIZE_ADDRESS__)
+#if SIMD_SPREADS
     __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(factor), "m"(*scalar));
     return sum;
 #else
