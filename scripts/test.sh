@@ -52,6 +52,13 @@ run() {
     END { printf "%s: %d passed, %d failed\n", name, passing, tested - passing }' name="$name"
 }
 
+# tests DIRECTORY OPTIONS...: the names of those tests that grep selects.
+tests() {
+  directory=$1
+  shift
+  meson test -C "$directory" --list 2>/dev/null | grep -v '^ninja: ' | grep -E "$@"
+}
+
 scripts/install-dependencies.sh $full
 build build
 run default build
@@ -61,9 +68,9 @@ if [ -n "$full" ]; then
     WEFT_ISA=$isa run "$isa" build
   done
   # Those that draw random cases.
-  names=$(meson test -C build --list 2>/dev/null | grep -E '^(ops.*|random_dag|distribute|micro_batch)$')
-  # shellcheck disable=SC2086
-  WEFT_TEST_CASES=${WEFT_TEST_CASES:-10} run long build --timeout-multiplier 10 $names
+  # shellcheck disable=SC2046
+  WEFT_TEST_CASES=${WEFT_TEST_CASES:-10} run long build --timeout-multiplier 10 \
+    $(tests build '^(ops.*|random_dag|distribute|micro_batch)$')
 
   # Without what is optional.
   build build-plain --auto-features=disabled -Dtests=enabled -Dexamples=false -Dbenchmarks=false
@@ -71,20 +78,18 @@ if [ -n "$full" ]; then
 
   build build-sanitize -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
   # The README's program is linked as a user would, without the sanitizers' runtime.
-  names=$(meson test -C build-sanitize --list 2>/dev/null | grep -Ev '^(ninja: .*|readme)$')
-  # shellcheck disable=SC2086
+  # shellcheck disable=SC2046
   UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1 \
-    run sanitize build-sanitize --timeout-multiplier 10 $names
+    run sanitize build-sanitize --timeout-multiplier 10 $(tests build-sanitize -v '^readme$')
 
   # Valgrind knows AVX2 but not AVX-512, runs threads one at a time, and takes some 30 times as long:
   # the checks of all ops, the networks and the programs stay with the sanitizers, and so does what runs
   # the same tests once more. Nor does it belong around compilers.
-  names=$(meson test -C build --list 2>/dev/null |
-    grep -Ev '^(ninja: .*|ops.*|networks|models|parity|examples|cli|readme|kernel_convolution_.*)$')
-  # shellcheck disable=SC2086
+  # shellcheck disable=SC2046
   WEFT_ISA=avx2 OMP_NUM_THREADS=1 run valgrind build --timeout-multiplier 40 --wrapper \
     'valgrind --quiet --error-exitcode=9 --trace-children=yes --leak-check=full
-     --errors-for-leak-kinds=definite' $names
+     --errors-for-leak-kinds=definite' \
+    $(tests build -v '^(ops.*|networks|models|parity|examples|cli|readme|kernel_convolution_.*)$')
 fi
 
 if [ -n "$failed_runs" ]; then
