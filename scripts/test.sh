@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what is missing, builds weft and passes its tests.
 #   scripts/test.sh            the tests, once
-#   scripts/test.sh --full     and again on each instruction set, with more random cases, without the
-#                              optional parts, with sanitizers, and under valgrind
+#   scripts/test.sh --full     and again on each lower instruction set, with more random cases, without
+#                              the optional parts, with sanitizers, and under valgrind
 #   scripts/test.sh --werror   warnings of the compiler are errors (with or without --full)
 # Build directories are build/, build-plain/, build-sanitize/; the full logs lie in their meson-logs/.
 set -eu
@@ -64,8 +64,10 @@ build build
 run default build
 
 if [ -n "$full" ]; then
-  for isa in baseline avx2 avx512; do
-    WEFT_ISA=$isa run "$isa" build
+  # The processor's own instruction set has had its turn.
+  own=$(build/src/cli/weft --version)
+  for isa in baseline avx2; do
+    [ "$(WEFT_ISA=$isa build/src/cli/weft --version)" = "$own" ] || WEFT_ISA=$isa run "$isa" build
   done
   # Those that draw random cases.
   # shellcheck disable=SC2046
