@@ -129,7 +129,24 @@ SIMD_INLINE void vstore_first(float *p, vfloat v, int64_t n)
 #if defined(WEFT_ISA_avx512)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
 #elif defined(WEFT_ISA_avx2)
-    _mm256_maskstore_ps(p, vfirst(n), (__m256)v);
+    /* In pieces: a masked store takes some processors (AMD's Zen 3) as long as ten whole ones. */
+    if (n == LANES) {
+        _mm256_storeu_ps(p, (__m256)v);
+        return;
+    }
+    __m128 rest = _mm256_castps256_ps128((__m256)v);
+    if (n & 4) {
+        _mm_storeu_ps(p, rest);
+        rest = _mm256_extractf128_ps((__m256)v, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)(void *)p, rest);
+        rest = _mm_movehl_ps(rest, rest);
+        p += 2;
+    }
+    if (n & 1)
+        _mm_store_ss(p, rest);
 #else
     memcpy(p, &v, (size_t)n * 4);
 #endif
