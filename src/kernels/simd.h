@@ -129,7 +129,7 @@ SIMD_INLINE void vstore_first(float *p, vfloat v, int64_t n)
 #if defined(WEFT_ISA_avx512)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
 #elif defined(WEFT_ISA_avx2)
-    /* In pieces: a masked store takes some processors (AMD's Zen 3) as long as ten whole ones. */
+    /* In pieces: masked stores are slow on some processors, such as AMD's Zen 3. */
     if (n == LANES) {
         _mm256_storeu_ps(p, (__m256)v);
         return;
