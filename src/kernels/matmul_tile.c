@@ -49,16 +49,14 @@ SIMD_INLINE void tile_add(const weft_tile *t, const float *from, int rows, int v
     }
 }
 
-/* One step of the reduction in one row of a tile. With `spread` (a constant), up to three vectors each spread the scalar
- * anew as they add. In every second row that takes fewer instructions, which counts where a core's other thread takes its
- * share of them, and no more reads than a cycle has room for, unless they wait for the second-level cache. */
+/* One step of the reduction in one row of a tile. */
 SIMD_INLINE void tile_step(vfloat acc[WEFT_TILE_VECTORS], const vfloat row[WEFT_TILE_VECTORS],
-                           const float *scalar, int vectors, bool spread)
+                           const float *scalar, int vectors)
 {
     vfloat s = vsplat(*scalar);
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
-        acc[v] = spread && vectors <= 3 ? vadd_spread(acc[v], row[v], scalar) : acc[v] + s * row[v];
+        acc[v] += s * row[v];
 }
 
 /* Lanes of vector v of the tile. */
@@ -142,7 +140,7 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
 #pragma GCC unroll 14
                 for (int i = 0; i < rows; i++)
                     tile_step(acc[i], row, i < half ? a0 + i * step : a1 + (i - half) * step,
-                              vectors, i % 2);
+                              vectors);
                 a0++;
                 a1++;
                 b += vectors * LANES;
@@ -152,10 +150,10 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
     tile_end(t, rows, vectors, acc);
 }
 
-/* near: scalars of neighbouring steps lie in neighbouring cache lines. */
-SIMD_INLINE void outer_sums(const weft_tile *t, int rows, int vectors, bool near,
-                            vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
+SIMD_INLINE void tile_outer(const weft_tile *t, int rows, int vectors)
 {
+    vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS];
+    tile_begin(t, rows, vectors, acc);
     const int64_t step = t->a_step, b_step = t->b_step;
     const float *fetch = t->fetch;
     for (int64_t r = 0; r < t->runs; r++) {
@@ -169,21 +167,11 @@ SIMD_INLINE void outer_sums(const weft_tile *t, int rows, int vectors, bool near
                 row[v] = vload(b + v * LANES);
 #pragma GCC unroll 14
             for (int i = 0; i < rows; i++)
-                tile_step(acc[i], row, a + i, vectors, near && i % 2);
+                tile_step(acc[i], row, a + i, vectors);
             a += step;
             b += b_step;
         }
     }
-}
-
-SIMD_INLINE void tile_outer(const weft_tile *t, int rows, int vectors)
-{
-    vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS];
-    tile_begin(t, rows, vectors, acc);
-    if (SIMD_SPREADS && t->a_step <= 2 * LANES)
-        outer_sums(t, rows, vectors, true, acc);
-    else
-        outer_sums(t, rows, vectors, false, acc);
     tile_end(t, rows, vectors, acc);
 }
 

@@ -66,25 +66,6 @@ SIMD_INLINE vfloat vheld(vfloat x)
     return x;
 }
 
-/* Whether a multiply-add can spread a scalar of memory itself, which AddressSanitizer would not see. */
-#if defined(WEFT_ISA_avx512) && !defined(__SANITIZE_ADDRESS__)
-#define SIMD_SPREADS 1
-#else
-#define SIMD_SPREADS 0
-#endif
-
-/* sum + factor * *scalar, fused where the instruction set can. With SIMD_SPREADS it is an instruction less than
- * loading the scalar first, and one more read of the cache if it is used again. */
-SIMD_INLINE vfloat vadd_spread(vfloat sum, vfloat factor, const float *scalar)
-{
-#if SIMD_SPREADS
-    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(factor), "m"(*scalar));
-    return sum;
-#else
-    return sum + factor * vsplat(*scalar);
-#endif
-}
-
 /* x, rounded: a product that passes through here becomes no part of a fused multiply-add. Of two products whose sum is
  * taken, the compiler may fuse either, and another one wherever the function is inlined. */
 SIMD_INLINE vfloat vrounded(vfloat x)
