@@ -26,7 +26,7 @@ TestSuite(fuse, .init = begin, .fini = end);
 
 static const unsigned fuse_off = 1u << WEFT_PASS_FUSE;
 
-enum { BATCH = 3, MOST = 1 << 16, FETCHES = 8 };
+enum { BATCH = 3, MOST = 1 << 18, FETCHES = 8 };
 
 /* What a program gave. */
 typedef struct outcome {
@@ -275,11 +275,11 @@ Test(fuse, lines_of_pixels_are_finished_summed_and_read_through)
 /* The same where blocks of pixels are read, of so few channels that there are no sums in memory. */
 Test(fuse, blocks_of_pixels_are_finished_and_summed)
 {
-    weft_value v = image(39, 3);
+    weft_value v = image(75, 3);
     weft_value y =
-        weft_conv2d(v, .filters = 40, .kernel = {7, 7}, .stride = {2, 2}, .padding = WEFT_SAME);
+        weft_conv2d(v, .filters = 50, .kernel = {7, 7}, .stride = {2, 2}, .padding = WEFT_SAME);
     weft_value other = weft_batch_norm(y);
-    y = weft_conv2d(v, .filters = 40, .kernel = {7, 7}, .stride = {2, 2}, .padding = WEFT_SAME);
+    y = weft_conv2d(v, .filters = 50, .kernel = {7, 7}, .stride = {2, 2}, .padding = WEFT_SAME);
     y = weft_relu(weft_add(weft_batch_norm(y), other));
     run_both(&y, 1, WEFT_INFER);
     expect_same(1, 2e-6);

@@ -537,7 +537,7 @@ typedef struct worked {
 
 /* What planners treat in their own ways: pointwise, stems, depthwise, groups within a vector, short rows of several
  * images, power-of-two strides, strides beyond a row, reductions longer than a chunk, splits of the pixels, long
- * kernels. */
+ * kernels, few channels in rows longer than a band. */
 static const worked shapes[] = {
     {2, 1, 64, 96, 9, 11, 1, 1, 0, 1},   {2, 1, 33, 17, 8, 8, 1, 2, 0, 1},
     {1, 1, 3, 32, 21, 23, 7, 2, 3, 1},   {3, 1, 40, 48, 7, 7, 3, 1, 1, 1},
@@ -560,6 +560,7 @@ static const worked shapes[] = {
     {2, 20, 40, 40, 9, 9, 5, 1, 2, 1},   {1, 12, 48, 48, 11, 40, 3, 1, 2, 2},
     {2, 9, 72, 72, 15, 15, 1, 1, 0, 1},  {1, 6, 24, 24, 30, 60, 3, 3, 1, 1},
     {1, 70, 70, 70, 4, 1, 1, 3, 1, 1},   {1, 8, 32, 32, 4, 1, 1, 3, 1, 1},
+    {1, 1, 3, 9, 9, 300, 7, 1, 3, 1},    {2, 1, 4, 20, 5, 600, 3, 2, 1, 2},
 };
 
 static void check_shapes(void)

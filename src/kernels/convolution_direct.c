@@ -97,6 +97,34 @@ static void choose_chunk(weft_direct *direct, int64_t lanes, int64_t tap_rows, i
         limit >= channels ? channels : even_block(channels, limit / 16 * 16, 16);
 }
 
+/* Bands are for rows of taps whose runs would be short. */
+enum { SHORT_RUN = 24 };
+
+static void choose_band(weft_direct *direct, const weft_taps *t)
+{
+    int64_t channels = direct->channels, taps = t[0].count * t[1].count * t[2].count;
+    bool dense = direct->a_stride[3] == channels;
+    int64_t run = t[2].offset_step == 1 ? t[2].count * channels : channels;
+    direct->band = direct->band_rows = 0;
+    if (!dense || run > SHORT_RUN || taps <= 1 || taps * channels > WEFT_DIRECT_STEPS ||
+        direct->chunks > 1)
+        return;
+    int64_t tiles = weft_ceiling(t[2].positions, direct->tile);
+    int64_t most = WEFT_DIRECT_BAND / (t[0].count * direct->images * channels); /* pixels */
+    int64_t width = most / weft_taps_extent(&t[1], 1);
+    if (weft_taps_extent(&t[2], tiles * direct->tile) <= width) {
+        int64_t rows = most / weft_taps_extent(&t[2], tiles * direct->tile);
+        rows = (rows - weft_taps_extent(&t[1], 1)) / t[1].in_step + 1;
+        direct->band = tiles;
+        direct->band_rows = weft_ceiling(t[1].positions, weft_ceiling(t[1].positions, rows));
+    } else if (weft_taps_extent(&t[2], direct->tile) <= width) {
+        int64_t limit =
+            (width - weft_taps_extent(&t[2], direct->tile)) / (direct->tile * t[2].in_step) + 1;
+        direct->band = weft_ceiling(tiles, weft_ceiling(tiles, limit));
+        direct->band_rows = 1;
+    }
+}
+
 /* Pieces that a problem of so many multiply-adds is worth: some 5 to 60 microseconds each. A few are as many as
  * threads can share. */
 static int64_t wanted_pieces(double multiply_adds)
@@ -129,21 +157,37 @@ static double filter_cycles(weft_direct *direct, const extent *e)
     return (direct->packed ? prepared : by_piece) * filters * (double)direct->panel_groups;
 }
 
-/* Cycles of copying: each pixel's channels into the input panel, once for each block of filters, and the
- * filter. The constants are measured; they only weigh one blocking against another. */
-static double copy_cycles(weft_direct *direct, const extent *e)
+/* Cycles of reading the input, of one phase and group: as bands, or each pixel's channels once for each tile. The
+ * constants are measured; they only weigh one blocking against another. */
+static double input_cycles(const weft_direct *direct, const extent *e)
 {
-    const double pixel_start = 6, channel = 0.15;
     const weft_taps *t = e->taps;
+    if (direct->band) {
+        /* A tile has few steps: that it begins and ends counts, too. */
+        const double start = 40, vector = 2, copied = 0.15;
+        double vectors = (double)(e->pixels * weft_ceiling(direct->filter_block, e->tiles->lanes));
+        double tile = (double)(direct->tile * direct->images * direct->vectors);
+        double rows = (double)(t[0].count * weft_taps_extent(&t[1], direct->band_rows)) /
+                      (double)direct->band_rows;
+        double floats = (double)(e->pixels * t[2].in_step * direct->channels) * rows;
+        return (start / tile + vector) * vectors + copied * floats;
+    }
+    const double pixel_start = 6, channel = 0.15;
     double reads = (double)(t[0].count * t[1].count * t[2].count);
     if (reads > 1) { /* in a tile, the taps of a row share pixels */
-        int64_t span = (direct->tile - 1) * t[2].in_step + (t[2].count - 1) * t[2].offset_step + 1;
+        int64_t span = weft_taps_extent(&t[2], direct->tile);
         reads = (double)(t[0].count * t[1].count) *
                 (double)weft_least(span, direct->tile * t[2].count) / (double)direct->tile;
     }
     double pixel = (double)weft_ceiling(direct->channels, direct->channel_block) * pixel_start +
                    (double)direct->channels * channel;
-    double input = pixel * reads * (double)(e->pixels * e->phases * direct->filter_blocks);
+    return pixel * reads * (double)e->pixels;
+}
+
+/* Cycles of copying: the input, once for each block of filters, and the filter. */
+static double copy_cycles(weft_direct *direct, const extent *e)
+{
+    double input = input_cycles(direct, e) * (double)(e->phases * direct->filter_blocks);
     return input * (double)direct->groups + filter_cycles(direct, e);
 }
 
@@ -165,6 +209,7 @@ static double choose_blocks(weft_direct *direct, const extent *e, int64_t block)
     direct->chunks = weft_ceiling(t[0].count * t[1].count, direct->tap_row_block) *
                      weft_ceiling(t[2].count, direct->tap_block) *
                      weft_ceiling(direct->channels, direct->channel_block);
+    choose_band(direct, t);
     double products =
         row * (double)(direct->batch * t[0].positions * t[1].positions) *
         (double)(direct->channels * e->all_taps * direct->filter_blocks * direct->groups);

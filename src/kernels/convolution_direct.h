@@ -4,9 +4,11 @@
  * "a" is the array that is read (x, or dy for the input gradient), "b" the filter, "c" the array that is
  * written; "channels" are those summed over, "filters" those of c, both of one group. A piece computes
  * a range of tiles for one block of filters. It reads a in place, or through a small panel where a border
- * forbids that, and its part of the filter chunk by chunk of the reduction from panels: either packed by
- * the piece itself, on the stack, where a panel stays in the second-level cache, or prepared, all of them,
- * by a phase of its own. That pays where the filter stays the same, or several ranges read a panel. */
+ * forbids that; where a row of taps has few channels, as an image has, a band of several rows is copied with
+ * its borders, and all tiles of it follow one list of steps. The filter comes from panels, chunk by chunk of
+ * the reduction: either packed by the piece itself, on the stack, where a panel stays in the second-level
+ * cache, or prepared, all of them, by a phase of its own. That pays where the filter stays the same, or
+ * several ranges read a panel. */
 #ifndef WEFT_KERNELS_CONVOLUTION_DIRECT_H
 #define WEFT_KERNELS_CONVOLUTION_DIRECT_H
 
@@ -39,16 +41,20 @@ typedef struct weft_direct {
     int64_t channel_block; /* channels of a chunk of the reduction */
     int64_t tap_row_block; /* rows of taps of a chunk */
     int64_t tap_block;     /* taps of a row in a chunk */
-    int64_t ranges;        /* of tiles */
-    bool packed;           /* panels are prepared */
-    int64_t panel_groups;  /* groups with panels of their own: all, or 1 where they share b */
-    int64_t chunks;        /* most of a block; the pieces that pack it */
+    int64_t band; /* tiles of a row that read one copy, with its borders; 0: each tile by itself */
+    int64_t band_rows;    /* rows that do; 1 if they are longer than a band */
+    int64_t ranges;       /* of tiles */
+    bool packed;          /* panels are prepared */
+    int64_t panel_groups; /* groups with panels of their own: all, or 1 where they share b */
+    int64_t chunks;       /* most of a block; the pieces that pack it */
 } weft_direct;
 
 enum {
     WEFT_DIRECT_FILTER_PANEL = 80 * 1024, /* floats on the stack */
     WEFT_DIRECT_INPUT_PANEL = 16 * 1024,
-    WEFT_DIRECT_RUNS = 256
+    WEFT_DIRECT_RUNS = 256,
+    WEFT_DIRECT_BAND = 4096, /* floats of a band: a part of the first-level cache */
+    WEFT_DIRECT_STEPS = 256  /* of the reduction, if it reads bands */
 };
 
 typedef struct weft_direct_kernels {

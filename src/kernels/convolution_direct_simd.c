@@ -14,6 +14,26 @@ typedef struct chunk {
     bool first, last;
 } chunk;
 
+/* So many are dealt to tiles, the larger shares first. */
+typedef struct dealt {
+    int64_t tiles, share, larger;
+} dealt;
+
+SIMD_INLINE dealt deal(int64_t number, int64_t most)
+{
+    dealt d = {.tiles = (number + most - 1) / most};
+    if (d.tiles) {
+        d.share = number / d.tiles;
+        d.larger = number % d.tiles;
+    }
+    return d;
+}
+
+SIMD_INLINE int64_t dealt_before(const dealt *d, int64_t tile)
+{
+    return tile * d->share + weft_least(tile, d->larger);
+}
+
 /* What one piece works on. */
 typedef struct piece_state {
     const weft_direct *d;
@@ -26,23 +46,20 @@ typedef struct piece_state {
     weft_finish before; /* of the prologue, of the group, if there is one */
     weft_taps taps[3];
     int64_t filters; /* of this piece */
-    int64_t tiles;   /* of a row of pixels */
-    int64_t vectors; /* in all, of this piece */
-    float *panel;    /* packed filter */
-    float *input;    /* copied pixels */
+    dealt pixels;    /* of a row */
+    weft_tile tile;
+    const float *addend; /* of the chunk, or NULL */
+    bool same;           /* without a sum, the chunk leaves c as it is */
+    dealt vectors;       /* of the piece's filters */
+    int64_t width;       /* of the panel: filters in whole vectors */
+    float *panel;        /* packed filter */
+    float *input;        /* copied pixels */
     weft_tile_run *run;
+    int64_t *offset;        /* of each step, in the copy of a band */
+    int64_t pitch, plane;   /* from row to row of it, from depth to depth */
+    int64_t height, column; /* of its first pixel of c */
+    int64_t band_end;       /* the tile after its last of a row */
 } piece_state;
-
-/* Vectors are dealt evenly to as few tiles as can be. */
-SIMD_INLINE int64_t vectors_before(const piece_state *s, int64_t tile, int64_t tiles)
-{
-    return s->vectors * tile / tiles;
-}
-
-SIMD_INLINE int64_t vector_tiles(const piece_state *s)
-{
-    return (s->vectors + s->d->vectors - 1) / s->d->vectors;
-}
 
 /* Goes to the next chunk, from {.first = true} to the first; false after the last. */
 static bool next_chunk(const piece_state *s, chunk *k)
@@ -79,9 +96,9 @@ static void pack_filter(const piece_state *s, const chunk *k)
 {
     const weft_direct *d = s->d;
     const weft_taps *t = s->taps;
-    int64_t tiles = vector_tiles(s), rows = k->rows * k->taps * k->channels;
-    for (int64_t tile = 0; tile < tiles; tile++) {
-        int64_t v0 = vectors_before(s, tile, tiles), v1 = vectors_before(s, tile + 1, tiles);
+    int64_t rows = k->rows * k->taps * k->channels;
+    for (int64_t tile = 0; tile < s->vectors.tiles; tile++) {
+        int64_t v0 = dealt_before(&s->vectors, tile), v1 = dealt_before(&s->vectors, tile + 1);
         int64_t first = v0 * LANES, width = (v1 - v0) * LANES;
         int64_t columns = s->filters - first < width ? s->filters - first : width;
         float *to = s->panel + rows * first;
@@ -239,6 +256,76 @@ static int64_t runs_of_patches(const piece_state *s, const chunk *k, const place
     return runs;
 }
 
+/* ---- Bands: where a row of taps has few channels, as an image has ---- */
+
+/* Lists where a band has what each step of the reduction reads. */
+static void list_steps(piece_state *s)
+{
+    const weft_direct *d = s->d;
+    const weft_taps *t = s->taps;
+    int64_t channels = d->channels, *to = s->offset;
+    s->pitch = weft_taps_extent(&t[W], d->band * d->tile) * channels;
+    s->plane = weft_taps_extent(&t[H], d->band_rows) * s->pitch;
+    for (int64_t depth = 0; depth < t[D].count; depth++)
+        for (int64_t row = 0; row < t[H].count; row++)
+            for (int64_t tap = 0; tap < t[W].count; tap++)
+                for (int64_t channel = 0; channel < channels; channel++)
+                    *to++ = depth * s->plane + row * t[H].offset_step * s->pitch +
+                            tap * t[W].offset_step * channels + channel;
+}
+
+/* Whether this place, the next one of the piece, is no longer in the band. */
+SIMD_INLINE bool band_ends(const piece_state *s, const place *p, int64_t tile)
+{
+    return tile == s->band_end ||
+           (tile == 0 && (p->height == 0 || p->height >= s->height + s->d->band_rows));
+}
+
+/* Copies the band of this place, from its row on. */
+static void copy_band(piece_state *s, const chunk *k, const place *p, int64_t tile)
+{
+    const weft_direct *d = s->d;
+    const weft_taps *t = s->taps;
+    int64_t band_first = tile - tile % d->band;
+    s->band_end = weft_least(band_first + d->band, s->pixels.tiles);
+    s->column = dealt_before(&s->pixels, band_first);
+    s->height = p->height;
+    int64_t span = weft_taps_extent(&t[W], dealt_before(&s->pixels, s->band_end) - s->column);
+    int64_t rows = weft_least(d->band_rows, t[H].positions - p->height);
+    int64_t column = s->column * t[W].in_step + t[W].offset;
+    int64_t first = p->height * t[H].in_step + t[H].offset;
+    int64_t end = first + weft_taps_extent(&t[H], rows);
+    int64_t planes = p->images * t[D].count;
+    for (int64_t i = 0; i < planes; i++) {
+        int64_t image = p->image + i / t[D].count;
+        int64_t depth = p->depth * t[D].in_step + t[D].offset + i % t[D].count * t[D].offset_step;
+        bool inside = depth >= 0 && depth < d->dimension[D].in;
+        float *to = s->input + i * s->plane;
+        for (int64_t row = first; row < end; row++, to += s->pitch)
+            if (inside && row >= 0 && row < d->dimension[H].in)
+                read_row(s, k,
+                         s->a + image * d->a_stride[0] + depth * d->a_stride[1] +
+                             row * d->a_stride[2],
+                         column, 1, span, to, d->channels);
+            else
+                zero_floats(to, span * d->channels);
+    }
+}
+
+/* The tile reads the band. */
+SIMD_INLINE void steps_of_band(const piece_state *s, const chunk *k, const place *p,
+                               weft_tile *tile)
+{
+    const weft_taps *t = s->taps;
+    int64_t pixel = t[W].in_step * s->d->channels;
+    tile->a = s->input + (p->height - s->height) * t[H].in_step * s->pitch +
+              (p->column - s->column) * pixel;
+    tile->a_step = pixel;
+    tile->a_half = p->images == 2 ? t[D].count * s->plane : (p->pixels + 1) / 2 * pixel;
+    tile->offset = s->offset;
+    tile->steps = k->rows * k->taps * k->channels;
+}
+
 /* ---- Epilogue: of finished pixels, a few vectors at once, while they are in the first-level cache ---- */
 
 enum { ENOUGH = 512 }; /* floats */
@@ -300,56 +387,68 @@ static void finish_place(const piece_state *s, const place *p, waiting *w)
         flush(s, w);
 }
 
+/* What is the same for all tiles of a chunk. */
+static void begin_chunk(piece_state *s, const chunk *k)
+{
+    const weft_direct *d = s->d;
+    const weft_finish *finish = k->last && d->epilogue ? &s->finish : NULL;
+    /* The addend comes after what is normalized; else it may as well come first, and be c. */
+    s->addend = (s->finish.slope ? k->last : k->first) ? s->finish.addend : NULL;
+    s->same = (k->first ? s->addend == s->c && !s->bias : !s->addend) &&
+              !(finish && (finish->slope || finish->ceiling > 0));
+    s->tile = (weft_tile){.run = s->run,
+                          .finish = finish,
+                          .c_step = s->taps[W].step * d->c_stride[3],
+                          .accumulate = !k->first};
+}
+
 /* All filters of the piece, for the pixels of one place and one chunk of the reduction. `block` is what the
  * epilogue will finish of each image; NULL: nothing yet. */
-static void run_place(const piece_state *s, const chunk *k, const place *p,
+static void run_place(piece_state *s, const chunk *k, const place *p,
                       const weft_epilogue_block *block)
 {
     const weft_direct *d = s->d;
     const weft_taps *t = &s->taps[W];
     int64_t low = p->column * t->in_step + t->offset + k->tap * t->offset_step;
     int64_t span = (p->pixels - 1) * t->in_step + (k->taps - 1) * t->offset_step + 1;
-    weft_tile tile = {.run = s->run, .accumulate = !k->first};
+    weft_tile *tile = &s->tile;
+    tile->ahead = tile->ahead_first = tile->ahead_end = 0;
     bool inside = low >= 0 && low + span <= d->dimension[W].in;
     bool copied = d->prologue || (crowded(t->in_step * d->a_stride[3]) && p->pixels > 4);
-    if (inside && !copied)
-        tile.runs = runs_in_place(s, k, p, &tile);
+    if (d->band)
+        steps_of_band(s, k, p, tile);
+    else if (inside && !copied)
+        tile->runs = runs_in_place(s, k, p, tile);
     else if (span <= p->pixels * k->taps)
-        tile.runs = runs_of_span(s, k, p, span, &tile);
+        tile->runs = runs_of_span(s, k, p, span, tile);
     else
-        tile.runs = runs_of_patches(s, k, p, &tile);
-    const weft_finish *finish = k->last && d->epilogue ? &s->finish : NULL;
-    /* The addend comes after what is normalized; else it may as well come first, and be c. */
-    const float *addend = (s->finish.slope ? k->last : k->first) ? s->finish.addend : NULL;
-    bool same = k->first ? addend == s->c && !s->bias : !addend;
-    if (!tile.runs && same && !(finish && (finish->slope || finish->ceiling > 0)))
+        tile->runs = runs_of_patches(s, k, p, tile);
+    if (!tile->runs && !tile->steps && s->same)
         return; /* c has its sum already */
 
     int64_t at = p->image * d->c_stride[0] +
                  (s->taps[D].first + p->depth * s->taps[D].step) * d->c_stride[1] +
                  (s->taps[H].first + p->height * s->taps[H].step) * d->c_stride[2] +
                  (t->first + p->column * t->step) * d->c_stride[3];
-    tile.c_step = t->step * d->c_stride[3];
-    tile.c_half = p->images == 2 ? d->c_stride[0] : (p->pixels + 1) / 2 * tile.c_step;
-    int64_t tiles = vector_tiles(s), panel_rows = k->rows * k->taps * k->channels;
-    int64_t rows = p->pixels * p->images;
+    tile->c_half = p->images == 2 ? d->c_stride[0] : (p->pixels + 1) / 2 * tile->c_step;
+    int64_t panel_rows = k->rows * k->taps * k->channels;
+    int64_t rows = p->pixels * p->images, tiles = s->vectors.tiles;
     for (int64_t i = 0, v0 = 0, v1; i < tiles; i++, v0 = v1) {
-        v1 = vectors_before(s, i + 1, tiles);
-        tile.b = s->panel + panel_rows * v0 * LANES;
-        tile.c = s->c + at + v0 * LANES;
-        tile.addend = addend ? addend + at + v0 * LANES : NULL;
-        tile.finish = finish;
-        tile.channel = v0 * LANES;
-        tile.bias = s->bias ? s->bias + v0 * LANES : NULL;
-        tile.last = v1 < s->vectors ? LANES : s->filters - (v1 - 1) * LANES;
-        if (tile.ahead) { /* each tile fetches its share of the rows */
-            tile.ahead_first = rows * i / tiles;
-            tile.ahead_end = rows * (i + 1) / tiles;
+        v1 = dealt_before(&s->vectors, i + 1);
+        tile->b = s->panel + panel_rows * v0 * LANES;
+        tile->c = s->c + at + v0 * LANES;
+        tile->addend = s->addend ? s->addend + at + v0 * LANES : NULL;
+        tile->channel = v0 * LANES;
+        tile->bias = s->bias ? s->bias + v0 * LANES : NULL;
+        tile->last = i + 1 < tiles ? LANES : s->filters - (v1 - 1) * LANES;
+        if (tile->ahead) { /* each tile fetches its share of the rows */
+            tile->ahead_first = rows * i / tiles;
+            tile->ahead_end = rows * (i + 1) / tiles;
         }
         for (int64_t j = 0; block && j < p->images; j++)
             WEFT_FOR_ISA(weft_epilogue_table)
                 .fetch(d->epilogue, s->call, &block[j], v0 * LANES, (v1 - v0) * LANES);
-        WEFT_FOR_ISA(weft_matmul_tiles).rows[v1 - v0][rows](&tile);
+        WEFT_FOR_ISA(weft_matmul_tiles).rows[v1 - v0][rows](tile);
     }
 }
 
@@ -357,7 +456,7 @@ static void run_place(const piece_state *s, const chunk *k, const place *p,
 SIMD_INLINE void next_place(const piece_state *s, place *p, int64_t *tile)
 {
     p->column += p->pixels;
-    if (++*tile < s->tiles)
+    if (++*tile < s->pixels.tiles)
         return;
     *tile = p->column = 0;
     if (++p->height < s->taps[H].positions)
@@ -370,24 +469,27 @@ SIMD_INLINE void next_place(const piece_state *s, place *p, int64_t *tile)
 }
 
 /* One chunk for tiles first..end-1, which are numbered by image, depth, height, tile of the row. */
-static void run_chunk(const piece_state *s, const chunk *k, int64_t first, int64_t end)
+static void run_chunk(piece_state *s, const chunk *k, int64_t first, int64_t end)
 {
     const weft_direct *d = s->d;
     const weft_taps *t = s->taps;
     bool finished = k->last && weft_epilogue_follows(d->epilogue),
          fetch = finished && d->epilogue->operands > 0;
     waiting wait = {0};
-    int64_t row = first / s->tiles, tile = first % s->tiles;
+    begin_chunk(s, k);
+    int64_t row = first / s->pixels.tiles, tile = first % s->pixels.tiles;
     place p = {.image = row / t[H].positions / t[D].positions * d->images,
                .depth = row / t[H].positions % t[D].positions,
                .height = row % t[H].positions,
-               .column = t[W].positions * tile / s->tiles};
+               .column = dealt_before(&s->pixels, tile)};
     for (int64_t index = first; index < end; index++, next_place(s, &p, &tile)) {
         p.images = weft_least(d->batch - p.image, d->images);
-        p.pixels = t[W].positions * (tile + 1) / s->tiles - p.column;
+        p.pixels = dealt_before(&s->pixels, tile + 1) - p.column;
         weft_epilogue_block block[2];
         for (int64_t i = 0; fetch && i < p.images; i++)
             set_block(s, &p, i, &block[i]);
+        if (d->band && (index == first || band_ends(s, &p, tile)))
+            copy_band(s, k, &p, tile);
         run_place(s, k, &p, fetch ? block : NULL);
         if (finished)
             finish_place(s, &p, &wait);
@@ -436,7 +538,8 @@ static float *begin_block(const weft_call *call, int64_t index, int64_t groups, 
     if (d->bias)
         s->bias = (const float *)call->operand[d->slots.input[2]] + group * d->bias_group + filter;
     s->filters = weft_least(d->filter_block, d->filters - filter);
-    s->vectors = (s->filters + LANES - 1) / LANES;
+    s->vectors = deal((s->filters + LANES - 1) / LANES, d->vectors);
+    s->width = (s->filters + LANES - 1) / LANES * LANES;
     find_taps(d, phase, s->taps);
     return d->packed ? find_panels(d, call, phase, d->panel_groups > 1 ? group : 0, filter) : NULL;
 }
@@ -449,7 +552,7 @@ static void pack(const weft_call *call, int64_t piece)
     float *panels = begin_block(call, piece / d->chunks, d->panel_groups, &s);
     for (chunk k = {.first = true}; next_chunk(&s, &k);)
         if (k.index % d->chunks == piece % d->chunks) {
-            s.panel = panels + k.before * s.vectors * LANES;
+            s.panel = panels + k.before * s.width;
             pack_filter(&s, &k);
         }
 }
@@ -459,28 +562,31 @@ static void run(const weft_call *call, int64_t piece)
     _Alignas(64) float panel[WEFT_DIRECT_FILTER_PANEL];
     _Alignas(64) float input[WEFT_DIRECT_INPUT_PANEL + WEFT_DIRECT_INPUT_PANEL / 16 + 512];
     weft_tile_run runs[WEFT_DIRECT_RUNS];
+    int64_t offset[WEFT_DIRECT_STEPS];
     const weft_direct *d = call->args;
     /* In inference, threads take ranges and not blocks: what they read, they have made themselves. */
     int64_t blocks = d->filter_blocks * d->groups * d->phases[D] * d->phases[H] * d->phases[W];
     int64_t range = d->steady ? piece / blocks : piece % d->ranges;
     int64_t block = d->steady ? piece % blocks : piece / d->ranges;
-    piece_state s = {.call = call, .panel = panel, .input = input, .run = runs};
+    piece_state s = {.call = call, .panel = panel, .input = input, .run = runs, .offset = offset};
     float *panels = begin_block(call, block, d->groups, &s);
     s.part = s.phase * d->ranges + range;
     const weft_taps *t = s.taps;
-    s.tiles = (t[W].positions + d->tile - 1) / d->tile;
+    s.pixels = deal(t[W].positions, d->tile);
     int64_t total =
-        (d->batch + d->images - 1) / d->images * t[D].positions * t[H].positions * s.tiles;
+        (d->batch + d->images - 1) / d->images * t[D].positions * t[H].positions * s.pixels.tiles;
     int64_t first = total * range / d->ranges, end = total * (range + 1) / d->ranges;
     if (weft_epilogue_follows(d->epilogue))
         WEFT_FOR_ISA(weft_epilogue_table).begin(d->epilogue, call, s.part, s.filter, s.filters);
     if (first == end)
         return;
+    if (d->band)
+        list_steps(&s);
 
     chunk k = {.first = true};
     while (next_chunk(&s, &k)) {
         if (panels)
-            s.panel = panels + k.before * s.vectors * LANES;
+            s.panel = panels + k.before * s.width;
         else
             pack_filter(&s, &k);
         run_chunk(&s, &k, first, end);

@@ -22,6 +22,12 @@ typedef struct weft_taps {
     int64_t count, in_step, offset, offset_step, filter, filter_step;
 } weft_taps;
 
+/* Elements of the array that is read, from the first to the last that so many neighbouring positions gather. */
+static inline int64_t weft_taps_extent(const weft_taps *t, int64_t positions)
+{
+    return (positions - 1) * t->in_step + (t->count - 1) * t->offset_step + 1;
+}
+
 static inline weft_taps weft_taps_forward(const weft_dimension *d, bool flip)
 {
     return (weft_taps){.positions = d->out,

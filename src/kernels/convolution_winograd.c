@@ -165,7 +165,9 @@ static double cycles_of(const weft_winograd *w, const weft_tiles *tiles)
 static double cycles_of_few(const weft_winograd *w, const weft_tiles *tiles)
 {
     const weft_winograd_cycles of = weft_winograd_transform_cycles(&w->grid);
-    const double product = 0.7, sum = 0.6; /* of a vector; of what of.sum counts */
+    /* Of a vector, and of what of.sum counts: lines of sums are written far from each other, which large arrays feel. */
+    const double floats = (double)(w->grid.count * w->grid.tile[0] * w->grid.tile[1] * w->filters);
+    const double product = 0.7, sum = floats < 4e6 ? 1.2 : 3;
     double positions = (double)weft_winograd_positions_of(&w->grid), count = (double)w->grid.count;
     double vectors = (double)weft_ceiling(w->filters, tiles->lanes);
     double filters = of.filter * (double)w->channels * vectors;

@@ -141,11 +141,11 @@ static inline weft_winograd_cycles weft_winograd_transform_cycles(const weft_win
     case 6:
         return (weft_winograd_cycles){20, 20, 20};
     case 9:
-        return (weft_winograd_cycles){45, 35, 45};
+        return (weft_winograd_cycles){45, 45, 45};
     case 16:
-        return (weft_winograd_cycles){70, 60, 60};
+        return (weft_winograd_cycles){70, 80, 60};
     default:
-        return (weft_winograd_cycles){170, 150, 120};
+        return (weft_winograd_cycles){170, 220, 120};
     }
 }
 

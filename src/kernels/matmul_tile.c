@@ -7,18 +7,49 @@ enum { LINE = 16 }; /* floats of a cache line */
  * so long. Short panels have been read before. */
 enum { FAR = 32 };
 
+/* What a variable holds is the compiler's guess no longer: it is not worked out anew, nor kept for another use. */
+#define SETTLED(x) __asm__ volatile("" : "+r"(x))
+
+/* Bytes from a row to those after it, in registers: with them each of seven rows is one address of an
+ * instruction. */
+typedef struct row_steps {
+    int64_t one, three, five;
+} row_steps;
+
+SIMD_INLINE row_steps row_steps_of(int64_t step)
+{
+    row_steps s = {.one = step * (int64_t)sizeof(float)};
+    s.three = 3 * s.one;
+    s.five = 5 * s.one;
+    SETTLED(s.one);
+    SETTLED(s.three);
+    SETTLED(s.five);
+    return s;
+}
+
+/* Row i of a tile; the second half of rows begins at `second`. */
+SIMD_INLINE const float *row_at(const float *first, const float *second, const row_steps *s, int i,
+                                int rows)
+{
+    const int half = (rows + 1) / 2, after = i < half ? i : i - half;
+    int64_t bytes = after == 6   ? 2 * s->three
+                    : after == 5 ? s->five
+                    : after == 3 ? s->three
+                                 : after * s->one;
+    return (const float *)((const char *)(i < half ? first : second) + bytes);
+}
+
 /* Everything is inlined with constant rows and vectors, so that acc lives in registers. */
 SIMD_INLINE void tile_begin(const weft_tile *t, int rows, int vectors,
                             vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
 {
-    int half = (rows + 1) / 2;
+    const row_steps step = row_steps_of(t->c_step);
     const float *c0 = t->c, *c1 = t->c + t->c_half; /* fetched while the sums are made */
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
-            __builtin_prefetch(
-                (i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step) + v * LANES, 1);
+            __builtin_prefetch(row_at(c0, c1, &step, i, rows) + v * LANES, 1);
     vfloat start[WEFT_TILE_VECTORS] = {0};
     if (t->bias && !t->accumulate) {
 #pragma GCC unroll 4
@@ -37,11 +68,11 @@ SIMD_INLINE void tile_begin(const weft_tile *t, int rows, int vectors,
 SIMD_INLINE void tile_add(const weft_tile *t, const float *from, int rows, int vectors,
                           vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
 {
-    int half = (rows + 1) / 2;
-    const float *from0 = from, *from1 = from + t->c_half;
+    const row_steps step = row_steps_of(t->c_step);
+    const float *second = from + t->c_half;
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++) {
-        const float *row = i < half ? from0 + i * t->c_step : from1 + (i - half) * t->c_step;
+        const float *row = row_at(from, second, &step, i, rows);
 #pragma GCC unroll 4
         for (int v = 0; v + 1 < vectors; v++)
             acc[i][v] += vload(row + v * LANES);
@@ -88,11 +119,25 @@ SIMD_INLINE void tile_clamp(const weft_tile *t, int rows, int vectors,
             acc[i][v] = finish_clamp(t->finish, acc[i][v]);
 }
 
+/* last: of the last vectors, a constant where they are whole. */
+SIMD_INLINE void tile_store(const weft_tile *t, int rows, int vectors, int64_t last,
+                            vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
+{
+    const row_steps step = row_steps_of(t->c_step);
+    const float *c0 = t->c, *c1 = t->c + t->c_half;
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++) {
+        float *c = (float *)row_at(c0, c1, &step, i, rows);
+#pragma GCC unroll 4
+        for (int v = 0; v + 1 < vectors; v++)
+            vstore(c + v * LANES, acc[i][v]);
+        vstore_lanes(c + (vectors - 1) * LANES, acc[i][vectors - 1], last);
+    }
+}
+
 SIMD_INLINE void tile_end(const weft_tile *t, int rows, int vectors,
                           vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
 {
-    int half = (rows + 1) / 2;
-    float *c0 = t->c, *c1 = t->c + t->c_half;
     if (t->accumulate)
         tile_add(t, t->c, rows, vectors, acc);
     if (t->finish && t->finish->slope)
@@ -101,23 +146,15 @@ SIMD_INLINE void tile_end(const weft_tile *t, int rows, int vectors,
         tile_add(t, t->addend, rows, vectors, acc);
     if (t->finish && t->finish->ceiling > 0)
         tile_clamp(t, rows, vectors, acc);
-#pragma GCC unroll 14
-    for (int i = 0; i < rows; i++) {
-        float *c = i < half ? c0 + i * t->c_step : c1 + (i - half) * t->c_step;
-#pragma GCC unroll 4
-        for (int v = 0; v + 1 < vectors; v++)
-            vstore(c + v * LANES, acc[i][v]);
-        if (t->last == LANES)
-            vstore(c + (vectors - 1) * LANES, acc[i][vectors - 1]);
-        else
-            vstore_first(c + (vectors - 1) * LANES, acc[i][vectors - 1], t->last);
-    }
+    if (t->last == LANES)
+        tile_store(t, rows, vectors, LANES, acc);
+    else
+        tile_store(t, rows, vectors, t->last, acc);
 }
 
-SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
+SIMD_INLINE void run_sums(const weft_tile *t, int rows, int vectors,
+                          vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
 {
-    vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS];
-    tile_begin(t, rows, vectors, acc);
     const int half = (rows + 1) / 2;
     const int64_t step = t->a_step;
     for (int64_t r = 0; r < t->runs; r++) {
@@ -147,6 +184,38 @@ SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
             }
         }
     }
+}
+
+SIMD_INLINE void listed_sums(const weft_tile *t, int rows, int vectors,
+                             vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS])
+{
+    const row_steps step = row_steps_of(t->a_step);
+    const float *first = t->a, *second = t->a + t->a_half, *b = t->b;
+    const int64_t *end = t->offset + t->steps;
+    for (const int64_t *offset = t->offset; offset < end; offset++, b += vectors * LANES) {
+        const float *a0 = first + *offset, *a1 = second + *offset;
+        SETTLED(a0);
+        SETTLED(a1);
+        vfloat row[WEFT_TILE_VECTORS];
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            row[v] = vload(b + v * LANES);
+#pragma GCC unroll 14
+        for (int i = 0; i < rows; i++)
+            tile_step(acc[i], row, row_at(a0, a1, &step, i, rows), vectors);
+    }
+}
+
+SIMD_INLINE void tile_rows(const weft_tile *t, int rows, int vectors)
+{
+    vfloat acc[WEFT_TILE_ROWS][WEFT_TILE_VECTORS];
+    tile_begin(t, rows, vectors, acc);
+    SETTLED(t); /* what begin and end both read takes no registers of the sums */
+    if (t->offset)
+        listed_sums(t, rows, vectors, acc);
+    else
+        run_sums(t, rows, vectors, acc);
+    SETTLED(t);
     tile_end(t, rows, vectors, acc);
 }
 

@@ -8,7 +8,8 @@
  * There are two kinds of tile, by where the scalars of a lie:
  *     rows:   a(r, k, i) = a[run[r].a + i * a_step + k], k is contiguous (pixels by channels)
  *     outer:  a(r, k, i) = a[run[r].a + k * a_step + i], i is contiguous (filter gradients)
- * For the rows kind b is a packed panel, b_step = vectors * LANES, which need not be set.
+ * For the rows kind b is a packed panel, b_step = vectors * LANES, which need not be set. Where runs would be short,
+ * it takes a list of single steps instead: a(k, i) = a[offset[k] + i * a_step] for k < steps, beside row k of b.
  *
  * In the rows kind, the second half of the tile's rows, from row (rows + 1) / 2 on, starts at a + a_half
  * and c + c_half: two short rows of two images, side by side, make one tile. */
@@ -28,6 +29,8 @@ typedef struct weft_tile_run {
 typedef struct weft_tile {
     const weft_tile_run *run;
     int64_t runs;
+    const int64_t *offset; /* NULL: runs */
+    int64_t steps;
     const float *a;
     int64_t a_step, a_half;
     /* rows kind: rows ahead_first..ahead_end-1 fetch what lies so far after them into the cache */
