@@ -228,6 +228,19 @@ static void prepare_panels(const weft_direct *direct, const extent *e, weft_kern
                      direct->filter_blocks * direct->panel_groups * e->phases * direct->chunks};
 }
 
+/* Whether panels are fetched ahead, and which of ranges and blocks threads take in inference. */
+static void choose_order(weft_direct *direct, const extent *e)
+{
+    const int64_t large = 128 * 1024; /* floats: a part of the second-level cache */
+    int64_t taps = e->all_taps * direct->filters, pixels = direct->batch;
+    for (int i = 0; i < 3; i++)
+        pixels *= direct->dimension[i].in;
+    direct->filters_far =
+        direct->steady && direct->packed && taps * direct->channels * direct->groups >= large;
+    direct->by_filters = direct->filters_far && direct->filter_blocks > 1 && direct->groups == 1 &&
+                         taps > 4 * pixels;
+}
+
 /* Of a block: whole pixels, up to there, are written and read (by an epilogue) in one piece. */
 enum { MOST_FILTERS = 256 };
 
@@ -257,6 +270,7 @@ void weft_direct_plan(weft_direct *direct, weft_kernel_plan *plan)
             best = candidate;
         }
     }
+    choose_order(&best, &e);
     *direct = best;
     plan->workspace = 0;
     plan->parts = e.phases * best.ranges;

@@ -42,9 +42,11 @@ typedef struct weft_direct {
     int64_t tap_row_block; /* rows of taps of a chunk */
     int64_t tap_block;     /* taps of a row in a chunk */
     int64_t band; /* tiles of a row that read one copy, with its borders; 0: each tile by itself */
-    int64_t band_rows;    /* rows that do; 1 if they are longer than a band */
-    int64_t ranges;       /* of tiles */
-    bool packed;          /* panels are prepared */
+    int64_t band_rows; /* rows that do; 1 if they are longer than a band */
+    int64_t ranges;    /* of tiles */
+    bool filters_far;  /* in inference: panels come from memory; tiles fetch the one that is next */
+    bool by_filters;   /* then: threads share filters, which are larger than the image */
+    bool packed;       /* panels are prepared */
     int64_t panel_groups; /* groups with panels of their own: all, or 1 where they share b */
     int64_t chunks;       /* most of a block; the pieces that pack it */
 } weft_direct;

@@ -48,12 +48,13 @@ typedef struct piece_state {
     int64_t filters; /* of this piece */
     dealt pixels;    /* of a row */
     weft_tile tile;
-    const float *addend; /* of the chunk, or NULL */
-    bool same;           /* without a sum, the chunk leaves c as it is */
-    dealt vectors;       /* of the piece's filters */
-    int64_t width;       /* of the panel: filters in whole vectors */
-    float *panel;        /* packed filter */
-    float *input;        /* copied pixels */
+    const float *addend;         /* of the chunk, or NULL */
+    bool same;                   /* without a sum, the chunk leaves c as it is */
+    dealt vectors;               /* of the piece's filters */
+    int64_t width;               /* of the panel: filters in whole vectors */
+    float *panel;                /* packed filter */
+    int64_t first_place, places; /* tiles of pixels that one thread computes with a panel */
+    float *input;                /* copied pixels */
     weft_tile_run *run;
     int64_t *offset;        /* of each step, in the copy of a band */
     int64_t pitch, plane;   /* from row to row of it, from depth to depth */
@@ -400,11 +401,13 @@ static void begin_chunk(piece_state *s, const chunk *k)
                           .finish = finish,
                           .c_step = s->taps[W].step * d->c_stride[3],
                           .accumulate = !k->first};
+    if (d->filters_far)
+        s->tile.later_lines = s->width / (s->places * s->vectors.tiles);
 }
 
-/* All filters of the piece, for the pixels of one place and one chunk of the reduction. `block` is what the
+/* All filters of the piece, for the pixels of place number `index` and one chunk of the reduction. `block` is what the
  * epilogue will finish of each image; NULL: nothing yet. */
-static void run_place(piece_state *s, const chunk *k, const place *p,
+static void run_place(piece_state *s, const chunk *k, const place *p, int64_t index,
                       const weft_epilogue_block *block)
 {
     const weft_direct *d = s->d;
@@ -433,6 +436,9 @@ static void run_place(piece_state *s, const chunk *k, const place *p,
     tile->c_half = p->images == 2 ? d->c_stride[0] : (p->pixels + 1) / 2 * tile->c_step;
     int64_t panel_rows = k->rows * k->taps * k->channels;
     int64_t rows = p->pixels * p->images, tiles = s->vectors.tiles;
+    /* Each tile fetches its share of the panel after this one. */
+    tile->later = s->panel + panel_rows * s->width +
+                  panel_rows * tile->later_lines * (index - s->first_place) * tiles;
     for (int64_t i = 0, v0 = 0, v1; i < tiles; i++, v0 = v1) {
         v1 = dealt_before(&s->vectors, i + 1);
         tile->b = s->panel + panel_rows * v0 * LANES;
@@ -449,6 +455,7 @@ static void run_place(piece_state *s, const chunk *k, const place *p,
             WEFT_FOR_ISA(weft_epilogue_table)
                 .fetch(d->epilogue, s->call, &block[j], v0 * LANES, (v1 - v0) * LANES);
         WEFT_FOR_ISA(weft_matmul_tiles).rows[v1 - v0][rows](tile);
+        tile->later += panel_rows * tile->later_lines;
     }
 }
 
@@ -490,7 +497,7 @@ static void run_chunk(piece_state *s, const chunk *k, int64_t first, int64_t end
             set_block(s, &p, i, &block[i]);
         if (d->band && (index == first || band_ends(s, &p, tile)))
             copy_band(s, k, &p, tile);
-        run_place(s, k, &p, fetch ? block : NULL);
+        run_place(s, k, &p, index, fetch ? block : NULL);
         if (finished)
             finish_place(s, &p, &wait);
     }
@@ -566,8 +573,9 @@ static void run(const weft_call *call, int64_t piece)
     const weft_direct *d = call->args;
     /* In inference, threads take ranges and not blocks: what they read, they have made themselves. */
     int64_t blocks = d->filter_blocks * d->groups * d->phases[D] * d->phases[H] * d->phases[W];
-    int64_t range = d->steady ? piece / blocks : piece % d->ranges;
-    int64_t block = d->steady ? piece % blocks : piece / d->ranges;
+    bool by_ranges = d->steady && !d->by_filters;
+    int64_t range = by_ranges ? piece / blocks : piece % d->ranges;
+    int64_t block = by_ranges ? piece % blocks : piece / d->ranges;
     piece_state s = {.call = call, .panel = panel, .input = input, .run = runs, .offset = offset};
     float *panels = begin_block(call, block, d->groups, &s);
     s.part = s.phase * d->ranges + range;
@@ -580,6 +588,8 @@ static void run(const weft_call *call, int64_t piece)
         WEFT_FOR_ISA(weft_epilogue_table).begin(d->epilogue, call, s.part, s.filter, s.filters);
     if (first == end)
         return;
+    s.first_place = d->by_filters ? 0 : first;
+    s.places = d->by_filters ? total : end - first;
     if (d->band)
         list_steps(&s);
 

@@ -157,6 +157,7 @@ SIMD_INLINE void run_sums(const weft_tile *t, int rows, int vectors,
 {
     const int half = (rows + 1) / 2;
     const int64_t step = t->a_step;
+    const float *later = t->later;
     for (int64_t r = 0; r < t->runs; r++) {
         const float *a0 = t->a + t->run[r].a, *a1 = a0 + t->a_half;
         const float *b = t->b + t->run[r].b * vectors * LANES;
@@ -165,6 +166,8 @@ SIMD_INLINE void run_sums(const weft_tile *t, int rows, int vectors,
             for (int64_t i = t->ahead_first; i < t->ahead_end; i++)
                 __builtin_prefetch((i < half ? a0 + i * step : a1 + (i - half) * step) + t->ahead,
                                    0, 2);
+            for (int64_t i = 0; i < t->later_lines; i++, later += LINE)
+                __builtin_prefetch(later, 0, 2);
 #pragma GCC unroll 2
             for (int64_t k = left < LINE ? left : LINE; k > 0; k--) {
                 vfloat row[WEFT_TILE_VECTORS];

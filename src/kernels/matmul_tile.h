@@ -35,6 +35,10 @@ typedef struct weft_tile {
     int64_t a_step, a_half;
     /* rows kind: rows ahead_first..ahead_end-1 fetch what lies so far after them into the cache */
     int64_t ahead, ahead_first, ahead_end;
+    /* rows kind: every 16 steps of a run fetch so many cache lines, from there on one after the other, that are needed
+     * after this tile */
+    const float *later;
+    int64_t later_lines;
     /* outer kind: every step k fetches one address into the cache, fetch_step after the last */
     const float *fetch;
     int64_t fetch_step;
