@@ -71,6 +71,8 @@ SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const fl
             if (!whole && (j < low || j >= high))
                 continue;
             vfloat x = vload_lanes(a + h * s->a_row + j * s->a_step, lanes);
+            if (LANES == 16)
+                x = vheld(x);
             if (by)
                 x = finish_through(by, x);
             if (group > 1)
