@@ -1,6 +1,7 @@
 #include "kernels/convolution_depthwise.h"
 
 #include "kernels/convolution_candidates.h"
+#include "kernels/cpu.h"
 #include "kernels/integer.h"
 #include "kernels/matmul_tile.h"
 
@@ -75,6 +76,10 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
         taps *= problem->kernel[i];
     }
 
+    int64_t floats = problem->batch * args.channels;
+    for (int i = 0; i < 3; i++)
+        floats *= args.dimension[i].out;
+    args.far = floats > weft_cpu_floats(floats);
     int64_t rows = problem->batch * args.blocks[0] * args.blocks[1];
     double work = weft_convolution_multiply_adds(problem);
     args.channel_blocks = weft_ceiling(args.channels, 256);

@@ -209,7 +209,7 @@ static void run_tiles(const row_state *s, float *c, int64_t channels, depthwise_
         tile.finish = s->finish;
         tile.addend = s->addend ? s->addend + first * tile.c_step : NULL;
         tile.fetch = tile.a + after * d->a_stride[2];
-        tile.next = more ? tile.c + t[H].step * d->c_stride[2] : NULL;
+        tile.next = more && d->far ? tile.c + t[H].step * d->c_stride[2] : NULL;
         tiles[end - first](&tile);
     }
 }

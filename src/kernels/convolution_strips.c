@@ -165,6 +165,7 @@ static void set_depthwise(weft_strips_link *link, const weft_convolution_problem
     weft_depthwise *d = &link->columns;
     d->epilogue = &link->epilogue;
     d->batch = d->ranges = 1;
+    d->far = false;
     memcpy(d->a_stride, p->x_stride, sizeof d->a_stride);
     memcpy(d->c_stride, p->y_stride, sizeof d->c_stride);
     for (int i = 0; i < 3; i++) {
