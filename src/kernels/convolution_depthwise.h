@@ -27,7 +27,8 @@ typedef struct weft_depthwise {
     int64_t phases[3], blocks[3];     /* of dimension; a block has a position of each phase */
     int64_t channel_block, channel_blocks;
     int64_t ranges; /* of rows; filter gradient: each sums into its own copy of dw */
-    bool far; /* c exceeds the second-level cache: its rows are fetched before they are written */
+    bool
+        far; /* c exceeds half of the second-level cache: its rows are fetched before they are written */
 } weft_depthwise;
 
 typedef struct weft_depthwise_kernels {

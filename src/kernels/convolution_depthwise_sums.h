@@ -70,9 +70,7 @@ SIMD_INLINE void sums_add(const depthwise_sums *s, const sums_row *row, const fl
         for (int j = 0; j < (pixels - 1) * step + SUMS_TAPS; j++) {
             if (!whole && (j < low || j >= high))
                 continue;
-            vfloat x = vload_lanes(a + h * s->a_row + j * s->a_step, lanes);
-            if (LANES == 16)
-                x = vheld(x);
+            vfloat x = vheld_of_many(vload_lanes(a + h * s->a_row + j * s->a_step, lanes));
             if (by)
                 x = finish_through(by, x);
             if (group > 1)

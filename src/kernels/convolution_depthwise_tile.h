@@ -73,9 +73,7 @@ SIMD_INLINE void depthwise_add(const depthwise_tile *t, const float *a, const fl
     for (int j = 0; j < reach; j++) {
         if (!whole && ((j < taps - 1 && j < t->low) || (j > reach - taps && j >= t->high)))
             continue;
-        vfloat x = vload_lanes(a + j * t->a_step, lanes);
-        if (LANES == 16) /* one load for all taps, not one each */
-            x = vheld(x);
+        vfloat x = vheld_of_many(vload_lanes(a + j * t->a_step, lanes));
         if (by)
             x = finish_through(by, x);
         if (group > 1)

@@ -97,9 +97,9 @@ static void choose_chunk(weft_direct *direct, int64_t lanes, int64_t tap_rows, i
         limit >= channels ? channels : even_block(channels, limit / 16 * 16, 16);
 }
 
-/* Bands are for rows of taps whose runs would be short. */
 enum { SHORT_RUN = 24 };
 
+/* Rows and tiles of a band, where rows of taps would be short runs; 0: no bands. */
 static void choose_band(weft_direct *direct, const weft_taps *t)
 {
     int64_t channels = direct->channels, taps = t[0].count * t[1].count * t[2].count;
@@ -116,11 +116,11 @@ static void choose_band(weft_direct *direct, const weft_taps *t)
         int64_t rows = most / weft_taps_extent(&t[2], tiles * direct->tile);
         rows = (rows - weft_taps_extent(&t[1], 1)) / t[1].in_step + 1;
         direct->band = tiles;
-        direct->band_rows = weft_ceiling(t[1].positions, weft_ceiling(t[1].positions, rows));
+        direct->band_rows = even_block(t[1].positions, rows, 1);
     } else if (weft_taps_extent(&t[2], direct->tile) <= width) {
         int64_t limit =
             (width - weft_taps_extent(&t[2], direct->tile)) / (direct->tile * t[2].in_step) + 1;
-        direct->band = weft_ceiling(tiles, weft_ceiling(tiles, limit));
+        direct->band = even_block(tiles, limit, 1);
         direct->band_rows = 1;
     }
 }
@@ -228,7 +228,8 @@ static void prepare_panels(const weft_direct *direct, const extent *e, weft_kern
                      direct->filter_blocks * direct->panel_groups * e->phases * direct->chunks};
 }
 
-/* Whether panels are fetched ahead, and which of ranges and blocks threads take in inference. */
+/* Whether panels are fetched ahead, and whether threads take ranges or blocks. In inference they take ranges, what they
+ * have made themselves, unless the filters are larger than the image. */
 static void choose_order(weft_direct *direct, const extent *e)
 {
     const int64_t large = 128 * 1024; /* floats: a part of the second-level cache */
@@ -237,8 +238,8 @@ static void choose_order(weft_direct *direct, const extent *e)
         pixels *= direct->dimension[i].in;
     direct->filters_far =
         direct->steady && direct->packed && taps * direct->channels * direct->groups >= large;
-    direct->by_filters = direct->filters_far && direct->filter_blocks > 1 && direct->groups == 1 &&
-                         taps > 4 * pixels;
+    bool larger = direct->filters_far && direct->groups == 1 && taps > 4 * pixels;
+    direct->by_ranges = direct->steady && !(larger && direct->filter_blocks > 1);
 }
 
 /* Of a block: whole pixels, up to there, are written and read (by an epilogue) in one piece. */

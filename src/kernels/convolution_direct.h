@@ -45,7 +45,7 @@ typedef struct weft_direct {
     int64_t band_rows; /* rows that do; 1 if they are longer than a band */
     int64_t ranges;    /* of tiles */
     bool filters_far;  /* in inference: panels come from memory; tiles fetch the one that is next */
-    bool by_filters;   /* then: threads share filters, which are larger than the image */
+    bool by_ranges;    /* pieces are numbered by range, then block; else the other way round */
     bool packed;       /* panels are prepared */
     int64_t panel_groups; /* groups with panels of their own: all, or 1 where they share b */
     int64_t chunks;       /* most of a block; the pieces that pack it */

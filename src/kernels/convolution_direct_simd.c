@@ -1,66 +1,9 @@
 #include "kernels/convolution_direct.h"
 
-#include "kernels/read_pixels.h"
+#include "kernels/convolution_direct_input.h"
 
 extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
 extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
-
-enum { D, H, W };
-
-/* A chunk of the reduction: rows of taps (by their index d * taps of H + h), taps of a row, channels. */
-typedef struct chunk {
-    int64_t row, rows, tap, taps, channel, channels;
-    int64_t index, before; /* which of the block's, and steps of the reduction before it */
-    bool first, last;
-} chunk;
-
-/* So many are dealt to tiles, the larger shares first. */
-typedef struct dealt {
-    int64_t tiles, share, larger;
-} dealt;
-
-SIMD_INLINE dealt deal(int64_t number, int64_t most)
-{
-    dealt d = {.tiles = (number + most - 1) / most};
-    if (d.tiles) {
-        d.share = number / d.tiles;
-        d.larger = number % d.tiles;
-    }
-    return d;
-}
-
-SIMD_INLINE int64_t dealt_before(const dealt *d, int64_t tile)
-{
-    return tile * d->share + weft_least(tile, d->larger);
-}
-
-/* What one piece works on. */
-typedef struct piece_state {
-    const weft_direct *d;
-    const weft_call *call;
-    int64_t phase;
-    int64_t filter, part;      /* first filter, of all groups; part of the epilogue's sums */
-    const float *a, *b, *bias; /* of the group and the first filter */
-    float *c;
-    weft_finish finish; /* the same */
-    weft_finish before; /* of the prologue, of the group, if there is one */
-    weft_taps taps[3];
-    int64_t filters; /* of this piece */
-    dealt pixels;    /* of a row */
-    weft_tile tile;
-    const float *addend;         /* of the chunk, or NULL */
-    bool same;                   /* without a sum, the chunk leaves c as it is */
-    dealt vectors;               /* of the piece's filters */
-    int64_t width;               /* of the panel: filters in whole vectors */
-    float *panel;                /* packed filter */
-    int64_t first_place, places; /* tiles of pixels that one thread computes with a panel */
-    float *input;                /* copied pixels */
-    weft_tile_run *run;
-    int64_t *offset;        /* of each step, in the copy of a band */
-    int64_t pitch, plane;   /* from row to row of it, from depth to depth */
-    int64_t height, column; /* of its first pixel of c */
-    int64_t band_end;       /* the tile after its last of a row */
-} piece_state;
 
 /* Goes to the next chunk, from {.first = true} to the first; false after the last. */
 static bool next_chunk(const piece_state *s, chunk *k)
@@ -117,214 +60,6 @@ static void pack_filter(const piece_state *s, const chunk *k)
                     pack_columns(to, width, from, d->b_filter, k->channels, columns);
             }
     }
-}
-
-/* Where a tile is: an image (or two), a row, and pixels of it. */
-typedef struct place {
-    int64_t image, images, depth, height, column, pixels;
-} place;
-
-/* Appends a run, or lengthens the last one where both sides go on. */
-SIMD_INLINE int64_t add_run(weft_tile_run *run, int64_t runs, weft_tile_run next)
-{
-    weft_tile_run *last = run + runs - 1;
-    if (runs && last->a + last->length == next.a && last->b + last->length == next.b) {
-        last->length += next.length;
-        return runs;
-    }
-    run[runs] = next;
-    return runs + 1;
-}
-
-/* Offset in a of the row that a row of taps reads; false where it is outside. */
-SIMD_INLINE bool input_row(const piece_state *s, const place *p, int64_t row, int64_t *offset)
-{
-    const weft_taps *t = s->taps;
-    int64_t depth = p->depth * t[D].in_step + t[D].offset + row / t[H].count * t[D].offset_step;
-    int64_t height = p->height * t[H].in_step + t[H].offset + row % t[H].count * t[H].offset_step;
-    if (depth < 0 || depth >= s->d->dimension[D].in || height < 0 ||
-        height >= s->d->dimension[H].in)
-        return false;
-    *offset = depth * s->d->a_stride[1] + height * s->d->a_stride[2];
-    return true;
-}
-
-/* A stride that is a multiple of 4 KiB puts the pixels of a tile into one set of the cache. */
-SIMD_INLINE bool crowded(int64_t stride)
-{
-    return stride % 1024 == 0;
-}
-
-SIMD_INLINE int64_t spread(int64_t pixel_step, int64_t in_step)
-{
-    return pixel_step * in_step % 512 == 0 ? pixel_step + LANES : pixel_step;
-}
-
-/* The tile reads a itself. */
-SIMD_INLINE int64_t runs_in_place(const piece_state *s, const chunk *k, const place *p,
-                                  weft_tile *tile)
-{
-    const weft_taps *t = &s->taps[W];
-    int64_t pixel = s->d->a_stride[3], runs = 0;
-    int64_t column = p->column * t->in_step + t->offset + k->tap * t->offset_step;
-    for (int64_t row = 0; row < k->rows; row++) {
-        int64_t offset;
-        if (!input_row(s, p, k->row + row, &offset))
-            continue;
-        for (int64_t tap = 0; tap < k->taps; tap++)
-            runs = add_run(s->run, runs,
-                           (weft_tile_run){.a = offset + (column + tap * t->offset_step) * pixel,
-                                           .b = (row * k->taps + tap) * k->channels,
-                                           .length = k->channels});
-    }
-    tile->a = s->a + p->image * s->d->a_stride[0] + k->channel;
-    tile->a_step = t->in_step * pixel;
-    tile->a_half = p->images == 2 ? s->d->a_stride[0] : (p->pixels + 1) / 2 * tile->a_step;
-    /* More taps have seen most of it already; the processor itself follows long rows. */
-    if (k->rows * k->taps == 1 && k->channels <= 512)
-        tile->ahead = p->pixels * tile->a_step;
-    return runs;
-}
-
-/* Reads pixels of a row that begins at `row`, `channels` channels from the chunk's first on, into the copy. */
-SIMD_INLINE void read_row(const piece_state *s, const chunk *k, const float *row, int64_t column,
-                          int64_t step, int64_t count, float *to, int64_t to_step)
-{
-    const pixel_row from = {.data = row + k->channel,
-                            .extent = s->d->dimension[W].in,
-                            .stride = s->d->a_stride[3],
-                            .column = column,
-                            .step = step,
-                            .count = count};
-    const weft_finish before = weft_finish_from(&s->before, k->channel);
-    read_pixels(&from, s->d->prologue ? &before : NULL, k->channels, to, to_step);
-}
-
-/* The tile reads a copy: for each row of taps the span of pixels that the tile sees. */
-static int64_t runs_of_span(const piece_state *s, const chunk *k, const place *p, int64_t span,
-                            weft_tile *tile)
-{
-    const weft_taps *t = &s->taps[W];
-    int64_t pixel = spread(k->channels, t->in_step), runs = 0;
-    int64_t column = p->column * t->in_step + t->offset + k->tap * t->offset_step;
-    float *to = s->input;
-    for (int64_t row = 0; row < k->rows; row++) {
-        int64_t offset;
-        if (!input_row(s, p, k->row + row, &offset))
-            continue;
-        for (int64_t image = 0; image < p->images; image++)
-            read_row(s, k, s->a + (p->image + image) * s->d->a_stride[0] + offset, column, 1, span,
-                     to + image * k->rows * span * pixel, pixel);
-        for (int64_t tap = 0; tap < k->taps; tap++)
-            runs = add_run(s->run, runs,
-                           (weft_tile_run){.a = to - s->input + tap * t->offset_step * pixel,
-                                           .b = (row * k->taps + tap) * k->channels,
-                                           .length = k->channels});
-        to += span * pixel;
-    }
-    tile->a = s->input;
-    tile->a_step = t->in_step * pixel;
-    tile->a_half = p->images == 2 ? k->rows * span * pixel : (p->pixels + 1) / 2 * tile->a_step;
-    return runs;
-}
-
-/* The tile reads a copy: for each pixel what each tap sees, one after the other. */
-static int64_t runs_of_patches(const piece_state *s, const chunk *k, const place *p,
-                               weft_tile *tile)
-{
-    const weft_taps *t = &s->taps[W];
-    int64_t pixel = spread(k->rows * k->taps * k->channels, 1), runs = 0, filled = 0;
-    int64_t column = p->column * t->in_step + t->offset + k->tap * t->offset_step;
-    for (int64_t row = 0; row < k->rows; row++) {
-        int64_t offset;
-        if (!input_row(s, p, k->row + row, &offset))
-            continue;
-        for (int64_t tap = 0; tap < k->taps; tap++, filled += k->channels) {
-            for (int64_t image = 0; image < p->images; image++) {
-                const float *from = s->a + (p->image + image) * s->d->a_stride[0] + offset;
-                read_row(s, k, from, column + tap * t->offset_step, t->in_step, p->pixels,
-                         s->input + image * p->pixels * pixel + filled, pixel);
-            }
-            runs = add_run(s->run, runs,
-                           (weft_tile_run){.a = filled,
-                                           .b = (row * k->taps + tap) * k->channels,
-                                           .length = k->channels});
-        }
-    }
-    tile->a = s->input;
-    tile->a_step = pixel;
-    tile->a_half = (p->images == 2 ? p->pixels : (p->pixels + 1) / 2) * pixel;
-    return runs;
-}
-
-/* ---- Bands: where a row of taps has few channels, as an image has ---- */
-
-/* Lists where a band has what each step of the reduction reads. */
-static void list_steps(piece_state *s)
-{
-    const weft_direct *d = s->d;
-    const weft_taps *t = s->taps;
-    int64_t channels = d->channels, *to = s->offset;
-    s->pitch = weft_taps_extent(&t[W], d->band * d->tile) * channels;
-    s->plane = weft_taps_extent(&t[H], d->band_rows) * s->pitch;
-    for (int64_t depth = 0; depth < t[D].count; depth++)
-        for (int64_t row = 0; row < t[H].count; row++)
-            for (int64_t tap = 0; tap < t[W].count; tap++)
-                for (int64_t channel = 0; channel < channels; channel++)
-                    *to++ = depth * s->plane + row * t[H].offset_step * s->pitch +
-                            tap * t[W].offset_step * channels + channel;
-}
-
-/* Whether this place, the next one of the piece, is no longer in the band. */
-SIMD_INLINE bool band_ends(const piece_state *s, const place *p, int64_t tile)
-{
-    return tile == s->band_end ||
-           (tile == 0 && (p->height == 0 || p->height >= s->height + s->d->band_rows));
-}
-
-/* Copies the band of this place, from its row on. */
-static void copy_band(piece_state *s, const chunk *k, const place *p, int64_t tile)
-{
-    const weft_direct *d = s->d;
-    const weft_taps *t = s->taps;
-    int64_t band_first = tile - tile % d->band;
-    s->band_end = weft_least(band_first + d->band, s->pixels.tiles);
-    s->column = dealt_before(&s->pixels, band_first);
-    s->height = p->height;
-    int64_t span = weft_taps_extent(&t[W], dealt_before(&s->pixels, s->band_end) - s->column);
-    int64_t rows = weft_least(d->band_rows, t[H].positions - p->height);
-    int64_t column = s->column * t[W].in_step + t[W].offset;
-    int64_t first = p->height * t[H].in_step + t[H].offset;
-    int64_t end = first + weft_taps_extent(&t[H], rows);
-    int64_t planes = p->images * t[D].count;
-    for (int64_t i = 0; i < planes; i++) {
-        int64_t image = p->image + i / t[D].count;
-        int64_t depth = p->depth * t[D].in_step + t[D].offset + i % t[D].count * t[D].offset_step;
-        bool inside = depth >= 0 && depth < d->dimension[D].in;
-        float *to = s->input + i * s->plane;
-        for (int64_t row = first; row < end; row++, to += s->pitch)
-            if (inside && row >= 0 && row < d->dimension[H].in)
-                read_row(s, k,
-                         s->a + image * d->a_stride[0] + depth * d->a_stride[1] +
-                             row * d->a_stride[2],
-                         column, 1, span, to, d->channels);
-            else
-                zero_floats(to, span * d->channels);
-    }
-}
-
-/* The tile reads the band. */
-SIMD_INLINE void steps_of_band(const piece_state *s, const chunk *k, const place *p,
-                               weft_tile *tile)
-{
-    const weft_taps *t = s->taps;
-    int64_t pixel = t[W].in_step * s->d->channels;
-    tile->a = s->input + (p->height - s->height) * t[H].in_step * s->pitch +
-              (p->column - s->column) * pixel;
-    tile->a_step = pixel;
-    tile->a_half = p->images == 2 ? t[D].count * s->plane : (p->pixels + 1) / 2 * pixel;
-    tile->offset = s->offset;
-    tile->steps = k->rows * k->taps * k->channels;
 }
 
 /* ---- Epilogue: of finished pixels, a few vectors at once, while they are in the first-level cache ---- */
@@ -412,20 +147,8 @@ static void run_place(piece_state *s, const chunk *k, const place *p, int64_t in
 {
     const weft_direct *d = s->d;
     const weft_taps *t = &s->taps[W];
-    int64_t low = p->column * t->in_step + t->offset + k->tap * t->offset_step;
-    int64_t span = (p->pixels - 1) * t->in_step + (k->taps - 1) * t->offset_step + 1;
     weft_tile *tile = &s->tile;
-    tile->ahead = tile->ahead_first = tile->ahead_end = 0;
-    bool inside = low >= 0 && low + span <= d->dimension[W].in;
-    bool copied = d->prologue || (crowded(t->in_step * d->a_stride[3]) && p->pixels > 4);
-    if (d->band)
-        steps_of_band(s, k, p, tile);
-    else if (inside && !copied)
-        tile->runs = runs_in_place(s, k, p, tile);
-    else if (span <= p->pixels * k->taps)
-        tile->runs = runs_of_span(s, k, p, span, tile);
-    else
-        tile->runs = runs_of_patches(s, k, p, tile);
+    set_input(s, k, p, tile);
     if (!tile->runs && !tile->steps && s->same)
         return; /* c has its sum already */
 
@@ -571,12 +294,11 @@ static void run(const weft_call *call, int64_t piece)
     weft_tile_run runs[WEFT_DIRECT_RUNS];
     int64_t offset[WEFT_DIRECT_STEPS];
     const weft_direct *d = call->args;
-    /* In inference, threads take ranges and not blocks: what they read, they have made themselves. */
     int64_t blocks = d->filter_blocks * d->groups * d->phases[D] * d->phases[H] * d->phases[W];
-    bool by_ranges = d->steady && !d->by_filters;
-    int64_t range = by_ranges ? piece / blocks : piece % d->ranges;
-    int64_t block = by_ranges ? piece % blocks : piece / d->ranges;
-    piece_state s = {.call = call, .panel = panel, .input = input, .run = runs, .offset = offset};
+    int64_t range = d->by_ranges ? piece / blocks : piece % d->ranges;
+    int64_t block = d->by_ranges ? piece % blocks : piece / d->ranges;
+    piece_state s = {
+        .call = call, .panel = panel, .input = input, .run = runs, .band = {.offset = offset}};
     float *panels = begin_block(call, block, d->groups, &s);
     s.part = s.phase * d->ranges + range;
     const weft_taps *t = s.taps;
@@ -588,8 +310,8 @@ static void run(const weft_call *call, int64_t piece)
         WEFT_FOR_ISA(weft_epilogue_table).begin(d->epilogue, call, s.part, s.filter, s.filters);
     if (first == end)
         return;
-    s.first_place = d->by_filters ? 0 : first;
-    s.places = d->by_filters ? total : end - first;
+    s.first_place = d->by_ranges ? first : 0;
+    s.places = d->by_ranges ? end - first : total;
     if (d->band)
         list_steps(&s);
 

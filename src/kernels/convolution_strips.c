@@ -143,7 +143,7 @@ static void set_direct(weft_strips_link *link, const weft_convolution_problem *p
     weft_direct *d = &link->direct;
     d->epilogue = &link->epilogue;
     d->batch = d->images = d->ranges = 1;
-    d->filters_far = d->by_filters = false; /* strips come back to them soon */
+    d->filters_far = false; /* strips come back to them soon */
     memcpy(d->a_stride, p->x_stride, sizeof d->a_stride);
     memcpy(d->c_stride, p->y_stride, sizeof d->c_stride);
     link->flat = p->kernel[H] == 1 && p->kernel[W] == 1 && p->stride[H] == 1 && p->stride[W] == 1 &&

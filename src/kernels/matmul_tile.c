@@ -7,7 +7,8 @@ enum { LINE = 16 }; /* floats of a cache line */
  * so long. Short panels have been read before. */
 enum { FAR = 32 };
 
-/* What a variable holds is the compiler's guess no longer: it is not worked out anew, nor kept for another use. */
+/* Hides how x was worked out: the compiler keeps it in one register, and neither works it out anew nor keeps what was
+ * read through it earlier. */
 #define SETTLED(x) __asm__ volatile("" : "+r"(x))
 
 /* Bytes from a row to those after it, in registers: with them each of seven rows is one address of an

@@ -66,6 +66,12 @@ SIMD_INLINE vfloat vheld(vfloat x)
     return x;
 }
 
+/* The same for what is used several times, where there are 32 registers: with 16, reading it again is no worse. */
+SIMD_INLINE vfloat vheld_of_many(vfloat x)
+{
+    return LANES == 16 ? vheld(x) : x;
+}
+
 /* x, rounded: a product that passes through here becomes no part of a fused multiply-add. Of two products whose sum is
  * taken, the compiler may fuse either, and another one wherever the function is inlined. */
 SIMD_INLINE vfloat vrounded(vfloat x)
