@@ -536,7 +536,7 @@ typedef struct worked {
 } worked;
 
 /* What planners treat in their own ways: pointwise, stems, depthwise, groups within a vector, short rows of several
- * images, power-of-two strides, strides beyond a row, reductions longer than a chunk, splits of the pixels, long
+ * images, power-of-two strides, strides beyond a row, large strides, reductions longer than a chunk, splits of the pixels, long
  * kernels, few channels in rows longer than a band. */
 static const worked shapes[] = {
     {2, 1, 64, 96, 9, 11, 1, 1, 0, 1},   {2, 1, 33, 17, 8, 8, 1, 2, 0, 1},
@@ -557,6 +557,9 @@ static const worked shapes[] = {
     {1, 1, 64, 48, 13, 12, 5, 1, 2, 1},  {4, 1, 200, 40, 7, 7, 3, 1, 1, 1},
     {2, 1, 400, 20, 6, 6, 3, 2, 1, 1},   {2, 8, 32, 32, 9, 30, 3, 1, 1, 1},
     {1, 5, 10, 10, 20, 70, 3, 1, 0, 1},  {2, 36, 288, 288, 6, 17, 3, 2, 1, 1},
+    {1, 1, 64, 16, 28, 28, 8, 8, 2, 1},  {2, 1, 128, 24, 35, 35, 4, 4, 1, 1},
+    {1, 1, 5, 4, 40, 41, 16, 8, 4, 1},   {1, 6, 12, 12, 40, 40, 12, 9, 3, 1},
+    {1, 9, 9, 9, 33, 32, 8, 6, 3, 1},    {1, 1, 3, 7, 30, 29, 4, 6, 1, 4},
     {2, 20, 40, 40, 9, 9, 5, 1, 2, 1},   {1, 12, 48, 48, 11, 40, 3, 1, 2, 2},
     {2, 9, 72, 72, 15, 15, 1, 1, 0, 1},  {1, 6, 24, 24, 30, 60, 3, 3, 1, 1},
     {1, 70, 70, 70, 4, 1, 1, 3, 1, 1},   {1, 8, 32, 32, 4, 1, 1, 3, 1, 1},

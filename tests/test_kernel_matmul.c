@@ -143,6 +143,31 @@ static void check_thin(void)
     check(&outer, false);
 }
 
+/* The gradient of a dense layer's weights on a large image: more rows than a panel holds of one of the summed. */
+static void check_many_rows(void)
+{
+    weft_matmul_problem p = {
+        .batch = 1, .rows = 50003, .columns = 10, .inner = 37, .transpose_a = true};
+    check(&p, false);
+}
+
+Test(matmul, many_rows_baseline)
+{
+    setenv("WEFT_ISA", "baseline", 1);
+    check_many_rows();
+}
+
+Test(matmul, many_rows_avx2)
+{
+    setenv("WEFT_ISA", "avx2", 1);
+    check_many_rows();
+}
+
+Test(matmul, many_rows_best)
+{
+    check_many_rows();
+}
+
 Test(matmul, thin_products_baseline)
 {
     setenv("WEFT_ISA", "baseline", 1);

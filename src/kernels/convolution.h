@@ -49,7 +49,7 @@ typedef struct weft_convolution_problem {
  * Every element of the output is written; nothing else is.
  *
  * Chooses the algorithm of least cost by model; an epilogue is told its parts. slots may be NULL. All extents must be positive.
- * Running a piece takes up to 512 KiB of stack. */
+ * Running a piece takes up to 544 KiB of stack. */
 void weft_convolution_plan(const weft_convolution_problem *problem, weft_convolution_pass pass,
                            const weft_slots *slots, weft_kernel_plan *plan);
 

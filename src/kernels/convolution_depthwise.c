@@ -36,15 +36,13 @@ static void prepare_filter(weft_kernel_plan *result, int64_t taps, int64_t float
 /* Groups keep a vector's lanes busy, and depthwise convolution loads. */
 static double cycles_of(const weft_depthwise *d, bool filter, double multiply_adds)
 {
-    const weft_dimension *width = &d->dimension[2];
     double lanes = (double)weft_matmul_tiles()->lanes;
     if (d->group == 1)
         return multiply_adds / 8;
     if (!filter)
         return multiply_adds / (1.25 * lanes);
-    bool sums = d->dimension[1].kernel == 3 && width->kernel == 3 && width->dilation == 1 &&
-                d->dimension[0].kernel == 1;
-    return multiply_adds / lanes * (!sums ? 4 : width->stride == 1 ? 1.35 : 1.7);
+    double each = !weft_depthwise_has_sums(d) ? 4 : d->dimension[2].stride == 1 ? 1.35 : 1.7;
+    return multiply_adds / lanes * each;
 }
 
 static void plan(const weft_convolution_problem *problem, weft_convolution_pass pass,
@@ -65,12 +63,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     memcpy(args.c_stride, gradient ? problem->x_stride : problem->y_stride, sizeof args.c_stride);
     int64_t taps = 1;
     for (int i = 0; i < 3; i++) {
-        args.dimension[i] = (weft_dimension){.in = gradient ? problem->out[i] : problem->in[i],
-                                             .out = gradient ? problem->in[i] : problem->out[i],
-                                             .kernel = problem->kernel[i],
-                                             .stride = problem->stride[i],
-                                             .dilation = problem->dilation[i],
-                                             .pad = problem->pad[i]};
+        args.dimension[i] = weft_dimension_of(problem, gradient, i);
         args.phases[i] = gradient ? problem->stride[i] : 1;
         args.blocks[i] = weft_ceiling(args.dimension[i].out, args.phases[i]);
         taps *= problem->kernel[i];

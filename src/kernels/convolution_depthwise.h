@@ -31,6 +31,19 @@ typedef struct weft_depthwise {
         far; /* c exceeds half of the second-level cache: its rows are fetched before they are written */
 } weft_depthwise;
 
+enum {
+    WEFT_DEPTHWISE_SUMS = 3
+}; /* rows of taps, and taps of a row, of which sums fit the registers */
+
+/* Whether the filter gradient keeps its sums in registers. */
+static inline bool weft_depthwise_has_sums(const weft_depthwise *d)
+{
+    const weft_dimension *height = &d->dimension[1], *width = &d->dimension[2];
+    return d->dimension[0].kernel == 1 && height->kernel == WEFT_DEPTHWISE_SUMS &&
+           width->kernel == WEFT_DEPTHWISE_SUMS && height->dilation == 1 && width->dilation == 1 &&
+           width->stride <= 2;
+}
+
 typedef struct weft_depthwise_kernels {
     weft_piece_fn *run;    /* forward and input gradient */
     weft_piece_fn *filter; /* filter gradient, into the workspace */

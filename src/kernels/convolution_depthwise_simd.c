@@ -321,12 +321,15 @@ static void run(const weft_call *call, int64_t piece)
     if (weft_epilogue_follows(d->epilogue))
         WEFT_FOR_ISA(weft_epilogue_table).begin(d->epilogue, call, range, channel, channels);
     s.bias = d->bias ? (const float *)call->operand[d->slots.input[2]] + channel : NULL;
-    int64_t phases = d->phases[D] * d->phases[H] * d->phases[W];
-    for (int64_t phase = 0; phase < phases; phase++) {
-        for (int64_t i = W, rest = phase; i >= D; rest /= d->phases[i], i--)
-            t[i] = d->gradient ? weft_taps_gradient(&d->dimension[i], d->flip, rest % d->phases[i])
-                               : weft_taps_forward(&d->dimension[i], d->flip);
-        run_phase(&s, a, c, channels, range);
+    for (int64_t depth = 0; depth < d->phases[D]; depth++) {
+        t[D] = weft_taps_of(&d->dimension[D], d->gradient, d->flip, depth);
+        for (int64_t height = 0; height < d->phases[H]; height++) {
+            t[H] = weft_taps_of(&d->dimension[H], d->gradient, d->flip, height);
+            for (int64_t width = 0; width < d->phases[W]; width++) {
+                t[W] = weft_taps_of(&d->dimension[W], d->gradient, d->flip, width);
+                run_phase(&s, a, c, channels, range);
+            }
+        }
     }
 }
 
@@ -389,13 +392,6 @@ SIMD_INLINE void filter_channels(const row_state *s, float *copy, int64_t channe
         }
 }
 
-/* True for filters of 3 x 3 taps that the sums in registers are for. */
-static bool has_sums(const weft_taps *t)
-{
-    return t[D].count == 1 && t[H].count == SUMS_TAPS && t[W].count == SUMS_TAPS &&
-           t[H].offset_step == 1 && t[W].offset_step == 1 && t[W].in_step <= 2;
-}
-
 /* Adds the row of s to the strip. */
 static void add_row(depthwise_sums *sums, const row_state *s, int64_t channels, bool more)
 {
@@ -455,7 +451,7 @@ static void filter(const weft_call *call, int64_t piece)
         s.height = inside(height, t[H].offset_step, t[H].count, d->dimension[H].in);
         s.a = a + n * d->a_stride[0] + depth * d->a_stride[1] + height * d->a_stride[2];
         s.b = b + n * d->c_stride[0] + z * d->c_stride[1] + h * d->c_stride[2];
-        if (has_sums(t)) {
+        if (weft_depthwise_has_sums(d)) {
             if (s.depth.low == s.depth.high) /* the only tap of depth is outside */
                 s.height.high = s.height.low;
             add_row(&sums, &s, channels, row + sums.strip < end && h + sums.strip < t[H].positions);

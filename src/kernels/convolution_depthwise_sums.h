@@ -3,12 +3,11 @@
 #ifndef WEFT_KERNELS_CONVOLUTION_DEPTHWISE_SUMS_H
 #define WEFT_KERNELS_CONVOLUTION_DEPTHWISE_SUMS_H
 
+#include "kernels/convolution_depthwise.h"
 #include "kernels/finish.h"
 
-#include <stdbool.h>
-
 enum {
-    SUMS_TAPS = 3,
+    SUMS_TAPS = WEFT_DEPTHWISE_SUMS,
     SUMS_PIXELS = LANES == 16 ? 8 : 4,
     SUMS_ROWS = 16,
     SUMS_ENOUGH = 56 /* pixels that are worth reading and writing dw for */

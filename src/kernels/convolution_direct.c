@@ -15,11 +15,9 @@ WEFT_ISA_DEFINE(weft_direct_kernels, weft_convolution_direct)
 static weft_taps largest_taps(const weft_direct *direct, int dimension)
 {
     const weft_dimension *d = &direct->dimension[dimension];
-    if (!direct->gradient)
-        return weft_taps_forward(d, direct->flip);
-    weft_taps largest = weft_taps_gradient(d, direct->flip, 0);
+    weft_taps largest = weft_taps_of(d, direct->gradient, direct->flip, 0);
     for (int64_t phase = 1; phase < direct->phases[dimension]; phase++) {
-        weft_taps taps = weft_taps_gradient(d, direct->flip, phase);
+        weft_taps taps = weft_taps_of(d, direct->gradient, direct->flip, phase);
         if (taps.count > largest.count) {
             taps.positions = largest.positions;
             largest = taps;
@@ -325,12 +323,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     memcpy(direct.c_stride, gradient ? problem->x_stride : problem->y_stride,
            sizeof direct.c_stride);
     for (int i = 0; i < 3; i++)
-        direct.dimension[i] = (weft_dimension){.in = gradient ? problem->out[i] : problem->in[i],
-                                               .out = gradient ? problem->in[i] : problem->out[i],
-                                               .kernel = problem->kernel[i],
-                                               .stride = problem->stride[i],
-                                               .dilation = problem->dilation[i],
-                                               .pad = problem->pad[i]};
+        direct.dimension[i] = weft_dimension_of(problem, gradient, i);
     weft_direct_plan(&direct, result);
 }
 

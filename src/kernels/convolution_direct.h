@@ -53,7 +53,8 @@ typedef struct weft_direct {
 
 enum {
     WEFT_DIRECT_FILTER_PANEL = 80 * 1024, /* floats on the stack */
-    WEFT_DIRECT_INPUT_PANEL = 16 * 1024,
+    WEFT_DIRECT_INPUT_PANEL = 16 * 1024,  /* of pixels; and what may lie between them: */
+    WEFT_DIRECT_INPUT_SPREAD = WEFT_DIRECT_INPUT_PANEL / 16 + 512,
     WEFT_DIRECT_RUNS = 256,
     WEFT_DIRECT_BAND = 4096, /* floats of a band: a part of the first-level cache */
     WEFT_DIRECT_STEPS = 256  /* of the reduction, if it reads bands */

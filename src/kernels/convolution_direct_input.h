@@ -90,7 +90,9 @@ static int64_t runs_of_span(const piece_state *s, const chunk *k, const place *p
                             weft_tile *tile)
 {
     const weft_taps *t = &s->taps[W];
-    int64_t pixel = spread(k->channels, t->in_step), runs = 0;
+    int64_t pixels = p->images * k->rows * span, pixel = spread(k->channels, t->in_step), runs = 0;
+    if (pixels * (pixel - k->channels) > WEFT_DIRECT_INPUT_SPREAD)
+        pixel = k->channels; /* large strides see many pixels of few channels */
     int64_t column = p->column * t->in_step + t->offset + k->tap * t->offset_step;
     float *to = s->input;
     for (int64_t row = 0; row < k->rows; row++) {

@@ -228,26 +228,16 @@ static void run_chunk(piece_state *s, const chunk *k, int64_t first, int64_t end
         flush(s, &wait);
 }
 
-static void find_taps(const weft_direct *d, int64_t phase, weft_taps *taps)
-{
-    for (int i = W; i >= D; phase /= d->phases[i], i--)
-        taps[i] = d->gradient ? weft_taps_gradient(&d->dimension[i], d->flip, phase % d->phases[i])
-                              : weft_taps_forward(&d->dimension[i], d->flip);
-}
-
 /* Where the prepared panels of a block lie: by phase, group, block, chunk. */
-static float *find_panels(const weft_direct *d, const weft_call *call, int64_t phase, int64_t group,
-                          int64_t filter)
+static float *find_panels(const piece_state *s, int64_t group, int64_t filter)
 {
-    int64_t width = (d->filters + LANES - 1) / LANES * LANES, taps = 0, all = 0;
-    for (int64_t p = 0; p <= phase; p++) {
-        weft_taps t[3];
-        find_taps(d, p, t);
-        taps = t[D].count * t[H].count * t[W].count;
-        all += p < phase ? taps : 0;
-    }
-    return (float *)call->operand[d->slots.prepared] +
-           d->channels * ((all * d->panel_groups + taps * group) * width + taps * filter);
+    const weft_direct *d = s->d;
+    int64_t width = (d->filters + LANES - 1) / LANES * LANES, taps = 1, before = 0;
+    for (int i = D; i <= W; taps *= s->taps[i].count, i++)
+        before = before * d->dimension[i].kernel +
+                 taps * weft_taps_before(&d->dimension[i], s->taps[i].first);
+    return (float *)s->call->operand[d->slots.prepared] +
+           d->channels * ((before * d->panel_groups + taps * group) * width + taps * filter);
 }
 
 /* What is the same for all ranges of a block, and for packing it; `index` counts blocks. Returns the
@@ -255,6 +245,7 @@ static float *find_panels(const weft_direct *d, const weft_call *call, int64_t p
 static float *begin_block(const weft_call *call, int64_t index, int64_t groups, piece_state *s)
 {
     const weft_direct *d = s->d = call->args;
+    s->call = call;
     int64_t filter = index % d->filter_blocks * d->filter_block, rest = index / d->filter_blocks;
     int64_t group = rest % groups, phase = rest / groups;
     s->phase = phase;
@@ -270,8 +261,9 @@ static float *begin_block(const weft_call *call, int64_t index, int64_t groups, 
     s->filters = weft_least(d->filter_block, d->filters - filter);
     s->vectors = deal((s->filters + LANES - 1) / LANES, d->vectors);
     s->width = (s->filters + LANES - 1) / LANES * LANES;
-    find_taps(d, phase, s->taps);
-    return d->packed ? find_panels(d, call, phase, d->panel_groups > 1 ? group : 0, filter) : NULL;
+    for (int i = W; i >= D; phase /= d->phases[i], i--)
+        s->taps[i] = weft_taps_of(&d->dimension[i], d->gradient, d->flip, phase % d->phases[i]);
+    return d->packed ? find_panels(s, d->panel_groups > 1 ? group : 0, filter) : NULL;
 }
 
 /* Packs one chunk of a block of filters. */
@@ -290,15 +282,14 @@ static void pack(const weft_call *call, int64_t piece)
 static void run(const weft_call *call, int64_t piece)
 {
     _Alignas(64) float panel[WEFT_DIRECT_FILTER_PANEL];
-    _Alignas(64) float input[WEFT_DIRECT_INPUT_PANEL + WEFT_DIRECT_INPUT_PANEL / 16 + 512];
+    _Alignas(64) float input[WEFT_DIRECT_INPUT_PANEL + WEFT_DIRECT_INPUT_SPREAD];
     weft_tile_run runs[WEFT_DIRECT_RUNS];
     int64_t offset[WEFT_DIRECT_STEPS];
     const weft_direct *d = call->args;
     int64_t blocks = d->filter_blocks * d->groups * d->phases[D] * d->phases[H] * d->phases[W];
     int64_t range = d->by_ranges ? piece / blocks : piece % d->ranges;
     int64_t block = d->by_ranges ? piece % blocks : piece / d->ranges;
-    piece_state s = {
-        .call = call, .panel = panel, .input = input, .run = runs, .band = {.offset = offset}};
+    piece_state s = {.panel = panel, .input = input, .run = runs, .band = {.offset = offset}};
     float *panels = begin_block(call, block, d->groups, &s);
     s.part = s.phase * d->ranges + range;
     const weft_taps *t = s.taps;

@@ -159,10 +159,12 @@ void weft_outer_plan(weft_outer *outer, weft_kernel_plan *plan)
     for (int64_t block = 1; block <= weft_least(e.vectors, 256 / e.tiles->lanes); block++)
         for (int64_t parts = 1; parts <= weft_ceiling(outer->channels, 32); parts *= 2)
             for (int whole = 0; whole < 2; whole++) {
+                int64_t channels = weft_ceiling(outer->channels, parts);
+                if (channels > WEFT_OUTER_INPUT_PANEL) /* of one pixel */
+                    continue;
                 weft_outer candidate = *outer;
                 double cycles =
-                    choose_blocks(&candidate, &e, block, weft_ceiling(outer->channels, parts),
-                                  whole ? e.tap_rows : 1);
+                    choose_blocks(&candidate, &e, block, channels, whole ? e.tap_rows : 1);
                 if (cycles < plan->cycles) {
                     plan->cycles = cycles;
                     best = candidate;
@@ -177,7 +179,6 @@ void weft_outer_plan(weft_outer *outer, weft_kernel_plan *plan)
         best.merge.output = best.slots.output;
         best.merge.workspace = best.slots.workspace;
         best.merge.bias = best.bias ? best.slots.input[2] : -1;
-        best.merge.bias_group = best.bias_group;
         weft_merge_plan(&best.merge, plan);
     }
     _Static_assert(sizeof best <= sizeof plan->args, "the plan has room for its arguments");
@@ -216,12 +217,7 @@ static void plan(const weft_convolution_problem *problem, weft_convolution_pass 
     memcpy(outer.a_stride, problem->x_stride, sizeof outer.a_stride);
     memcpy(outer.b_stride, problem->y_stride, sizeof outer.b_stride);
     for (int i = 0; i < 3; i++)
-        outer.dimension[i] = (weft_dimension){.in = problem->in[i],
-                                              .out = problem->out[i],
-                                              .kernel = problem->kernel[i],
-                                              .stride = problem->stride[i],
-                                              .dilation = problem->dilation[i],
-                                              .pad = problem->pad[i]};
+        outer.dimension[i] = weft_dimension_of(problem, false, i);
     weft_outer_plan(&outer, result);
 }
 

@@ -32,7 +32,6 @@ typedef struct weft_outer {
     int64_t a_stride[4], a_group;
     int64_t b_stride[4], b_filter, b_group; /* b_filter, or b_stride[3] with a batch of 1, is 1 */
     weft_outer_strides c, copy;
-    int64_t bias_group;
 
     /* Blocking, chosen by weft_outer_plan. */
     int64_t splits;

@@ -386,8 +386,7 @@ static void run(const weft_call *call, int64_t piece)
         s.c = call->operand[o->slots.output];
         s.to = o->c;
         if (o->bias)
-            s.bias =
-                (const float *)call->operand[o->slots.input[2]] + group * o->bias_group + filter;
+            s.bias = (const float *)call->operand[o->slots.input[2]] + filter;
     } else {
         s.c = (float *)call->operand[o->slots.workspace] + split * o->merge.rows * o->merge.width;
         s.to = o->copy;

@@ -8,14 +8,26 @@
 #ifndef WEFT_KERNELS_CONVOLUTION_TAPS_H
 #define WEFT_KERNELS_CONVOLUTION_TAPS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "kernels/convolution.h"
+#include "kernels/integer.h"
 
 typedef struct weft_dimension {
     int64_t in;  /* extent of the array that is read */
     int64_t out; /* extent of the array that is written */
     int64_t kernel, stride, dilation, pad;
 } weft_dimension;
+
+/* Dimension i of a problem, or of its input gradient. */
+static inline weft_dimension weft_dimension_of(const weft_convolution_problem *problem,
+                                               bool gradient, int i)
+{
+    return (weft_dimension){.in = gradient ? problem->out[i] : problem->in[i],
+                            .out = gradient ? problem->in[i] : problem->out[i],
+                            .kernel = problem->kernel[i],
+                            .stride = problem->stride[i],
+                            .dilation = problem->dilation[i],
+                            .pad = problem->pad[i]};
+}
 
 typedef struct weft_taps {
     int64_t positions, first, step;
@@ -50,11 +62,10 @@ static inline weft_taps weft_taps_gradient(const weft_dimension *d, bool flip, i
         taps.positions = 0;
     /* Tap k of the filter reads element (element + pad - k * dilation) / stride, where that is whole:
      * at every period-th k. */
-    int64_t k = 0, period = 1;
-    while (period * d->dilation % d->stride != 0)
-        period++;
-    while (k < period && (phase + d->pad - k * d->dilation) % d->stride != 0)
-        k++;
+    int64_t k = 0, period = d->stride / weft_common_divisor(d->stride, d->dilation);
+    int64_t rest = weft_remainder(phase + d->pad, d->stride), less = d->dilation % d->stride;
+    for (; k < period && rest != 0; k++)
+        rest -= rest < less ? less - d->stride : less;
     if (k == period || k >= d->kernel)
         return taps;
     taps.count = (d->kernel - 1 - k) / period + 1;
@@ -64,6 +75,21 @@ static inline weft_taps weft_taps_gradient(const weft_dimension *d, bool flip, i
     taps.filter = flip ? d->kernel - 1 - last : last;
     taps.filter_step = flip ? period : -period;
     return taps;
+}
+
+static inline weft_taps weft_taps_of(const weft_dimension *d, bool gradient, bool flip,
+                                     int64_t phase)
+{
+    return gradient ? weft_taps_gradient(d, flip, phase) : weft_taps_forward(d, flip);
+}
+
+/* Taps of the filter that belong to phases before this one: those of all phases together are the filter's. */
+static inline int64_t weft_taps_before(const weft_dimension *d, int64_t phase)
+{
+    int64_t before = 0;
+    for (int64_t k = 0; k < d->kernel; k++)
+        before += weft_remainder(k * d->dilation - d->pad, d->stride) < phase;
+    return before;
 }
 
 #endif

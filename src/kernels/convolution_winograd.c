@@ -69,24 +69,6 @@ static bool groups_first(const weft_winograd *w)
     return w->filters_ahead && w->filters_floats <= weft_cpu_floats(WEFT_WINOGRAD_STAY);
 }
 
-/* The same for few channels. */
-static bool lay_out_few(weft_winograd *w, int64_t lanes)
-{
-    int64_t positions = weft_winograd_positions_of(&w->grid);
-    w->groups = weft_ceiling(w->grid.count, w->group);
-    w->filter_blocks = weft_ceiling(w->filters, w->filter_vectors * lanes);
-    w->pixels_position = WEFT_WINOGRAD_FEW;
-    w->filters_position = w->channels * lanes;
-    w->pixels_step = weft_winograd_few_step(positions);
-    w->filters_vector = positions * w->filters_position;
-    w->pixels_block = w->group * w->pixels_step;
-    w->filters_block = w->filter_vectors * w->filters_vector;
-    w->sums_block = 0;
-    w->filters_floats = w->filter_blocks * w->filters_block;
-    w->groups_first = groups_first(w);
-    return w->pixels_block <= weft_cpu_floats(WEFT_WINOGRAD_STACK);
-}
-
 /* Fills in what follows from the blocking; false where a piece has no room for it. */
 static bool lay_out(weft_winograd *w, int64_t lanes)
 {
@@ -109,6 +91,24 @@ static bool lay_out(weft_winograd *w, int64_t lanes)
     return w->sums_block + (w->pixels_ahead ? 0 : w->pixels_block) +
                (w->filters_ahead ? 0 : w->filters_block) <=
            weft_cpu_floats(WEFT_WINOGRAD_STACK);
+}
+
+/* The same for few channels. */
+static bool lay_out_few(weft_winograd *w, int64_t lanes)
+{
+    int64_t positions = weft_winograd_positions_of(&w->grid);
+    w->groups = weft_ceiling(w->grid.count, w->group);
+    w->filter_blocks = weft_ceiling(w->filters, w->filter_vectors * lanes);
+    w->pixels_position = WEFT_WINOGRAD_FEW;
+    w->filters_position = w->channels * lanes;
+    w->pixels_step = weft_winograd_few_step(positions);
+    w->filters_vector = positions * w->filters_position;
+    w->pixels_block = w->group * w->pixels_step;
+    w->filters_block = w->filter_vectors * w->filters_vector;
+    w->sums_block = 0;
+    w->filters_floats = w->filter_blocks * w->filters_block;
+    w->groups_first = groups_first(w);
+    return w->pixels_block <= weft_cpu_floats(WEFT_WINOGRAD_STACK);
 }
 
 static int64_t pixels_floats(const weft_winograd *w)

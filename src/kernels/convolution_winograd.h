@@ -49,7 +49,6 @@ typedef struct weft_winograd {
 enum {
     WEFT_WINOGRAD_STACK = 116 * 1024, /* floats */
     WEFT_WINOGRAD_STAY = 128 * 1024,  /* floats of filters that the second-level cache keeps */
-    WEFT_WINOGRAD_CHANNELS = 256,     /* of a block, at most */
     WEFT_WINOGRAD_FEW = 16            /* channels that are few, at most */
 };
 

@@ -7,7 +7,7 @@
 #include "kernels/convolution_winograd_lines.h"
 #include "kernels/finish.h"
 
-enum { WINOGRAD_CHANNELS = 256, WINOGRAD_VECTORS = WINOGRAD_CHANNELS / LANES }; /* of a block */
+enum { WINOGRAD_VECTORS = WEFT_WINOGRAD_CHANNELS / LANES }; /* of a block */
 
 /* Where a block keeps the vectors of a matrix: row i of vector v is at start[v] + i * step[v], and the
  * matrices are `position` floats apart. */
@@ -86,7 +86,7 @@ SIMD_INLINE void open_window(weft_winograd_size size, winograd_window *w,
                              const weft_winograd_grid *grid, const weft_winograd_image *image,
                              const float *data, const weft_winograd_tile *tile, bool adjoint)
 {
-    static const float nothing[WINOGRAD_CHANNELS];
+    static const float nothing[WEFT_WINOGRAD_CHANNELS];
     const int span = adjoint ? size.tile : span_of(size);
     int height = size.dimensions == 2 || grid->taps[0] > 1 ? span : 1;
     int width = size.dimensions == 2 || grid->taps[1] > 1 ? span : 1;

@@ -24,6 +24,10 @@
 #include "kernels/convolution.h"
 #include "kernels/integer.h"
 
+enum {
+    WEFT_WINOGRAD_CHANNELS = 256
+}; /* of a block of them that is transformed at a time, at most */
+
 /* m and r: pixels of a tile and taps of a filter that it sees, in both dimensions or in one of the two. Constants
  * wherever a function of the kernels takes them. */
 typedef struct weft_winograd_size {

@@ -12,12 +12,6 @@ WEFT_ISA_DEFINE(weft_winograd_positions_outer_kernels, weft_winograd_positions_o
 
 enum { BLOCK_VECTORS = 8 }; /* of a piece of the transforms */
 
-/* Blocks of x in round `round`: all of them, or those of a section. y is transformed in a first round. */
-static int64_t transform_blocks(const weft_winograd_positions_outer *p, int64_t round)
-{
-    return p->x_blocks + (p->chunks > 1 || round == 0 ? p->y_blocks : 0);
-}
-
 /* All extents for so many chunks of the tiles and sections of the channels. */
 static void lay_out(weft_winograd_positions_outer *p, int lanes, int64_t chunks, int64_t sections)
 {
@@ -111,7 +105,7 @@ static void add_phases(const weft_winograd_positions_outer *p,
         int64_t groups =
             p->chunks > 1 ? weft_least(p->chunk, p->groups - round * p->chunk) : p->groups;
         plan->phase[plan->phases++] =
-            (weft_phase){kernels->transform, groups * transform_blocks(p, round), round};
+            (weft_phase){kernels->transform, groups * weft_positions_outer_blocks(p, round), round};
         plan->phase[plan->phases++] =
             (weft_phase){kernels->multiply, weft_winograd_positions_of(&p->grid) * p->parts, round};
         if (p->sections > 1 || round == p->chunks - 1)

@@ -45,6 +45,13 @@ typedef struct weft_winograd_positions_outer {
     int64_t x_floats, y_floats;
 } weft_winograd_positions_outer;
 
+/* Blocks that a round transforms of each group: of x, all or those of a section; of y, once. */
+static inline int64_t weft_positions_outer_blocks(const weft_winograd_positions_outer *p,
+                                                  int64_t round)
+{
+    return p->x_blocks + (p->chunks > 1 || round == 0 ? p->y_blocks : 0);
+}
+
 typedef struct weft_winograd_positions_outer_kernels {
     weft_piece_fn *transform; /* groups, blocks of both arrays within */
     weft_piece_fn *multiply;  /* positions, parts within */

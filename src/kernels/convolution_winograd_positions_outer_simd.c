@@ -55,7 +55,7 @@ SIMD_INLINE void transform(weft_winograd_size size, const weft_call *call, int64
 {
     const weft_winograd_positions_outer *p = call->args;
     const part of = part_of(p, call);
-    int64_t blocks = p->x_blocks + (p->chunks > 1 || call->round == 0 ? p->y_blocks : 0);
+    int64_t blocks = weft_positions_outer_blocks(p, call->round);
     int64_t at = piece / blocks, block = piece % blocks, group = of.chunk * p->chunk + at;
     float *workspace = call->operand[p->slots.workspace];
     const side x = {.image = &p->x,

@@ -70,8 +70,8 @@ SIMD_INLINE void pixels_piece(weft_winograd_size size, const weft_call *call, in
     tiles_of(p, chunk, piece, &first, &end);
     float *to =
         (float *)call->operand[p->slots.workspace] + (first - chunk * p->chunk) * p->pixels_step;
-    for (int64_t channel = 0; channel < p->channels; channel += WINOGRAD_CHANNELS) {
-        int64_t channels = weft_least(WINOGRAD_CHANNELS, p->channels - channel);
+    for (int64_t channel = 0; channel < p->channels; channel += WEFT_WINOGRAD_CHANNELS) {
+        int64_t channels = weft_least(WEFT_WINOGRAD_CHANNELS, p->channels - channel);
         winograd_block block =
             rows_block(p->pixels_position, weft_ceiling(channels, LANES), p->pixels_step);
         gather_tiles(size, false, &p->grid, &p->a, call, call->operand[p->slots.input[0]], first,
@@ -136,7 +136,7 @@ SIMD_INLINE void write_piece(weft_winograd_size size, const weft_call *call, int
     const float *products = products_of(p, call);
     int64_t first, end;
     tiles_of(p, of.chunk, piece, &first, &end);
-    for (int64_t at = 0; at < of.filters; at += WINOGRAD_CHANNELS) {
+    for (int64_t at = 0; at < of.filters; at += WEFT_WINOGRAD_CHANNELS) {
         int64_t filter = of.filter + at;
         const winograd_output output = {
             .grid = &p->grid,
@@ -148,7 +148,7 @@ SIMD_INLINE void write_piece(weft_winograd_size size, const weft_call *call, int
             .step = p->products_step,
             .first = of.chunk * p->chunk,
             .filter = filter,
-            .filters = weft_least(WINOGRAD_CHANNELS, of.filters - at),
+            .filters = weft_least(WEFT_WINOGRAD_CHANNELS, of.filters - at),
             .epilogue = p->epilogue,
             .part = of.chunk * p->groups + piece,
         };

@@ -103,12 +103,11 @@ static void multiply(const piece_state *s, int64_t positions, bool accumulate)
 
 SIMD_INLINE void run_piece(weft_winograd_size size, const weft_call *call, int64_t piece)
 {
-    enum { TILES = 4 }; /* that an epilogue finds in the first-level cache */
     _Alignas(64) float stack[WEFT_WINOGRAD_STACK];
     const weft_winograd *w = call->args;
     const float *filters = call->operand[w->slots.prepared];
     const float *pixels = call->operand[w->slots.workspace];
-    float *free = stack + w->sums_block;
+    float *own = stack + w->sums_block; /* of one factor; at least the other is made ahead */
     piece_state s = {.w = w,
                      .call = call,
                      .a = (const float *)call->operand[w->slots.input[0]] + w->a.at,
@@ -120,13 +119,11 @@ SIMD_INLINE void run_piece(weft_winograd_size size, const weft_call *call, int64
     set_filters(&s, block);
     for (int64_t i = 0; i < w->channel_blocks; i++) {
         set_channels(&s, i);
-        float *own = free;
         if (w->pixels_ahead) {
             s.pixels = pixels + (group * w->channel_blocks + i) * w->pixels_block;
         } else {
             transform_pixels(size, &s, own);
             s.pixels = own;
-            own += w->pixels_block;
         }
         if (w->filters_ahead) {
             s.transformed = filters + (block * w->channel_blocks + i) * w->filters_block;

@@ -22,7 +22,7 @@ typedef struct weft_matmul_problem {
 } weft_matmul_problem;
 
 /* Inputs in order: A, B, (bias). Every element of C is written; nothing else is. slots may be NULL.
- * All extents must be positive. Running a piece takes up to 512 KiB of stack. */
+ * All extents must be positive. Running a piece takes up to 544 KiB of stack. */
 void weft_matmul_plan(const weft_matmul_problem *problem, const weft_slots *slots,
                       weft_kernel_plan *plan);
 

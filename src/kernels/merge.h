@@ -13,7 +13,6 @@ typedef struct weft_merge {
     int64_t copies, pieces;
     int output, workspace; /* places in weft_call.operand */
     int bias;              /* place of what every row begins with, or -1 */
-    int64_t bias_group;    /* from one group to the next */
 } weft_merge;
 
 typedef struct weft_merge_kernels {

@@ -14,10 +14,9 @@ static void run(const weft_call *call, int64_t piece)
     for (int64_t row = first; row < end; row++) {
         float *to = c + row / m->group * m->outer + row % m->group * m->inner;
         const float *from = copies + row * m->width;
-        const float *start = bias ? bias + row / m->group * m->bias_group : NULL;
         for (int64_t i = 0; i < m->width; i += LANES) {
             int64_t n = weft_least(LANES, m->width - i);
-            vfloat sum = start ? vload_first(start + i, n) : (vfloat){0};
+            vfloat sum = bias ? vload_first(bias + i, n) : (vfloat){0};
             for (int64_t copy = 0; copy < m->copies; copy++)
                 sum += vload_first(from + copy * size + i, n);
             vstore_first(to + i, sum, n);

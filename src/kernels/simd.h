@@ -191,7 +191,7 @@ SIMD_INLINE vfloat vkeep_first(vfloat v, int64_t n, float fill)
     return vselect(vlanes() < (vint){0} + (int32_t)n, v, vsplat(fill));
 }
 
-/* Lane c of each `group` lanes, in all of these; group is a power of two, at most LANES. Loops over c are unrolled so
+/* Lane c of each `group` lanes, in all of these; group is a power of two, 2 to LANES. Loops over c are unrolled so
  * often where it had better be a constant. */
 enum { SPREAD_UNROLLED = LANES == 4 ? 4 : 1 };
 

@@ -188,7 +188,8 @@ bool weft_convolution_bind(weft_bind *bind, weft_convolution_pass pass, const we
     problem.epilogue = bind->epilogue;
     problem.prologue = bind->prologue;
     problem.exact_products = bind->no_winograd;
-    problem.steady_filter = bind->steady >> (w - bind->input) & 1;
+    problem.steady_filter =
+        pass != WEFT_CONVOLUTION_FILTER_GRADIENT && bind->steady >> (w - bind->input) & 1;
     weft_slots slots = weft_bind_slots(bind);
     weft_kernel_plan plan;
     const char *algorithm;
