@@ -120,6 +120,33 @@ Test(array, a_slice_with_a_step_past_the_end)
     test_expect_error(&bench, "within the 6 of dimension 1");
 }
 
+Test(array, a_slice_by_the_longest_step)
+{
+    weft_value x = test_given(&bench, weft_shape_of(4, 6), counting);
+    test_expect(&bench, weft_slice(x, .begin = {2, 1}, .step = {INT64_MAX, 4}), (double[]){14, 18},
+                2);
+    weft_slice(x, .size = {0, 2}, .step = {0, INT64_MAX});
+    test_expect_error(&bench, "2 elements from 0 by 9223372036854775807 are not all within the 6");
+}
+
+Test(array, parts_of_dimensions_that_are_not_there)
+{
+    static const struct {
+        weft_slice_options options;
+        const char *says;
+    } wrong[] = {
+        {{.begin = {0, 0, 1}}, "begin[2] is set, but the input has 2 dimensions"},
+        {{.size = {0, 0, 0, 2}}, "size[3] is set, but the input has 2 dimensions"},
+        {{.step = {1, 1, 2}}, "step[2] is set, but the input has 2 dimensions"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        end();
+        begin();
+        cr_expect(weft_is_null((weft_slice)(input(weft_shape_of(4, 6)), &wrong[i].options)));
+        test_expect_error(&bench, wrong[i].says);
+    }
+}
+
 Test(array, a_part_of_an_open_extent)
 {
     weft_slice(input(weft_shape_of(WEFT_BATCH, 6)), .begin = {1});
@@ -238,6 +265,16 @@ Test(array, padding_the_batch)
     test_expect_error(&bench, "dimension 0 is open and cannot be padded");
 }
 
+Test(array, padding_a_dimension_that_is_not_there)
+{
+    weft_pad(input(weft_shape_of(WEFT_BATCH, 2)), .before = {0, 1, 1});
+    test_expect_error(&bench, "before[2] is set, but the input has 2 dimensions");
+    end();
+    begin();
+    weft_pad(input(weft_shape_of(3)), .after = {1, 1});
+    test_expect_error(&bench, "after[1] is set, but the input has 1 dimension");
+}
+
 /* ---- Cropping to another value ---- */
 
 Test(array, the_crop_of_u_net_takes_the_middle)
@@ -269,6 +306,39 @@ Test(array, a_crop_that_is_too_large)
     weft_crop_like(input(weft_shape_of(WEFT_BATCH, 5, 5, 2)),
                    input(weft_shape_of(WEFT_BATCH, 6, 4, 2)), .center = true);
     test_expect_error(&bench, "[N,6,4,2] does not lie within [N,5,5,2]");
+}
+
+/* What does not fit by so much that numbers of 64 bits would wrap. */
+Test(array, a_crop_far_beyond_the_end)
+{
+    static const struct {
+        weft_region_options options;
+        const char *says;
+    } wrong[] = {
+        {{.begin = {INT64_MAX}}, "[5] does not lie within [8]"},
+        {{.begin = {INT64_MIN}}, "[5] does not lie within [8]"},
+        {{.step = {INT64_C(1) << 62}}, "[5] does not lie within [8]"},
+        {{.begin = {0, 1}}, "begin[1] is set, but the input has 1 dimension"},
+        {{.step = {1, 2}}, "step[1] is set, but the input has 1 dimension"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        for (int embed = 0; embed < 2; embed++) {
+            end();
+            begin();
+            weft_value small = input(weft_shape_of(5)), large = input(weft_shape_of(8));
+            weft_value y = embed ? (weft_embed_like)(small, large, &wrong[i].options)
+                                 : (weft_crop_like)(large, small, &wrong[i].options);
+            cr_expect(weft_is_null(y));
+            test_expect_error(&bench, wrong[i].says);
+        }
+}
+
+Test(array, embeds_one_element_by_the_longest_step)
+{
+    weft_value x = test_given(&bench, weft_shape_of(1, 2), counting);
+    weft_value like = input(weft_shape_of(3, 2));
+    test_expect(&bench, weft_embed_like(x, like, .begin = {1}, .step = {INT64_MAX}),
+                (double[]){0, 0, 1, 2, 0, 0}, 6);
 }
 
 /* ---- Views ---- */
@@ -398,6 +468,13 @@ Test(array, makes_blocks_of_channels)
         cr_expect(weft_shape_equal(weft_shape_get(up), weft_shape_of(2, 4, 6, 2, 2)));
         test_expect(&bench, back, zeros, 192);
     }
+}
+
+Test(array, refuses_blocks_of_more_elements_than_are_counted)
+{
+    weft_depth_to_space(input(weft_shape_of(2, 1, 1, 1, 8)), .block = 1 << 22);
+    test_expect_error(&bench, "depth_to_space: input [2,1,1,1,8] of rank 3 to 5 and fixed extents "
+                              "cannot be cut into blocks of 4194304");
 }
 
 Test(array, moves_blocks_in_one_copy)

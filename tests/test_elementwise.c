@@ -287,6 +287,17 @@ Test(elementwise, powers)
     EXPECT(gradient_of_sum(z, half), 1.4142135623730951 * 0.6931471805599453);
 }
 
+/* x^y log(x), x^y log(x)^2 and x^(y-1) (1 + y log(x)), and 0 where x is 0, though x^-1 is infinite there. */
+Test(elementwise, powers_of_zero_have_no_gradient_by_the_exponent)
+{
+    const double ln2 = 0.6931471805599453;
+    weft_value x = VALUES(weft_shape_of(2), 0, 2), y = VALUES(weft_shape_of(2), -1, -1);
+    weft_value slope = gradient_of_sum(weft_power(x, y), y);
+    EXPECT(slope, 0, ln2 / 2);
+    EXPECT(gradient_of_sum(slope, y), 0, ln2 * ln2 / 2);
+    EXPECT(gradient_of_sum(slope, x), 0, (1 - ln2) / 4);
+}
+
 static void expect_nan(weft_value value, int64_t count)
 {
     double got[ROOM];

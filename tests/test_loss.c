@@ -157,6 +157,28 @@ Test(loss, targets_of_another_shape)
     test_expect_error(&bench, "mean_squared_error: [N,10] and target [N,9] differ in shape");
 }
 
+/* Where targets would broadcast. */
+Test(loss, targets_of_another_shape_in_composed_losses)
+{
+    static const weft_loss_options options[] = {{0}, {.probabilities = true}, {.focal = 2}};
+    static const struct {
+        weft_value (*loss)(weft_value x, weft_value targets, const weft_loss_options *options);
+        const char *says;
+    } losses[] = {
+        {weft_cross_entropy, "cross_entropy: [N,4] and target [N,1] differ in shape"},
+        {weft_binary_cross_entropy, "binary_cross_entropy: [N,4] and target [N,1] differ in shape"},
+    };
+    for (int i = 0; i < 2; i++)
+        for (size_t k = 0; k < sizeof(options) / sizeof(options[0]); k++) {
+            end();
+            begin();
+            weft_value x = weft_input(bench.graph, .shape = weft_shape_of(WEFT_BATCH, 4));
+            weft_value t = weft_input(bench.graph, .shape = weft_shape_of(WEFT_BATCH, 1));
+            cr_expect(weft_is_null(losses[i].loss(x, t, &options[k])));
+            test_expect_error(&bench, losses[i].says);
+        }
+}
+
 /* ---- Options of cross-entropies ---- */
 
 static const double L = 2.4076059644443806, ln2 = 0.69314718055994531;
@@ -751,6 +773,20 @@ Test(loss, weights_of_another_shape)
     weft_value w = weft_input(bench.graph, .shape = weft_shape_of(4, 1, 5));
     weft_mean_squared_error(x, x, .weights = w);
     test_expect_error(&bench, "weights are [4,1,5] for losses [N,5]");
+}
+
+Test(loss, weights_of_masks_of_another_shape)
+{
+    weft_value (*const losses[])(weft_value, weft_value,
+                                 const weft_loss_options *) = {weft_dice, weft_jaccard};
+    for (int i = 0; i < 2; i++) {
+        end();
+        begin();
+        weft_value x = weft_input(bench.graph, .shape = weft_shape_of(WEFT_BATCH, 4, 2));
+        weft_value w = weft_input(bench.graph, .shape = weft_shape_of(3, 1, 1, 1));
+        cr_expect(weft_is_null(losses[i](x, x, &(weft_loss_options){.weights = w})));
+        test_expect_error(&bench, "weights are [3,1,1,1] for losses [N,4,2]");
+    }
 }
 
 Test(loss, class_weights_of_another_number)

@@ -328,6 +328,16 @@ Test(pooling, window_of_too_few_dimensions)
     test_expect_error(&bench, "one extent for each of the 2 spatial dimensions");
 }
 
+Test(pooling, stride_of_too_many_dimensions)
+{
+    weft_max_pool(input(weft_shape_of(2, 4, 4, 3)), .window = {2, 2}, .stride = {2, 2, 1});
+    test_expect_error(&bench, "stride[2] is set, but input [2,4,4,3] has 2 spatial dimensions");
+    end();
+    begin();
+    weft_average_pool(input(weft_shape_of(2, 4, 3)), .window = {2}, .stride = {2, 2});
+    test_expect_error(&bench, "stride[1] is set, but input [2,4,3] has 1 spatial dimension");
+}
+
 Test(pooling, no_spatial_dimensions)
 {
     weft_average_pool(input(weft_shape_of(2, 3)), .window = {2});
@@ -372,6 +382,10 @@ Test(pooling, adaptive_is_average_pooling_where_parts_divide_and_nothing_where_t
     cr_expect(weft_same(weft_adaptive_average_pool(x, .size = {14, 21}), x));
     weft_adaptive_average_pool(x, .size = {7});
     test_expect_error(&bench, "size[1] is 0");
+    end();
+    begin();
+    weft_adaptive_average_pool(input(weft_shape_of(2, 14, 3)), .size = {7, 7});
+    test_expect_error(&bench, "adaptive_average_pool: size[1] is 7, input [2,14,3]");
 }
 
 Test(pooling, adaptive_maxima)

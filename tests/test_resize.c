@@ -121,4 +121,10 @@ Test(resize, refuses_what_has_no_size)
     begin();
     weft_resize(weft_input(bench.graph, .shape = weft_shape_of(4, 4)), .scale = {2});
     test_expect_error(&bench, "rank 2, expected 3 to 5");
+    end();
+    begin();
+    /* 2^64 + 32 pixels */
+    int64_t wide = (INT64_C(1) << 59) + 1;
+    weft_resize(weft_input(bench.graph, .shape = weft_shape_of(1, wide, 1)), .scale = {32});
+    test_expect_error(&bench, "spatial dimension 0 would be too large");
 }

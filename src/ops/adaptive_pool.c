@@ -58,14 +58,15 @@ static bool check(const pooling *kind, weft_value x, weft_shape shape,
                         text);
         return false;
     }
-    for (int d = 0; d < shape.rank - 2; d++) {
-        int64_t extent = shape.extent[d + 1];
-        if (extent < 1 || options->size[d] < 1) {
+    for (int d = 0; d < 3; d++) {
+        bool there = d < shape.rank - 2;
+        int64_t extent = there ? shape.extent[d + 1] : 0;
+        if (there ? extent < 1 || options->size[d] < 1 : options->size[d] != 0) {
             weft_graph_fail(x.graph, WEFT_ERROR_SHAPE, "%s: size[%d] is %d, input %s", kind->name,
                             d, options->size[d], text);
             return false;
         }
-        *divides &= extent % options->size[d] == 0;
+        *divides &= !there || extent % options->size[d] == 0;
     }
     return true;
 }

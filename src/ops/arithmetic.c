@@ -203,27 +203,22 @@ const weft_op weft_divide_op = {
     .sample = divide_sample,
 };
 
-static weft_value binary(const weft_op *op, weft_map_function function, weft_value x, weft_value y)
-{
-    return weft_map_apply(op, function, 0, 0, NULL, (weft_value[]){x, y});
-}
-
 weft_value weft_add(weft_value x, weft_value y)
 {
-    return binary(&weft_add_op, WEFT_MAP_ADD, x, y);
+    return weft_map_apply_two(&weft_add_op, WEFT_MAP_ADD, x, y);
 }
 
 weft_value weft_subtract(weft_value x, weft_value y)
 {
-    return binary(&weft_subtract_op, WEFT_MAP_SUBTRACT, x, y);
+    return weft_map_apply_two(&weft_subtract_op, WEFT_MAP_SUBTRACT, x, y);
 }
 
 weft_value weft_multiply(weft_value x, weft_value y)
 {
-    return binary(&weft_multiply_op, WEFT_MAP_MULTIPLY, x, y);
+    return weft_map_apply_two(&weft_multiply_op, WEFT_MAP_MULTIPLY, x, y);
 }
 
 weft_value weft_divide(weft_value x, weft_value y)
 {
-    return binary(&weft_divide_op, WEFT_MAP_DIVIDE, x, y);
+    return weft_map_apply_two(&weft_divide_op, WEFT_MAP_DIVIDE, x, y);
 }

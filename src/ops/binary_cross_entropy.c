@@ -60,7 +60,8 @@ weft_value weft_binary_cross_entropy(weft_value logits, weft_value targets,
                               WEFT_LOSS_PROBABILITIES | WEFT_LOSS_LEAST | WEFT_LOSS_SMOOTHING |
                                   WEFT_LOSS_CLASS_WEIGHTS | WEFT_LOSS_IGNORE | WEFT_LOSS_FOCAL |
                                   WEFT_LOSS_POSITIVE,
-                              options, &o))
+                              options, &o) ||
+        !weft_loss_same_shape("binary_cross_entropy", logits, targets))
         return weft_null(logits.graph);
     weft_value counted = counted_of(&targets, &o);
     targets = weft_smooth_labels(targets, o.label_smoothing, 2);

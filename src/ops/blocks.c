@@ -24,9 +24,9 @@ static bool blocks_of(const char *kind, weft_value x, const weft_depth_options *
     for (int d = 1; fits && d < shape.rank; d++)
         fits = shape.extent[d] > 0;
     for (int d = 0; fits && d < b->spatial; d++) {
-        volume *= b->block;
         b->positions[d] = to_depth ? shape.extent[d + 1] / b->block : shape.extent[d + 1];
-        fits = !to_depth || shape.extent[d + 1] % b->block == 0;
+        fits = !__builtin_mul_overflow(volume, b->block, &volume) &&
+               (!to_depth || shape.extent[d + 1] % b->block == 0);
     }
     fits = fits && (to_depth || shape.extent[shape.rank - 1] % volume == 0);
     if (!fits) {

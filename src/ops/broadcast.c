@@ -40,11 +40,6 @@ static void broadcast_gradient(weft_gradient_call *call)
         call->input_gradient[0] = weft_sum_like(call->output_gradient[0], call->input[0]);
 }
 
-static int same_shape(const weft_bind *bind)
-{
-    return weft_tensor_same_extents(&bind->input[0], &bind->output[0]) ? 0 : -1;
-}
-
 static bool sample(weft_sampler *sampler, int index, bool sum)
 {
     int64_t n = weft_sampler_integer(sampler, 2, 4), h = weft_sampler_integer(sampler, 2, 9);
@@ -83,7 +78,7 @@ const weft_op weft_broadcast_like_op = {
     .run_f64 = weft_map_run_f64,
     .bind = weft_map_bind_op,
     .cost = weft_map_cost,
-    .identity = same_shape,
+    .identity = weft_identity_of_extents,
     .sample = broadcast_sample,
 };
 
@@ -173,7 +168,7 @@ const weft_op weft_expand_op = {
     .run_f64 = weft_map_run_f64,
     .bind = weft_map_bind_op,
     .cost = weft_map_cost,
-    .identity = same_shape,
+    .identity = weft_identity_of_extents,
     .label = expand_label,
     .sample = expand_sample,
 };
@@ -207,7 +202,7 @@ static void sum_f64(const weft_operands *operands)
 
 static bool sum_bind(weft_bind *bind)
 {
-    if (same_shape(bind) == 0)
+    if (weft_identity_of_extents(bind) == 0)
         return weft_map_bind(bind, WEFT_MAP_COPY, 0, 0);
     const weft_tensor *x = &bind->input[0];
     weft_tensor wide = weft_tensor_broadcast(&bind->output[0], x);
@@ -245,7 +240,7 @@ const weft_op weft_sum_like_op = {
     .run_f64 = sum_f64,
     .bind = sum_bind,
     .cost = sum_cost,
-    .identity = same_shape,
+    .identity = weft_identity_of_extents,
     .sample = sum_sample,
 };
 

@@ -6,29 +6,24 @@
 #include "weft/arithmetic.h"
 #include "weft/reduction.h"
 
-static weft_value compare(const weft_op *op, weft_map_function function, weft_value x, weft_value y)
-{
-    return weft_map_apply(op, function, 0, 0, NULL, (weft_value[]){x, y});
-}
-
 weft_value weft_equal(weft_value x, weft_value y)
 {
-    return compare(&weft_equal_op, WEFT_MAP_EQUAL, x, y);
+    return weft_map_apply_two(&weft_equal_op, WEFT_MAP_EQUAL, x, y);
 }
 
 weft_value weft_not_equal(weft_value x, weft_value y)
 {
-    return compare(&weft_not_equal_op, WEFT_MAP_NOT_EQUAL, x, y);
+    return weft_map_apply_two(&weft_not_equal_op, WEFT_MAP_NOT_EQUAL, x, y);
 }
 
 weft_value weft_less(weft_value x, weft_value y)
 {
-    return compare(&weft_less_op, WEFT_MAP_LESS, x, y);
+    return weft_map_apply_two(&weft_less_op, WEFT_MAP_LESS, x, y);
 }
 
 weft_value weft_less_equal(weft_value x, weft_value y)
 {
-    return compare(&weft_less_equal_op, WEFT_MAP_LESS_EQUAL, x, y);
+    return weft_map_apply_two(&weft_less_equal_op, WEFT_MAP_LESS_EQUAL, x, y);
 }
 
 weft_value weft_greater(weft_value x, weft_value y)

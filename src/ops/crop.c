@@ -1,5 +1,6 @@
 /* crop_like and embed_like: a value cut to the shape of another, and put back among zeros. Each is the
  * gradient of the other. */
+#include "kernels/integer.h"
 #include "ops/copying.h"
 #include "ops/ops.h"
 #include "ops/region.h"
@@ -77,6 +78,9 @@ static bool infer(weft_infer *infer, bool crop)
     const crop_attributes *attributes = infer->attributes;
     const weft_shape *x = &infer->shape[X], *like = &infer->shape[LIKE];
     char a[120], b[120];
+    if (!weft_infer_none_past(infer, "begin", attributes->begin, 0) ||
+        !weft_infer_none_past(infer, "step", attributes->step, 1))
+        return false;
     infer->out_shape[0] = *x;
     infer->out_dtype[0] = infer->dtype[X];
     bool fits = x->rank == like->rank;
@@ -89,8 +93,8 @@ static bool infer(weft_infer *infer, bool crop)
         if (large < 0 || small < 0)
             continue; /* checked again when the batch is known */
         int64_t begin = begin_of(attributes, i, x->rank, large, small);
-        fits = attributes->step[i] >= 1 && begin >= 0 && small <= large &&
-               begin + (small - 1) * attributes->step[i] < large;
+        fits = attributes->step[i] >= 1 && begin >= 0 && begin < large &&
+               small - 1 <= (large - 1 - begin) / attributes->step[i];
     }
     return fits || weft_infer_fail(infer, "%s does not lie within %s",
                                    weft_shape_text(crop ? *like : *x, a, sizeof(a)),
@@ -125,7 +129,8 @@ static weft_region region_of(const crop_attributes *attributes, const weft_tenso
     weft_region region;
     for (int i = 0; i < large->rank; i++) {
         region.begin[i] = begin_of(attributes, i, large->rank, large->extent[i], small->extent[i]);
-        region.step[i] = attributes->step[i];
+        /* A longer one takes one element, too. */
+        region.step[i] = weft_least(attributes->step[i], large->extent[i]);
     }
     return region;
 }

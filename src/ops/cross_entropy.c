@@ -35,7 +35,8 @@ weft_value weft_cross_entropy(weft_value logits, weft_value targets,
     if (!weft_loss_options_of("cross_entropy", logits,
                               WEFT_LOSS_PROBABILITIES | WEFT_LOSS_LEAST | WEFT_LOSS_SMOOTHING |
                                   WEFT_LOSS_CLASS_WEIGHTS | WEFT_LOSS_FOCAL,
-                              options, &o))
+                              options, &o) ||
+        !weft_loss_same_shape("cross_entropy", logits, targets))
         return weft_null(logits.graph);
     targets = weft_smooth_labels(targets, o.label_smoothing, (double)weft_channels(logits));
     targets = weft_loss_weigh_classes(targets, &o);

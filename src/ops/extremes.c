@@ -7,19 +7,14 @@
 
 /* ---- Maximum and minimum ---- */
 
-static weft_value binary(const weft_op *op, weft_map_function function, weft_value x, weft_value y)
-{
-    return weft_map_apply(op, function, 0, 0, NULL, (weft_value[]){x, y});
-}
-
 weft_value weft_maximum(weft_value x, weft_value y)
 {
-    return binary(&weft_maximum_op, WEFT_MAP_MAXIMUM, x, y);
+    return weft_map_apply_two(&weft_maximum_op, WEFT_MAP_MAXIMUM, x, y);
 }
 
 weft_value weft_minimum(weft_value x, weft_value y)
 {
-    return binary(&weft_minimum_op, WEFT_MAP_MINIMUM, x, y);
+    return weft_map_apply_two(&weft_minimum_op, WEFT_MAP_MINIMUM, x, y);
 }
 
 /* What `larger` gets of dy, the gradient of the maximum of it and `other`. */
@@ -194,7 +189,7 @@ const weft_op weft_sign_op = {
 
 weft_value weft_power(weft_value x, weft_value y)
 {
-    return binary(&weft_power_op, WEFT_MAP_POWER, x, y);
+    return weft_map_apply_two(&weft_power_op, WEFT_MAP_POWER, x, y);
 }
 
 /* By x it is y x^(y-1), and 0 where y is; by y it is x^y log(x), and 0 where x is: neither 0 times an infinity. */
@@ -208,8 +203,8 @@ static void power_gradient(weft_gradient_call *call)
         call->input_gradient[0] = weft_sum_like(weft_multiply(dy, slope), x);
     }
     if (call->wanted[1]) {
-        weft_value logarithm = weft_log(weft_select(weft_equal(x, zero), one, x));
-        weft_value slope = weft_multiply(call->output[0], logarithm);
+        weft_value base = weft_select(weft_equal(x, zero), one, x); /* 1^y log(1) is 0 */
+        weft_value slope = weft_multiply(weft_power(base, y), weft_log(base));
         call->input_gradient[1] = weft_sum_like(weft_multiply(dy, slope), y);
     }
 }

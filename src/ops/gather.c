@@ -284,10 +284,12 @@ static bool sample_scatter(weft_sampler *sampler, int index)
     return true;
 }
 
+/* Indices along the first axis name images. */
 static bool mixes(const weft_bind *bind)
 {
     const gather_attributes *attributes = bind->attributes;
-    return weft_axis(attributes->axis, bind->input[0].rank) == 0;
+    const weft_tensor *large = &bind->input[bind->inputs > LIKE ? LIKE : X];
+    return weft_axis(attributes->axis, large->rank) == 0;
 }
 
 const weft_op weft_gather_op = {
@@ -325,6 +327,7 @@ const weft_op weft_scatter_add_op = {
     .shape_only = WEFT_INPUT(LIKE),
     .infer = infer_scatter,
     .gradient = scatter_gradient,
+    .mixes = mixes,
     .run_f64 = scatter_f64,
     .bind = bind_scatter,
     .cost = scatter_cost,

@@ -298,7 +298,7 @@ const weft_op weft_local_response_norm_op = {
 const weft_op weft_local_response_norm_gradient_op = {
     .name = "local_response_norm_gradient",
     .summary = "the gradient of local_response_norm",
-    .shapes = "x [..,C], dy [..,C] -> [..,C]",
+    .shapes = "dy [..,C], x [..,C] -> [..,C]",
     .parameters = "size, alpha, beta, k",
     .source = "chain rule of local_response_norm",
 

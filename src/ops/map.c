@@ -25,6 +25,12 @@ weft_value weft_map_apply(const weft_op *op, weft_map_function function, double 
                       weft_map_functions[function].inputs, NULL, 1);
 }
 
+weft_value weft_map_apply_two(const weft_op *op, weft_map_function function, weft_value x,
+                              weft_value y)
+{
+    return weft_map_apply(op, function, 0, 0, NULL, (weft_value[]){x, y});
+}
+
 weft_status weft_map_expand(weft_expansion *expansion, const weft_op *op,
                             weft_map_function function, const int *operand, int as,
                             const weft_tensor *like, int *result)

@@ -15,6 +15,9 @@ typedef struct weft_map_attributes {
 /* Applies the op to as many inputs as the function has. name may be NULL. */
 weft_value weft_map_apply(const weft_op *op, weft_map_function function, double a, double b,
                           const char *name, const weft_value *input);
+/* The same of a function of two that has no parameters. */
+weft_value weft_map_apply_two(const weft_op *op, weft_map_function function, weft_value x,
+                              weft_value y);
 
 /* Appends a map to what replaces a node (graph/fusion.h): of operands by their numbers, as many as the function has.
  * The result is output `as` of the node, or where that is -1 a new value with the extents of `like`; *result is its

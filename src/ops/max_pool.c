@@ -269,7 +269,7 @@ static const weft_fusion gradient_fusion = {.expand = weft_max_pool_gradient_exp
 const weft_op weft_max_pool_gradient_op = {
     WEFT_POOLING("max_pool_gradient", 2, 0),
     .summary = "dy added where each window of x has its first largest element",
-    .shapes = "x [N,spatial..,C], dy [N,windows..,C] -> [N,spatial..,C]",
+    .shapes = "dy [N,windows..,C], x [N,spatial..,C] -> [N,spatial..,C]",
     .source = "chain rule of max_pool",
     .infer = weft_pool_infer_gradient,
     .gradient = scatter_gradient,
@@ -284,7 +284,7 @@ const weft_op weft_max_pool_gradient_op = {
 const weft_op weft_max_pool_gather_op = {
     WEFT_POOLING("max_pool_gather", 2, 0),
     .summary = "u where each window of x has its first largest element",
-    .shapes = "x [N,spatial..,C], u [N,spatial..,C] -> [N,windows..,C]",
+    .shapes = "u [N,spatial..,C], x [N,spatial..,C] -> [N,windows..,C]",
     .source = "chain rule of max_pool_gradient",
     .infer = infer_gather,
     .gradient = gather_gradient,

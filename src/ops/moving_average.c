@@ -103,9 +103,9 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_moving_average_op = {
     .name = "moving_average",
-    .summary = "variable = momentum variable + (1 - momentum) new, in train mode",
+    .summary = "variable = decay variable + (1 - decay) new, in train mode",
     .shapes = "variable [..], new [..], samples? [..] -> [..]",
-    .parameters = "momentum, mode",
+    .parameters = "decay",
     .source = "Ioffe, Szegedy 2015, section 3.1",
 
     .family = WEFT_FAMILY_NORMALIZATION,

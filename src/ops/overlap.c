@@ -13,7 +13,7 @@ static weft_value over_pixels(weft_value x, const weft_loss_options *o)
 {
     weft_reduce_options pixels = {0};
     if (!weft_is_null(o->weights))
-        x = weft_multiply(x, o->weights);
+        x = weft_loss_weigh(x, o->weights);
     for (int axis = o->over_batch ? 0 : 1; axis < weft_shape_get(x).rank - 1; axis++)
         pixels.axes[pixels.axis_count++] = axis;
     return weft_sum(x, &pixels);

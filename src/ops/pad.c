@@ -32,6 +32,9 @@ static bool infer(weft_infer *infer)
 {
     const pad_attributes *attributes = infer->attributes;
     weft_shape *y = &infer->out_shape[0];
+    if (!weft_infer_none_past(infer, "before", attributes->before, 0) ||
+        !weft_infer_none_past(infer, "after", attributes->after, 0))
+        return false;
     *y = infer->shape[0];
     for (int i = 0; i < y->rank; i++) {
         int64_t before = attributes->before[i], after = attributes->after[i];

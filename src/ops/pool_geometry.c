@@ -78,6 +78,10 @@ static bool check_attributes(const weft_infer *infer, weft_shape fine)
                 "window {%d, %d, %d} does not give one extent for each of the %d spatial "
                 "dimensions of input %s",
                 a->window[0], a->window[1], a->window[2], fine.rank - 2, text);
+        if (i >= fine.rank - 2 && a->stride[i] != 0)
+            return weft_infer_fail(infer,
+                                   "stride[%d] is set, but input %s has %d spatial dimension%s", i,
+                                   text, fine.rank - 2, fine.rank == 3 ? "" : "s");
         if (a->window[i] < 0 || a->stride[i] < 0)
             return weft_infer_fail(infer, "window %d and stride %d must be positive", a->window[i],
                                    a->stride[i]);
@@ -132,18 +136,17 @@ bool weft_pool_infer_gradient(weft_infer *infer)
 
 /* ---- Arguments of kernels ---- */
 
-/* Dimension of a tensor that is axis `axis` (depth, height, width), or 0 where there is none. */
-static int dimension_of(int rank, int axis)
+int weft_pool_dimension(int rank, int axis)
 {
     int dimension = axis - (3 - (rank - 2)) + 1;
     return dimension > 0 ? dimension : 0;
 }
 
-static weft_pool_steps steps_of(const weft_tensor *tensor)
+weft_pool_steps weft_pool_steps_of(const weft_tensor *tensor)
 {
     weft_pool_steps steps = {.image = tensor->stride[0]};
     for (int i = 0; i < 3; i++) {
-        int dimension = dimension_of(tensor->rank, i);
+        int dimension = weft_pool_dimension(tensor->rank, i);
         steps.axis[i] = dimension ? tensor->stride[dimension] : 0;
     }
     return steps;
@@ -157,15 +160,15 @@ weft_pool_args weft_pool_args_of(const void *attributes, const weft_tensor *cons
     weft_pool_args args = {
         .images = coarse->extent[0],
         .channels = coarse->extent[rank - 1],
-        .coarse = steps_of(coarse),
+        .coarse = weft_pool_steps_of(coarse),
         .count_include_pad = a->count_include_pad,
     };
     for (int i = 0; i < fine_count; i++)
-        args.fine[i] = steps_of(fine[i]);
+        args.fine[i] = weft_pool_steps_of(fine[i]);
     for (int i = 0; i < 3; i++) {
         weft_pool_axis *axis = &args.axis[i];
         *axis = (weft_pool_axis){.input = 1, .output = 1, .window = 1, .stride = 1};
-        int dimension = dimension_of(rank, i);
+        int dimension = weft_pool_dimension(rank, i);
         if (!dimension)
             continue;
         weft_window window = window_of(a, dimension - 1);

@@ -22,6 +22,9 @@ bool weft_pool_infer(weft_infer *infer);
 /* The rule of a gradient: input 0 is coarse, input 1 and output 0 are fine. */
 bool weft_pool_infer_gradient(weft_infer *infer);
 
+/* The dimension of a tensor of that rank that is axis `axis` (depth, height, width); 0 where there is none. */
+int weft_pool_dimension(int rank, int axis);
+weft_pool_steps weft_pool_steps_of(const weft_tensor *tensor);
 /* Extents, windows and strides of the operands; fine has one or two tensors. */
 weft_pool_args weft_pool_args_of(const void *attributes, const weft_tensor *const *fine,
                                  int fine_count, const weft_tensor *coarse);
@@ -61,8 +64,7 @@ bool weft_pool_sample(weft_sampler *sampler, int index, weft_sample_kind kind, w
 /* What the pooling ops have in common that users build or differentiate. */
 #define WEFT_POOLING(title, arguments, more_flags)                                                 \
     .name = title,                                                                                 \
-    .parameters =                                                                                  \
-        "window, stride, padding (kind or elements), dilation, ceil_mode, count_include_pad",      \
+    .parameters = "window, stride, padding (kind or elements), ceil_mode, count_include_pad",      \
     .family = WEFT_FAMILY_POOLING, .min_inputs = arguments, .max_inputs = arguments, .outputs = 1, \
     .flags = WEFT_OP_STRIDED_INPUTS | WEFT_OP_STRIDED_OUTPUTS | (more_flags),                      \
     .label = weft_pool_label

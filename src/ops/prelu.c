@@ -30,8 +30,7 @@ static weft_value prelu_grad(weft_value dy, weft_value x, weft_value slope)
 
 static weft_value prelu_slope_grad(weft_value dy, weft_value x)
 {
-    return weft_map_apply(&weft_prelu_slope_gradient_op, WEFT_MAP_PRELU_SLOPE_GRADIENT, 0, 0, NULL,
-                          (weft_value[]){dy, x});
+    return weft_map_apply_two(&weft_prelu_slope_gradient_op, WEFT_MAP_PRELU_SLOPE_GRADIENT, dy, x);
 }
 
 /* Piecewise constant in x. */
@@ -135,5 +134,5 @@ const weft_op weft_prelu_op = {
 
 weft_value weft_prelu(weft_value x, weft_value slope)
 {
-    return weft_map_apply(&weft_prelu_op, WEFT_MAP_PRELU, 0, 0, NULL, (weft_value[]){x, slope});
+    return weft_map_apply_two(&weft_prelu_op, WEFT_MAP_PRELU, x, slope);
 }

@@ -2,6 +2,7 @@
 
 #include "kernels/integer.h"
 #include "ops/copying.h"
+#include "ops/pool_geometry.h"
 
 #include <string.h>
 
@@ -84,18 +85,8 @@ void weft_resample_adjoint_f64(const weft_operands *operands, weft_tap_rule *rul
 /* Extents along spatial dimension `axis` of three, from the outermost; 1 where there is none. */
 static int64_t extent_of(const weft_tensor *tensor, int axis)
 {
-    int dimension = axis - 3 + tensor->rank - 1;
-    return dimension > 0 ? tensor->extent[dimension] : 1;
-}
-
-static weft_pool_steps steps_of(const weft_tensor *tensor)
-{
-    weft_pool_steps steps = {.image = tensor->stride[0]};
-    for (int axis = 0; axis < 3; axis++) {
-        int dimension = axis - 3 + tensor->rank - 1;
-        steps.axis[axis] = dimension > 0 ? tensor->stride[dimension] : 0;
-    }
-    return steps;
+    int dimension = weft_pool_dimension(tensor->rank, axis);
+    return dimension ? tensor->extent[dimension] : 1;
 }
 
 /* The rule of one dimension, between x and y; where there is no dimension, what keeps the pixel. */
@@ -179,8 +170,8 @@ static bool bind_axes(weft_bind *bind, weft_tap_rule *rule, bool adjoint)
         return false;
     *args = (weft_resample_args){.images = out->extent[0],
                                  .channels = out->extent[out->rank - 1],
-                                 .in = steps_of(in),
-                                 .out = steps_of(out),
+                                 .in = weft_pool_steps_of(in),
+                                 .out = weft_pool_steps_of(out),
                                  .to = bind->inputs};
     int64_t *first = (int64_t *)(args + 1);
     weft_tap *tap = (weft_tap *)(first + numbers);

@@ -68,9 +68,10 @@ static int64_t extent_given(const weft_infer *infer, int axis, int64_t input)
     }
     if (size > 0)
         return size;
-    if (__builtin_mul_overflow(input, scale, &size))
-        weft_infer_fail(infer, "spatial dimension %d would be too large", axis);
-    return size;
+    if (!__builtin_mul_overflow(input, scale, &size))
+        return size;
+    weft_infer_fail(infer, "spatial dimension %d would be too large", axis);
+    return 0;
 }
 
 /* The spatial extents of `like`, and nothing in the attributes that would say something else. */

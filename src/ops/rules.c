@@ -8,6 +8,17 @@ bool weft_infer_real(const weft_infer *infer, int input, const char *what)
                            weft_dtype_name(infer->dtype[input]));
 }
 
+bool weft_infer_none_past(const weft_infer *infer, const char *option, const int64_t *entry,
+                          int64_t unset)
+{
+    int rank = infer->shape[0].rank;
+    for (int d = rank; d < WEFT_MAX_RANK; d++)
+        if (entry[d] != unset)
+            return weft_infer_fail(infer, "%s[%d] is set, but the input has %d dimension%s", option,
+                                   d, rank, rank == 1 ? "" : "s");
+    return true;
+}
+
 bool weft_infer_like_input(weft_infer *infer)
 {
     infer->out_shape[0] = infer->shape[0];

@@ -8,6 +8,10 @@
 bool weft_infer_like_input(weft_infer *infer);
 /* False, with a message, unless input `input` is real; what names it: "input", "filter". */
 bool weft_infer_real(const weft_infer *infer, int input, const char *what);
+/* False, with a message, where of the WEFT_MAX_RANK entries of an option one past the dimensions of input 0 is given: is
+ * not `unset`. */
+bool weft_infer_none_past(const weft_infer *infer, const char *option, const int64_t *entry,
+                          int64_t unset);
 
 /* True where data is known while compiling and each element is `value`: for identities. */
 bool weft_tensor_is(const weft_tensor *tensor, double value);

@@ -1,4 +1,5 @@
 /* slice: a regular part of a value. */
+#include "kernels/integer.h"
 #include "ops/copying.h"
 #include "ops/cut.h"
 #include "ops/ops.h"
@@ -71,9 +72,9 @@ static bool infer_dimension(const weft_infer *infer, int dimension, int64_t *ext
     if (all < 0)
         return infer_open(infer, dimension, extent);
     int64_t first = begin < 0 ? begin + all : begin;
-    if (first >= 0 && first < all)
-        *extent = size ? size : (all - first + step - 1) / step;
-    if (first < 0 || first >= all || size < 0 || size > (all - first + step - 1) / step)
+    int64_t left = first >= 0 && first < all ? 1 + (all - 1 - first) / step : 0;
+    *extent = size ? size : left;
+    if (left == 0 || size < 0 || size > left)
         return weft_infer_fail(infer,
                                "%lld elements from %lld by %lld are not all within the %lld of "
                                "dimension %d",
@@ -84,6 +85,11 @@ static bool infer_dimension(const weft_infer *infer, int dimension, int64_t *ext
 
 static bool infer(weft_infer *infer)
 {
+    const slice_attributes *attributes = infer->attributes;
+    if (!weft_infer_none_past(infer, "begin", attributes->begin, 0) ||
+        !weft_infer_none_past(infer, "size", attributes->size, 0) ||
+        !weft_infer_none_past(infer, "step", attributes->step, 1))
+        return false;
     infer->out_shape[0] = infer->shape[0];
     infer->out_dtype[0] = infer->dtype[0];
     for (int i = 0; i < infer->shape[0].rank; i++)
@@ -107,7 +113,8 @@ static weft_region region_of(const slice_attributes *attributes, const weft_tens
     for (int i = 0; i < x->rank; i++) {
         int64_t begin = attributes->begin[i];
         region.begin[i] = begin < 0 ? begin + x->extent[i] : begin;
-        region.step[i] = attributes->step[i];
+        /* A longer one takes one element, too. */
+        region.step[i] = weft_least(attributes->step[i], x->extent[i]);
     }
     return region;
 }

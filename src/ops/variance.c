@@ -106,9 +106,9 @@ static bool sample(weft_sampler *sampler, int index)
 
 const weft_op weft_variance_op = {
     .name = "variance",
-    .summary = "the mean over axes of (x - mean)^2, times n / (n - correction)",
+    .summary = "the mean over axes of (x - mean)^2, times n / (n - 1) where unbiased",
     .shapes = "x [..] -> [..] without the axes",
-    .parameters = "axes, keep_dims, correction",
+    .parameters = "axes, keep_dims, unbiased",
     .source = "Chan, Golub, LeVeque 1983",
 
     .family = WEFT_FAMILY_REDUCTION,
