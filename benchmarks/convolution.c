@@ -166,8 +166,10 @@ static void print_totals(const bench *b)
             flops += b->flops[pass];
             time += b->time[pass];
         }
-    printf("\nall passes: %.1f GFLOP/s, %.1f%% of the peak, %.1f ms\n", flops / time * 1e-9,
-           100 * flops / time * 1e-9 / b->peak, time * 1e3);
+    printf("\n");
+    if (time > 0)
+        printf("all passes: %.1f GFLOP/s, %.1f%% of the peak, %.1f ms\n", flops / time * 1e-9,
+               100 * flops / time * 1e-9 / b->peak, time * 1e3);
 }
 
 static bool measure_text(bench *b, const char *text)
@@ -203,7 +205,18 @@ static bool measure_set(bench *b, const char *set, int only)
     fclose(file);
     if (index == 0)
         fprintf(stderr, "convolution: no set \"%s\" in %s\n", set, LAYERS_FILE);
-    return good && index > 0;
+    else if (good && only >= index)
+        fprintf(stderr, "convolution: no layer %d: set \"%s\" has %d\n", only, set, index);
+    return good && index > 0 && only < index;
+}
+
+static bool is_algorithm(const char *name)
+{
+    const char *known;
+    for (int i = 0; (known = weft_convolution_algorithm(i)); i++)
+        if (strcmp(known, name) == 0)
+            return true;
+    return false;
 }
 
 int main(int argc, char **argv)
@@ -245,6 +258,14 @@ int main(int argc, char **argv)
         }
         i++;
     }
+    if (b.pass < -1 || b.pass >= LAYER_PASSES) {
+        fprintf(stderr, "convolution: no pass %d\n", b.pass);
+        return 2;
+    }
+    if (b.only && !is_algorithm(b.only)) {
+        fprintf(stderr, "convolution: no algorithm \"%s\"\n", b.only);
+        return 2;
+    }
     if (b.json && b.candidates) {
         fprintf(stderr, "convolution: --candidates prints no JSON\n");
         return 2;
@@ -265,5 +286,5 @@ int main(int argc, char **argv)
         good = measure_set(&b, set, only);
     if (good && !b.json)
         print_totals(&b);
-    return good ? 0 : 1;
+    return good ? 0 : 2;
 }

@@ -146,17 +146,20 @@ static weft_value build_gaussian_dropout(weft_value input, const weft_optimizer_
     return weft_gaussian_dropout(input, .rate = 0.5);
 }
 
+static const struct {
+    const char *name;
+    build_fn *build;
+} random_ops[] = {{"dropout", build_dropout},
+                  {"gaussian_noise", build_gaussian_noise},
+                  {"gaussian_dropout", build_gaussian_dropout}};
+
+enum { RANDOM_OPS = sizeof(random_ops) / sizeof(random_ops[0]) };
+
 static void measure_random_ops(const bench *b)
 {
-    static const struct {
-        const char *name;
-        build_fn *build;
-    } ops[] = {{"dropout", build_dropout},
-               {"gaussian_noise", build_gaussian_noise},
-               {"gaussian_dropout", build_gaussian_dropout}};
-    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-        if (is_wanted(b, ops[i].name))
-            measure_program(b, ops[i].name, ops[i].build, NULL);
+    for (int i = 0; i < RANDOM_OPS; i++)
+        if (is_wanted(b, random_ops[i].name))
+            measure_program(b, random_ops[i].name, random_ops[i].build, NULL);
 }
 
 /* Of a variable by the input as its gradient. */
@@ -168,30 +171,47 @@ static weft_value build_update(weft_value input, const weft_optimizer_options *o
     return weft_null(input.graph);
 }
 
+static const struct {
+    const char *name;
+    weft_optimizer_options options;
+} updates[] = {
+    {"sgd_update", {.kind = WEFT_SGD}},
+    {"momentum_update", {.kind = WEFT_SGD, .momentum = 0.9}},
+    {"nesterov_update", {.kind = WEFT_SGD, .momentum = 0.9, .nesterov = true}},
+    {"adam_update", {.kind = WEFT_ADAM}},
+    {"amsgrad_update", {.kind = WEFT_ADAM, .amsgrad = true}},
+    {"nadam_update", {.kind = WEFT_NADAM}},
+    {"adagrad_update", {.kind = WEFT_ADAGRAD}},
+    {"adadelta_update", {.kind = WEFT_ADADELTA}},
+    {"rmsprop_update", {.kind = WEFT_RMSPROP}},
+    {"rmsprop_momentum_update", {.kind = WEFT_RMSPROP, .momentum = 0.9}},
+    {"rmsprop_centered_update", {.kind = WEFT_RMSPROP, .centered = true}},
+    {"lamb_update", {.kind = WEFT_LAMB}},
+    {"lars_update", {.kind = WEFT_LARS}},
+    {"lion_update", {.kind = WEFT_LION}},
+};
+
+enum { UPDATES = sizeof(updates) / sizeof(updates[0]) };
+
 static void measure_updates(const bench *b)
 {
-    static const struct {
-        const char *name;
-        weft_optimizer_options options;
-    } updates[] = {
-        {"sgd_update", {.kind = WEFT_SGD}},
-        {"momentum_update", {.kind = WEFT_SGD, .momentum = 0.9}},
-        {"nesterov_update", {.kind = WEFT_SGD, .momentum = 0.9, .nesterov = true}},
-        {"adam_update", {.kind = WEFT_ADAM}},
-        {"amsgrad_update", {.kind = WEFT_ADAM, .amsgrad = true}},
-        {"nadam_update", {.kind = WEFT_NADAM}},
-        {"adagrad_update", {.kind = WEFT_ADAGRAD}},
-        {"adadelta_update", {.kind = WEFT_ADADELTA}},
-        {"rmsprop_update", {.kind = WEFT_RMSPROP}},
-        {"rmsprop_momentum_update", {.kind = WEFT_RMSPROP, .momentum = 0.9}},
-        {"rmsprop_centered_update", {.kind = WEFT_RMSPROP, .centered = true}},
-        {"lamb_update", {.kind = WEFT_LAMB}},
-        {"lars_update", {.kind = WEFT_LARS}},
-        {"lion_update", {.kind = WEFT_LION}},
-    };
-    for (size_t i = 0; i < sizeof(updates) / sizeof(updates[0]); i++)
+    for (int i = 0; i < UPDATES; i++)
         if (is_wanted(b, updates[i].name))
             measure_program(b, updates[i].name, build_update, &updates[i].options);
+}
+
+/* ---- The whole ---- */
+
+static bool is_known(const char *name)
+{
+    bool known = false;
+    for (int i = 0; i < WEFT_MAP_CAST_UINT8; i++)
+        known |= strcmp(weft_map_functions[i].name, name) == 0;
+    for (int i = 0; i < RANDOM_OPS; i++)
+        known |= strcmp(random_ops[i].name, name) == 0;
+    for (int i = 0; i < UPDATES; i++)
+        known |= strcmp(updates[i].name, name) == 0;
+    return known;
 }
 
 int main(int argc, char **argv)
@@ -207,9 +227,18 @@ int main(int argc, char **argv)
             b.elements = atoll(argv[i + 1]);
         else if (strcmp(argv[i], "--clock") == 0 && strcmp(argv[i + 1], "cpu") == 0)
             measure_processor_time();
+        else {
+            fprintf(stderr, "elementwise: no option %s\n", argv[i]);
+            return 2;
+        }
     }
     b.name = argv + i;
     b.names = argc - i;
+    for (; i < argc; i++)
+        if (!is_known(argv[i])) {
+            fprintf(stderr, "elementwise: no function, op or update: %s\n", argv[i]);
+            return 2;
+        }
     b.threads = measure_threads(wanted);
     double rate = measure_bandwidth(MACHINE_TRIAD, MEASURE_MEMORY_BYTES); /* GB/s */
     b.memory = 1e9 * rate;

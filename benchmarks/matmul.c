@@ -81,6 +81,10 @@ int main(int argc, char **argv)
             seconds = atof(argv[i + 1]);
         else if (strcmp(argv[i], "--clock") == 0 && strcmp(argv[i + 1], "cpu") == 0)
             measure_processor_time();
+        else {
+            fprintf(stderr, "matmul: no option %s\n", argv[i]);
+            return 2;
+        }
     }
     int threads = measure_threads(wanted);
     double peak = measure_multiply_adds(weft_instruction_set());

@@ -12,8 +12,12 @@
 
 int main(int argc, char **argv)
 {
-    int wanted = argc == 3 && strcmp(argv[1], "--threads") == 0 ? atoi(argv[2]) : 0;
-    int all = measure_threads(wanted);
+    bool has_threads = argc == 3 && strcmp(argv[1], "--threads") == 0;
+    if (argc > 1 && !has_threads) {
+        fprintf(stderr, "peak: takes --threads N, not %s\n", argv[1]);
+        return 2;
+    }
+    int all = measure_threads(has_threads ? atoi(argv[2]) : 0);
     static const char *const isa[] = {"baseline", "avx2", "avx512"};
     static const struct {
         const char *name;

@@ -11,7 +11,7 @@ LAYERS = Path(__file__).resolve().parent.parent / 'layers.txt'
 PASSES = ('forward', 'input_gradient', 'filter_gradient')
 PEERS = ('direct', 'winograd')
 MIXED = 'misc'  # the set that is no network
-SECONDS = 0.1  # of timing for each pass in each process
+SECONDS = 0.1  # of timing for each pass in each process, unless others are asked for
 
 
 class Layer:
@@ -63,11 +63,11 @@ def build_onednn(build):
 
 
 def commands(layer, options, onednn):
-    threads = options.threads
+    threads, seconds = options.threads, options.seconds
     result = {'weft': [options.build / 'benchmarks/bench_convolution', '--json', '--threads',
-                       threads, '--seconds', SECONDS, layer.descriptor]}
+                       threads, '--seconds', seconds, layer.descriptor]}
     for algorithm in PEERS if onednn else ():
-        result[algorithm] = [onednn, algorithm, threads, SECONDS, layer.descriptor]
+        result[algorithm] = [onednn, algorithm, threads, seconds, layer.descriptor]
     return result
 
 
@@ -98,19 +98,21 @@ def ratio(times):
 
 
 def compare(runner, options):
+    """A row for each layer, and the descriptors of those that failed."""
     onednn = build_onednn(options.build)
-    rows = []
+    rows, failures = [], []
     for layer in read_layers(options.model):
         try:
             row = compare_layer(runner, layer, options, onednn)
         except Failed as failed:
             say(f'{layer.descriptor}: {failed}')
+            failures.append(layer.descriptor)
             continue
         rows.append(row)
         say(f'{layer.set} {layer.descriptor}: ' +
             ', '.join(number(ratio(row['passes'][one]), 2) for one in PASSES))
     runner.release()
-    return rows
+    return rows, failures
 
 
 def rates(flops, times):

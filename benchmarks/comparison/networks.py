@@ -4,6 +4,8 @@ import sys
 
 from comparison.processes import Failed
 
+SECONDS = 2.0  # that a peer times steps in each process, unless others are asked for
+
 # A variant that is this much slower than the fastest peer in the first round is not run again.
 HOPELESS = 1.25
 
