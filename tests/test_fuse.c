@@ -153,6 +153,20 @@ Test(fuse, rows_that_are_repeated_along_some_dimensions)
     expect_label("2 multiply + add + subtract + add + relu");
 }
 
+/* More dimensions than any kernel's. */
+Test(fuse, maps_of_many_dimensions)
+{
+    x = weft_input(graph, .shape = weft_shape_of(WEFT_BATCH, 2, 3, 2, 2, 3, 2, 5));
+    weft_value thin = weft_reshape(x, WEFT_BATCH, 2, 3, 4, 3, 2, 5);
+    weft_value wide = weft_slice(x, .begin = {0, 1, 1, 0, 1, 1});
+    weft_value y[] = {
+        weft_relu(weft_add(weft_tanh(thin), weft_multiply(thin, mean_along(thin, 1, 5)))),
+        weft_relu(weft_add(weft_tanh(wide), weft_multiply(wide, mean_along(wide, 1, 6))))};
+    run_both(y, 2, WEFT_INFER);
+    expect_label("multiply + tanh + add + relu");
+    expect_same(2, 0);
+}
+
 /* In the kernels that make what they are applied to: of one tap, by Winograd, depthwise, strided. */
 Test(fuse, rows_that_are_repeated_follow_kernels)
 {

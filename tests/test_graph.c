@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/core_ops.h"
 #include "support/allocator.h"
 #include "weft/weft.h"
 
@@ -165,6 +166,36 @@ Test(graph, wrong_number_of_inputs_and_outputs)
     expect_error(WEFT_ERROR_ARGUMENT, "1 inputs");
 }
 
+/* ---- No graph ---- */
+
+Test(graph, values_of_no_graph)
+{
+    weft_value none = {0}, parts[2], gradient;
+    weft_value y = weft_relu(weft_concat(&none, 0, 0));
+    y = weft_dropout(weft_dense(weft_add(y, y), .units = 2), .rate = 0.5);
+    weft_split(y, 0, NULL, 2, parts);
+    cr_expect(weft_is_null(y) && weft_is_null(parts[1]) && !y.graph);
+    cr_expect(weft_is_null(weft_unet(y)));
+    cr_expect_eq(weft_gradients(y, &none, 1, &gradient, NULL), WEFT_ERROR_GRAPH);
+    cr_expect_eq(weft_vector_jacobian(&y, &y, 1, &none, 1, &gradient), WEFT_ERROR_GRAPH);
+    cr_expect_eq(weft_minimize(y, NULL, NULL), WEFT_ERROR_GRAPH);
+}
+
+Test(graph, builders_of_no_graph)
+{
+    weft_state *state;
+    weft_error error = {0};
+    cr_expect(weft_is_null(weft_input(NULL, .shape = weft_shape_of(3))));
+    cr_expect(weft_is_null(weft_variable(NULL, .shape = weft_shape_of(3))));
+    cr_expect(weft_is_null(weft_scalar(NULL, 1)));
+    cr_expect(weft_is_null(weft_variable_at(NULL, 0)) && weft_is_null(weft_find(NULL, "x")));
+    weft_scope_push_unique(NULL, "a");
+    cr_expect_str_eq(weft_scope_get(NULL), "");
+    weft_scope_pop(NULL);
+    cr_expect_eq(weft_state_create(NULL, NULL, &state, &error), WEFT_ERROR_GRAPH);
+    cr_expect_str_eq(error.message, weft_graph_error(NULL)->message);
+}
+
 /* ---- Extents ---- */
 
 static void expect_no_input(weft_shape shape, weft_status status, const char *part)
@@ -216,6 +247,43 @@ Test(graph, rank_beyond_the_limit)
     weft_shape shape = weft_shape_of(1, 1, 1);
     shape.rank = WEFT_MAX_RANK + 1;
     expect_no_input(shape, WEFT_ERROR_SHAPE, "input \"x\"");
+}
+
+/* Ones, and so many more extents than a shape has room for. */
+static weft_shape nine_extents(void)
+{
+    return weft_shape_of(1, 2, 1, 1, 1, 1, 1, 1, 5);
+}
+
+Test(graph, shape_beyond_the_limit)
+{
+    char text[64];
+    weft_shape none = weft_shape_get(weft_null(graph));
+    cr_expect_eq(weft_shape_elements(nine_extents()), 0);
+    cr_expect_eq(weft_shape_elements(none), 0);
+    cr_expect(weft_shape_equal(nine_extents(), nine_extents()));
+    cr_expect_str_eq(weft_shape_text(nine_extents(), text, sizeof(text)), "[1,2,1,1,1,1,1,1]");
+    cr_expect_str_eq(weft_shape_text(none, text, sizeof(text)), "[]");
+}
+
+Test(graph, variable_of_rank_beyond_the_limit)
+{
+    cr_expect(weft_is_null(weft_variable(graph, .name = "w", .shape = nine_extents())));
+    expect_error(WEFT_ERROR_SHAPE, "variable \"w\": rank 9");
+}
+
+Test(graph, constant_of_rank_beyond_the_limit)
+{
+    double elements[10] = {0};
+    cr_expect(weft_is_null(weft_constant(graph, nine_extents(), elements)));
+    expect_error(WEFT_ERROR_SHAPE, "constant: rank 9");
+}
+
+Test(graph, constant_of_more_bytes_than_64_bits_count)
+{
+    double element = 0;
+    cr_expect(weft_is_null(weft_constant(graph, weft_shape_of(1LL << 61), &element)));
+    expect_error(WEFT_ERROR_SHAPE, "too large");
 }
 
 Test(graph, dtype_that_inputs_cannot_have)
@@ -306,6 +374,16 @@ Test(graph, scope_without_end)
     expect_error(WEFT_ERROR_ARGUMENT, "scope");
 }
 
+Test(graph, scope_of_a_long_format)
+{
+    weft_scope_pushf(graph, "%0300d", 7);
+    cr_expect_eq(strlen(weft_scope_get(graph)), 301);
+    weft_scope_pop(graph);
+    weft_scope_pushf(graph, "%0500d", 7);
+    expect_error(WEFT_ERROR_ARGUMENT, "scope");
+    cr_expect_str_eq(weft_scope_get(graph), "");
+}
+
 Test(graph, name_without_end)
 {
     char name[2000];
@@ -377,6 +455,32 @@ Test(graph, gradient_with_respect_to_labels)
     weft_value labels = weft_input(graph, .shape = weft_shape_of(1), .dtype = WEFT_INT32);
     cr_expect(weft_is_null(weft_gradient(join(x, x), labels)));
     expect_error(WEFT_ERROR_GRADIENT, "not a real value");
+}
+
+static weft_value integers(void)
+{
+    return weft_input(graph, .name = "integers", .shape = weft_shape_of(3), .dtype = WEFT_INT32);
+}
+
+Test(graph, seed_of_integers)
+{
+    weft_value v = real_input("v", weft_shape_of(3)), y[] = {v, v}, gradient;
+    weft_value seed[] = {integers(), v};
+    cr_expect_eq(weft_vector_jacobian(y, seed, 2, &v, 1, &gradient), WEFT_ERROR_DTYPE);
+    cr_expect(weft_is_null(gradient));
+    expect_error(WEFT_ERROR_DTYPE, "\"v\" and its seed must be real, not real and int32");
+}
+
+Test(graph, product_of_integers_and_jacobian)
+{
+    weft_value v = real_input("v", weft_shape_of(3)), y = integers(), gradient;
+    cr_expect_eq(weft_vector_jacobian(&y, &y, 1, &v, 1, &gradient), WEFT_ERROR_DTYPE);
+}
+
+Test(graph, contributions_of_integers)
+{
+    cr_expect(weft_is_null(weft_accumulate(integers(), integers())));
+    expect_error(WEFT_ERROR_SHAPE, "contributions must be real, not int32 and int32");
 }
 
 Test(graph, gradient_with_respect_to_another_graphs_value)

@@ -360,6 +360,27 @@ Test(memory_limit, can_be_switched_off)
     destroy(&t);
 }
 
+/* Micro-batches are no choice then, and no reason to fail. */
+Test(memory_limit, of_a_batch_with_fixed_extents)
+{
+    trained t;
+    build(&t, chain, false);
+    weft_extents fixed = {t.image, weft_shape_of(BATCH, SIDE, SIDE, CHANNELS)};
+    weft_compile_options options = {.memory_limit = 1 << 30,
+                                    .micro_batching = WEFT_MICRO_BATCHES,
+                                    .extents = &fixed,
+                                    .extent_count = 1};
+    outcome whole = train(&t, &options, WEFT_FLOAT32), expected = train_under(&t, 1 << 30);
+    expect_same(&whole, &expected, "a fixed batch");
+    cr_expect_eq(whole.report.micro_batches, 1);
+    options.memory_limit = 1;
+    outcome refused = train(&t, &options, WEFT_FLOAT32);
+    cr_expect_eq(refused.status, WEFT_ERROR_MEMORY, "%s", refused.error.message);
+    free(whole.data);
+    free(expected.data);
+    destroy(&t);
+}
+
 Test(memory_limit, must_be_a_size)
 {
     trained t;

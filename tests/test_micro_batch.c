@@ -259,6 +259,30 @@ Test(micro_batch, gives_it_with_penalties_clipping_and_a_second_loss)
     expect_as_whole(fetch);
 }
 
+/* What is no mean of the parts' gradients comes after them. */
+Test(micro_batch, gives_gradients_of_functions_of_gradients)
+{
+    weft_value logits = plain(image), loss = loss_of(logits), w = weft_variable_at(graph, 0);
+    weft_value g = weft_gradient(loss, w);
+    weft_value fetch[FETCHES] = {loss, g, weft_gradient(weft_sum(weft_abs(g)), g),
+                                 weft_gradient(weft_sum(weft_power(g, weft_scalar(graph, 3))), g)};
+    expect_as_whole(fetch);
+}
+
+/* A value that is made in the output of a concat, beside many that are copied there. */
+Test(micro_batch, gives_it_in_a_concat_of_many)
+{
+    enum { COPIES = 31 };
+    weft_value parts[COPIES] = {weft_relu(image)}, label_loss;
+    for (int i = 1; i < COPIES; i++)
+        parts[i] = image;
+    weft_value wide = weft_concat(parts, COPIES, -1);
+    label_loss = weft_mean(weft_square(wide));
+    weft_value fetch[FETCHES] = {wide, label_loss, weft_relu(wide),
+                                 weft_gradient(label_loss, image)};
+    expect_as_whole(fetch);
+}
+
 /* ---- Random networks ---- */
 
 enum { MOST_VALUES = 24 };
@@ -647,6 +671,55 @@ Test(micro_batch, refuses_softmax_over_the_batch)
 {
     weft_value each = weft_reshape(weft_dense(weft_flatten(image, 1), .units = 1), WEFT_BATCH);
     expect_refused(weft_mean(weft_square(weft_softmax(each))), "looks at all images");
+}
+
+/* The axis is one of the large value's, counted from its end. */
+Test(micro_batch, refuses_indices_of_images)
+{
+    weft_value large = weft_flatten(image, 1), small = weft_expand_dims(large, 1);
+    weft_value at = weft_expand_dims(label, 1);
+    expect_refused(weft_mean(weft_gather(large, label, 0)), "looks at all images");
+    expect_refused(weft_mean(weft_scatter_add_like(small, at, large, -2)), "looks at all images");
+    weft_value peak = weft_max(image, .axes = {-1}, .axis_count = 1);
+    weft_value where = weft_argmax(image, -1);
+    expect_refused(weft_mean(weft_scatter_add_elements_like(peak, where, peak, 0)),
+                   "looks at all images");
+    weft_value within = weft_mean(weft_scatter_add_elements_like(peak, where, peak, 1));
+    cr_expect_eq(compile_with(cut_into(&within, 1, 2)), WEFT_OK, "%s", error.message);
+}
+
+Test(micro_batch, refuses_making_images_of_what_is_none)
+{
+    weft_value rows = weft_variable(graph, .shape = weft_shape_of(2, CHANNELS));
+    weft_value at = weft_input(graph, .shape = weft_shape_of(2), .dtype = WEFT_INT32);
+    weft_value pixels = weft_mean(image, .axes = {1, 2}, .axis_count = 2);
+    weft_value spread = weft_scatter_add_like(rows, at, pixels, 0);
+    expect_refused(weft_mean(weft_square(spread)), "looks at all images");
+}
+
+/* Only the gradient is needed, and it is linear: the forward node does not run. */
+Test(micro_batch, refuses_gradients_of_what_looks_at_all_images)
+{
+    weft_value w = weft_variable(graph, .shape = weft_shape_of(CHANNELS));
+    weft_value pixels = weft_mean(image, .axes = {1, 2}, .axis_count = 2);
+    weft_value picked = weft_gather(weft_multiply(pixels, w), label, 0);
+    expect_refused(weft_gradient(weft_mean(picked), w), "looks at all images");
+}
+
+/* The running mean takes in one part after the other. */
+Test(micro_batch, refuses_old_statistics_after_all_parts)
+{
+    weft_value loss = loss_of(with_batch_norm(image)), w = weft_variable_at(graph, 0);
+    weft_value running = weft_null(graph);
+    for (int i = 0; !weft_is_null(weft_variable_at(graph, i)); i++)
+        if (strstr(weft_name_get(weft_variable_at(graph, i)), "running_mean"))
+            running = weft_variable_at(graph, i);
+    cr_assert(!weft_is_null(running));
+    weft_value g = weft_gradient(loss, w), norm = weft_global_norm(graph, &g, 1, NULL);
+    weft_value scaled[] = {weft_multiply(running, norm), loss};
+    weft_compile_options options = cut_into(scaled, 2, 2);
+    options.micro_batching = WEFT_MICRO_BATCHES_MIXED;
+    expect_message(compile_with(options), WEFT_ERROR_UNSUPPORTED, "that each part changes");
 }
 
 Test(micro_batch, refuses_other_numbers_of_images)

@@ -189,6 +189,15 @@ Test(models, refuse_what_they_cannot_be)
     expect_refused("9 levels");
     weft_unet(images(any, 60));
     expect_refused("up");
+    weft_unet(images(any, 64), .width = -1);
+    expect_refused("width -1");
+    weft_unet(images(any, 64), .width = 1 << 28); /* doubled four times */
+    expect_refused("width 268435456");
+    static const double widths[] = {-1, NAN, 1e30, 1001};
+    for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+        weft_mobilenet_v2(images(any, 64), .width = widths[i]);
+        expect_refused("width");
+    }
     weft_inception_v3(images(any, 40));
     expect_refused("Mixed");
 }

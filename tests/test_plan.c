@@ -546,6 +546,19 @@ Test(plan, map_of_inference_has_one_pass)
     weft_plan_destroy(plan);
 }
 
+Test(plan, map_of_an_empty_arena, .timeout = 20)
+{
+    weft_value only = weft_variable(graph, .name = "only", .shape = weft_shape_of(3));
+    weft_compile_options options = options_for(&only, WEFT_INFER);
+    weft_plan *plan = make_plan(&options);
+    cr_assert_eq(plan->arena_bytes, 0);
+    char *text = draw(plan, NULL);
+    cr_expect_eq(count(text, ">arena 0.0 bytes</text>"), 1);
+    cr_expect_eq(count(text, "</svg>\n"), 1);
+    free(text);
+    weft_plan_destroy(plan);
+}
+
 /* ---- The largest batch ---- */
 
 static int64_t total_of(weft_compile_options options, int64_t batch)
@@ -609,6 +622,19 @@ Test(plan, of_more_than_any_machine_has)
     check_plan(plan);
     cr_expect_gt(plan->arena_bytes, (int64_t)(1 << 24) * SIDE * SIDE * 8 * 4);
     weft_plan_destroy(plan);
+}
+
+Test(plan, of_more_bytes_than_64_bits_count)
+{
+    enum { VALUES = 16 };
+    weft_value x = weft_input(graph, .shape = weft_shape_of(1LL << 58)), fetch[VALUES];
+    for (int i = 0; i < VALUES; i++)
+        fetch[i] = weft_fill_like(x, i + 1);
+    weft_compile_options options = {.fetch = fetch, .fetches = VALUES};
+    weft_plan *plan = NULL;
+    cr_expect_eq(weft_plan_create(graph, WEFT_FLOAT32, &options, &plan, &error), WEFT_ERROR_MEMORY);
+    cr_expect(strstr(error.message, "out of memory"), "%s", error.message);
+    cr_expect_null(plan);
 }
 
 Test(plan, of_a_graph_in_error)

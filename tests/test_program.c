@@ -260,8 +260,21 @@ Test(program, arena_beyond_memory)
     weft_value a = weft_input(graph, .name = "a", .shape = weft_shape_of(WEFT_BATCH, 1 << 20));
     weft_value y = weft_tanh(a);
     weft_program *program = NULL;
-    weft_compile_options options = {.fetch = &y, .fetches = 1, .batch = 1LL << 38};
-    expect_refused(try_compile(options, &program), WEFT_ERROR_MEMORY, "out of memory");
+    static const int64_t batches[] = {1LL << 33, 1LL << 38};
+    for (int i = 0; i < 2; i++) {
+        weft_compile_options options = {.fetch = &y, .fetches = 1, .batch = batches[i]};
+        expect_refused(try_compile(options, &program), WEFT_ERROR_MEMORY, "out of memory");
+    }
+}
+
+Test(program, most_negative_extent)
+{
+    weft_value a = vector("a", 3), y = weft_tanh(a);
+    weft_extents extents = {a, weft_shape_of(INT64_MIN)};
+    weft_program *program = NULL;
+    weft_compile_options options = {
+        .fetch = &y, .fetches = 1, .extents = &extents, .extent_count = 1};
+    expect_refused(try_compile(options, &program), WEFT_ERROR_SHAPE, "\"a\"");
 }
 
 /* ---- Batches and image sizes ---- */
@@ -337,6 +350,84 @@ Test(program, no_writes_leaves_the_state_alone)
     cr_expect_eq(weft_state_hash(state), before);
     cr_expect_eq(weft_state_step(state), 0);
     weft_program_destroy(program);
+}
+
+/* ---- Before an update and after it ---- */
+
+/* Runs a training program once; element 0 of each of the fetches is as expected. */
+static void expect_first(const weft_value *fetch, int fetches, const double *expected)
+{
+    for (int left_out = 0; left_out < 2; left_out++) {
+        weft_state_destroy(state);
+        state = NULL;
+        weft_program *program = compile((weft_compile_options){
+            .mode = WEFT_TRAIN,
+            .fetch = fetch,
+            .fetches = fetches,
+            .without = left_out ? 1u << WEFT_PASS_VIEW | 1u << WEFT_PASS_FOLD : 0});
+        cr_assert_eq(weft_run(program, NULL, 0, NULL, &error), WEFT_OK, "%s", error.message);
+        for (int i = 0; i < fetches; i++)
+            cr_expect_float_eq(fetched(program, fetch[i])[0], (float)expected[i], 1e-6f,
+                               "fetch %d: %g", i, (double)fetched(program, fetch[i])[0]);
+        weft_program_destroy(program);
+    }
+}
+
+Test(program, views_of_a_variable_are_from_before_its_update)
+{
+    weft_value w;
+    learn(&w);
+    weft_value fetch[] = {weft_reshape(w, 2, 2),
+                          weft_stop_gradient(w),
+                          weft_scale(w, 1),
+                          weft_scale(w, 2),
+                          weft_reshape(weft_stop_gradient(w), 4, 1),
+                          weft_reshape(weft_updated(w), 2, 2)};
+    expect_first(fetch, 6, (double[]){1, 1, 1, 2, 1, 0.75});
+}
+
+Test(program, what_reads_before_and_after_an_update_is_refused)
+{
+    weft_value w;
+    learn(&w);
+    weft_value change = weft_subtract(weft_updated(w), w);
+    weft_program *program = NULL;
+    expect_refused(
+        try_compile((weft_compile_options){.mode = WEFT_TRAIN, .fetch = &change, .fetches = 1},
+                    &program),
+        WEFT_ERROR_UNSUPPORTED, "before an update");
+}
+
+Test(program, reads_what_two_updates_leave)
+{
+    weft_value w;
+    learn(&w);
+    weft_value once = weft_updated(w), twice = weft_constrain(w, .bound = 0.5);
+    weft_value norm = weft_global_norm(graph, &twice, 1, NULL);
+    weft_value fetch[] = {weft_scale(w, 2), weft_scale(once, 2), norm};
+    expect_first(fetch, 3, (double[]){2, 1.5, 1});
+}
+
+Test(program, two_optimizers_follow_each_other)
+{
+    weft_value w, loss = learn(&w);
+    cr_assert_eq(weft_minimize(weft_scale(loss, 2), &unit_step, NULL), WEFT_OK);
+    weft_value after = weft_scale(weft_updated(w), 1000);
+    expect_first(&after, 1, (double[]){250});
+}
+
+/* Each variable is the other one's gradient. */
+Test(program, updates_that_read_each_others_variables)
+{
+    weft_value w =
+        weft_variable(graph, .shape = weft_shape_of(4), .initializer = {.kind = WEFT_INIT_ONES});
+    weft_value v = weft_variable(graph, .shape = weft_shape_of(4),
+                                 .initializer = {.kind = WEFT_INIT_CONSTANT, .a = 3});
+    cr_assert_eq(weft_minimize(weft_sum(weft_multiply(w, v)),
+                               &(weft_optimizer_options){.learning_rate = 0.5}, NULL),
+                 WEFT_OK);
+    weft_value fetch[] = {weft_scale(weft_updated(w), 2), weft_scale(weft_updated(v), 2)};
+    expect_first(fetch, 2, (double[]){-1, 5});
 }
 
 Test(program, updates_run_without_fetches)

@@ -137,7 +137,8 @@ WEFT_API weft_value weft_channel_shuffle(weft_value x, int groups);
 
 /* ---- Joining ---- */
 
-/* The values one after the other along the axis; their other extents and dtypes are equal. */
+/* The values one after the other along the axis; their other extents and dtypes are equal. Of no values it is
+ * {0}, which belongs to no graph. */
 WEFT_API weft_value weft_concat(const weft_value *x, int count, int axis);
 
 /* What a border is made of; n elements, places from 0 on beyond them. PyTorch's "replicate" is an edge, its

@@ -1,4 +1,7 @@
-/* Data sets in memory: read from files or drawn by a generator, and handed out in batches. */
+/* Data sets in memory: read from files or drawn by a generator, and handed out in batches.
+ *
+ * Each function that makes one of these writes it for the caller to destroy; on an error, NULL. All give
+ * WEFT_ERROR_MEMORY where memory is short, and WEFT_ERROR_ARGUMENT for options that cannot be. */
 #ifndef WEFT_DATA_H
 #define WEFT_DATA_H
 
@@ -21,13 +24,13 @@ typedef struct weft_dataset {
 
 typedef enum weft_data_split { WEFT_SPLIT_TRAIN = 0, WEFT_SPLIT_TEST } weft_data_split;
 
-/* A data set whose arrays are zeroed, to be filled by the caller; with masks, or else with labels. */
 typedef struct weft_dataset_options {
-    int64_t count, height, width, channels;
-    int classes;
-    bool masks;
+    int64_t count, height, width, channels; /* 1 at least */
+    int classes;                            /* 1 at least; with masks 256 at most */
+    bool masks;                             /* instead of labels */
 } weft_dataset_options;
 
+/* A data set whose arrays are zeroed, to be filled by the caller. The context must outlive it. */
 WEFT_API weft_status weft_dataset_create(weft_context *context, const weft_dataset_options *options,
                                          weft_dataset **dataset, weft_error *error);
 /* NULL is allowed. */
@@ -36,15 +39,17 @@ WEFT_API void weft_dataset_destroy(weft_dataset *dataset);
 /* ---- Files ----
  *
  * A file that is cut off, corrupt, claims more than it holds or goes on after its end is an error
- * (WEFT_ERROR_FORMAT) whose message names the file; nothing is kept then. Files that begin like gzip
- * are decompressed, if the library has zlib (else WEFT_ERROR_UNSUPPORTED). */
+ * (WEFT_ERROR_FORMAT) whose message names the file; nothing is kept then. WEFT_ERROR_IO: it cannot be read.
+ * IDX files that begin like gzip are decompressed, if the library has zlib (else WEFT_ERROR_UNSUPPORTED);
+ * CIFAR-10's are read as they are. */
 
 /* Reads the training or test part of the data set that lies in a directory. Recognized are
  *   MNIST, Fashion-MNIST   train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-...
  *   images with masks      train-images-idx4-ubyte, train-masks-idx3-ubyte, test-...
  *   CIFAR-10 (binary)      data_batch_1.bin ... data_batch_5.bin, test_batch.bin, also in
  *                          cifar-10-batches-bin/
- * IDX files may end in .gz, and may be called train-images.idx3-ubyte as well. */
+ * IDX files may end in .gz, and may be called train-images.idx3-ubyte as well. WEFT_ERROR_NOT_FOUND: none
+ * of these is there, or only some of CIFAR-10's files. */
 WEFT_API weft_status weft_dataset_load_directory(weft_context *context, const char *directory,
                                                  weft_data_split split, weft_dataset **dataset,
                                                  weft_error *error);
@@ -69,7 +74,7 @@ WEFT_API weft_status weft_dataset_load_cifar10(weft_context *context, const char
 
 typedef struct weft_generate_options {
     int64_t count; /* of samples; 0: 1000 */
-    int64_t size;  /* height and width, at least 16; 0: 32 for shapes, 96 for cells */
+    int64_t size;  /* height and width, 16 to 4096; 0: 32 for shapes, 96 for cells */
     uint64_t seed;
     weft_data_split split; /* training and test samples are different ones */
 } weft_generate_options;
@@ -103,7 +108,7 @@ typedef struct weft_batch_options {
     int64_t crop;       /* augmentation: shift by up to so many pixels, zeros coming in */
     bool flip;          /* mirror left and right, every second sample by chance */
     bool flip_vertical; /* mirror top and bottom likewise */
-    bool flip_diagonal; /* transpose likewise; the images must be square */
+    bool flip_diagonal; /* transpose likewise; other images than square ones are an error */
 } weft_batch_options;
 
 /* The data set must outlive the iterator, which stands before epoch 0. */

@@ -41,7 +41,8 @@ WEFT_API weft_status weft_program_dot(const weft_program *program, const weft_do
                                       FILE *file, weft_error *error);
 
 /* The same into a file whose name ends in .dot (or .gv), or, with Graphviz built in, .svg, .png or .pdf.
- * Without it: WEFT_ERROR_UNSUPPORTED. Rendering is not safe in two threads at once. */
+ * Without it: WEFT_ERROR_UNSUPPORTED. Another ending: WEFT_ERROR_ARGUMENT. Rendering is not safe in two threads at
+ * once. */
 WEFT_API weft_status weft_graph_draw(weft_graph *graph, const weft_dot_options *options,
                                      const char *path, weft_error *error);
 WEFT_API weft_status weft_program_draw(const weft_program *program, const weft_dot_options *options,

@@ -2,8 +2,8 @@
  *
  * Builders never need checking one by one. The first error is kept on the graph with a message that
  * names the node, the op, the shapes and the caller's file and line; later builders return the null
- * value, which still carries its graph; compiling returns the error. One graph is built by one thread
- * at a time. */
+ * value, which still carries its graph; compiling returns the error. A graph that is NULL, as that of
+ * the value {0}, counts as one in error. One graph is built by one thread at a time. */
 #ifndef WEFT_GRAPH_H
 #define WEFT_GRAPH_H
 
@@ -30,7 +30,8 @@ WEFT_API weft_graph *weft_graph_create(weft_context *context);
 WEFT_API void weft_graph_destroy(weft_graph *graph);
 WEFT_API weft_context *weft_graph_context(const weft_graph *graph);
 
-/* The first error of the graph's builders; its status is WEFT_OK while there is none. */
+/* The first error of the graph's builders; its status is WEFT_OK while there is none, WEFT_ERROR_GRAPH
+ * where graph is NULL. */
 WEFT_API const weft_error *weft_graph_error(const weft_graph *graph);
 /* For authors of builders: records an error (printf style) unless there is one already; the message
  * gets the caller's file and line. Returns the null value of the graph. */
@@ -61,7 +62,8 @@ WEFT_API weft_graph *weft_graph_at(weft_graph *graph, const char *file, int line
 /* ---- Names and scopes ---- */
 
 /* Names of nodes made from here on begin with name and a dot; scopes nest. Within a scope a name that is
- * taken gets _1, _2, ... appended. */
+ * taken gets _1, _2, ... appended. An empty name, more than 64 scopes or 399 characters of their names
+ * and dots are an error, here as below. */
 WEFT_API void weft_scope_push(weft_graph *graph, const char *name);
 /* As above with printf formatting: weft_scope_pushf(graph, "layer%d", i). */
 WEFT_API void weft_scope_pushf(weft_graph *graph, const char *format, ...) WEFT_PRINTF(2, 3);
@@ -160,8 +162,8 @@ WEFT_API weft_status weft_gradients(weft_value y, const weft_value *x, int count
                                     weft_value *gradient, const weft_gradient_options *options);
 /* dy/dx for one x. */
 WEFT_API weft_value weft_gradient(weft_value y, weft_value x);
-/* The product of vector and Jacobian: gradients of sum_k <y[k], seed[k]> for values of any shape. Each
- * seed has the shape of its y. x[i] that no y depends on gets the null value. */
+/* The product of vector and Jacobian: gradients of sum_k <y[k], seed[k]> for real values of any shape. Each
+ * seed is real, of the shape of its y. x[i] that no y depends on gets the null value. */
 WEFT_API weft_status weft_vector_jacobian(const weft_value *y, const weft_value *seed, int outputs,
                                           const weft_value *x, int count, weft_value *gradient);
 

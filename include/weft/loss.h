@@ -52,7 +52,7 @@ typedef struct weft_loss_options {
     bool ignore;
     int32_t ignored_label; /* such as 255, or -100 */
     double focal;          /* gamma >= 0: see each loss. 0: none */
-    double focal_alpha;    /* in (0, 1): factor of positive targets, 1 less it of others. 0: none */
+    double focal_alpha;    /* in (0, 1]: factor of positive targets, 1 less it of others. 0: none */
     /* Real factors of the part of positive targets, broadcast to the logits: a scalar, or [K]. Zero: 1 */
     weft_value positive_weights;
     double delta;    /* 0: 1 */

@@ -91,7 +91,8 @@ typedef struct weft_mobilenet_v2_options {
 } weft_mobilenet_v2_options;
 
 /* MobileNetV2 for images of some 224 pixels: logits [N, classes]. Sandler et al. 2018, "MobileNetV2:
- * inverted residuals and linear bottlenecks", table 2. 3,504,872 parameters. */
+ * inverted residuals and linear bottlenecks", table 2. 3,504,872 parameters. A width that is not above 0, or
+ * above 1000, is an error. */
 WEFT_API weft_value weft_mobilenet_v2(weft_value image, const weft_mobilenet_v2_options *options);
 
 typedef struct weft_unet_options {
@@ -102,7 +103,8 @@ typedef struct weft_unet_options {
 
 /* U-Net: a logit for each pixel and class, [N, H, W, classes]. Ronneberger et al. 2015, "U-Net:
  * convolutional networks for biomedical image segmentation", with batch norm and 'same' padding. H and W
- * must be multiples of 2^(levels - 1). 31,036,546 parameters on 1 channel. */
+ * must be multiples of 2^(levels - 1). 31,036,546 parameters on 1 channel. Another number of levels, or a
+ * width that is negative or too large to be doubled levels - 1 times, is an error. */
 WEFT_API weft_value weft_unet(weft_value image, const weft_unet_options *options);
 
 /* ---- The table ---- */

@@ -73,7 +73,7 @@ typedef struct weft_gradient_call {
 
 /* ---- Execution ---- */
 
-/* Operands of an op that runs in one piece. Inputs named in shape_only have data NULL. */
+/* Operands of an op that runs in one piece. Data of inputs named in shape_only may be NULL. */
 typedef struct weft_operands {
     const void *attributes;
     int inputs;

@@ -148,7 +148,8 @@ WEFT_API weft_status weft_apply_gradients(weft_graph *graph, const weft_value *v
                                           const weft_optimizer_options *options,
                                           weft_optimizer *out);
 
-/* Changes the learning rate from the next run on, in all programs on the state. */
+/* Changes the learning rate from the next run on, in all programs on the state. WEFT_ERROR_ARGUMENT: it is
+ * negative, infinite or NaN; WEFT_ERROR_NOT_FOUND: the state does not have it. */
 WEFT_API weft_status weft_optimizer_set_learning_rate(const weft_optimizer *optimizer,
                                                       weft_state *state, double learning_rate,
                                                       weft_error *error);
@@ -157,7 +158,8 @@ WEFT_API double weft_optimizer_learning_rate(const weft_optimizer *optimizer, we
 
 /* Changes the rate of a group, a factor of the learning rate, between updates. While it is 0 the group is
  * frozen: updates leave its variables and all that belongs to them but their averages as they are, and do not
- * count; nor does clip_norm count its gradients, which are computed all the same. */
+ * count; nor does clip_norm count its gradients, which are computed all the same. WEFT_ERROR_ARGUMENT: there is no
+ * such group, or the rate is negative, infinite or NaN; WEFT_ERROR_NOT_FOUND: the state does not have it. */
 WEFT_API weft_status weft_optimizer_set_group_rate(const weft_optimizer *optimizer,
                                                    weft_state *state, const char *group,
                                                    double rate, weft_error *error);
@@ -171,8 +173,8 @@ WEFT_API double weft_optimizer_group_rate(const weft_optimizer *optimizer, weft_
 WEFT_API weft_value weft_optimizer_group(const weft_optimizer *optimizer, const char *group);
 
 /* Exchanges the variables of a state with their averages: once before evaluating or saving, and once more
- * before training goes on. An error before the first update. Running statistics of norms are as they were
- * gathered. */
+ * before training goes on. WEFT_ERROR_ARGUMENT before the first update, or where no averages are kept. Running
+ * statistics of norms are as they were gathered. */
 WEFT_API weft_status weft_optimizer_swap_averages(const weft_optimizer *optimizer,
                                                   weft_state *state, weft_error *error);
 

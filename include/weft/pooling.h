@@ -67,7 +67,8 @@ typedef struct weft_adaptive_pool_options {
 
 /* The mean and the maximum of each of size[d] parts along spatial dimension d: [N, spatial..., C] to [N, size..., C]. Part
  * i of n covers elements floor(i E / n) to ceil((i + 1) E / n) - 1 of E, so that parts overlap where n
- * does not divide E (PyTorch). E is the extent that x has when the node is built, and must be fixed. */
+ * does not divide E (PyTorch). E is the extent that x has when the node is built, and must be fixed. Where
+ * one of the sizes does not divide its extent, more than 64 parts along a dimension are an error. */
 WEFT_API weft_value weft_adaptive_average_pool(weft_value x,
                                                const weft_adaptive_pool_options *options);
 WEFT_API weft_value weft_adaptive_max_pool(weft_value x, const weft_adaptive_pool_options *options);

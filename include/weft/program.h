@@ -16,8 +16,8 @@ extern "C" {
 
 typedef struct weft_program weft_program;
 
-/* Passes that can be switched off, in the order in which they run. prune, bind, select and plan
- * cannot. */
+/* Passes that can be switched off, in the order in which they run. prune, bind, micro_batch, unview, select and
+ * plan cannot; expand is switched off with fuse. */
 #define WEFT_PASS_TABLE(X)                                                                         \
     X(WEFT_PASS_CSE, "cse")   /* one node for equal computations */                                \
     X(WEFT_PASS_FOLD, "fold") /* constants and identities */                                       \
@@ -62,14 +62,18 @@ typedef enum weft_micro_batching {
 } weft_micro_batching;
 
 typedef struct weft_compile_options {
-    weft_mode mode; /* in train mode, writes of variables (updates, running statistics) happen */
+    /* In train mode, writes of variables (updates, running statistics) happen; in any mode, those that a fetch needs
+     * (weft_updated). What is fetched beside an update is of the variable as it was before; the variable itself,
+     * fetched, is read from the state, after all. */
+    weft_mode mode;
     const weft_value *fetch; /* values to be read after a run */
     int fetches;
     int64_t batch; /* what the open extent is bound to; 0: 1 */
     const weft_extents *extents;
     int extent_count;
-    int threads;    /* 0: the context's */
-    bool no_writes; /* train mode without updates and running statistics */
+    int threads; /* 0: the context's */
+    bool
+        no_writes; /* train mode without updates and running statistics, but for what fetches need */
     /* Rates of groups of variables (weft_optimizer_group) that are 0 in this program, whatever the state says:
      * these groups are frozen, and what only their updates need, gradients above all, is not computed. */
     const weft_value *frozen;
@@ -107,6 +111,7 @@ typedef struct weft_compile_options {
 WEFT_API weft_status weft_compile(weft_graph *graph, weft_state *state,
                                   const weft_compile_options *options, weft_program **program,
                                   weft_error *error);
+/* NULL is allowed. */
 WEFT_API void weft_program_destroy(weft_program *program);
 
 /* Has the program work in the caller's memory from the next run on, and releases the arena that it had of its
@@ -158,7 +163,7 @@ typedef struct weft_report {
     int64_t
         prepared_bytes;  /* part of the arena: what lasts from run to run, see weft_state_changed */
     int64_t state_bytes; /* of the variables that the program uses */
-    int64_t constant_bytes;  /* constants and arguments of kernels */
+    int64_t constant_bytes;  /* of the program itself: constants, arguments of kernels, steps */
     double flops, bytes;     /* of one run that finds everything prepared */
     double recomputed_flops; /* of these: on what is computed again instead of kept */
     int micro_batches;       /* that a run takes its batch in; 1: as a whole */

@@ -26,7 +26,7 @@ typedef struct weft_save_options {
 } weft_save_options;
 
 /* Writes all variables that the state holds, and in the header's __metadata__ "format": "weft" and
- * "step", the updates done. Writes to a file beside path ("<path>.<process>.tmp") that takes the place
+ * "step", the updates done. Writes to a file beside path ("<path>.<process>.<number>.tmp") that takes the place
  * of path when it is complete: on an error what was at path is still there. options may be NULL. */
 WEFT_API weft_status weft_state_save(weft_state *state, const char *path,
                                      const weft_save_options *options, weft_error *error);

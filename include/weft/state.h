@@ -21,12 +21,14 @@ typedef struct weft_state_options {
     size_t memory_bytes;
 } weft_state_options;
 
-/* Bytes of memory that a state of all variables which the graph has now needs. dtype WEFT_REAL: float32. */
+/* Bytes of memory that a state of all variables which the graph has now needs; INT64_MAX where no machine has
+ * as many. dtype WEFT_REAL: float32. */
 WEFT_API int64_t weft_state_memory_bytes(const weft_graph *graph, weft_dtype dtype);
 
 /* Makes the storage of all variables that the graph has now, initialized. Programs compiled on the
- * state add those made later. options may be NULL. The graph must outlive the state. WEFT_ERROR_ARGUMENT: memory
- * is not aligned; WEFT_ERROR_MEMORY: there is too little of it. */
+ * state add those made later. options may be NULL. The graph must outlive the state. On an error, *state is NULL:
+ * WEFT_ERROR_DTYPE: dtype is another; WEFT_ERROR_ARGUMENT: memory is not aligned; WEFT_ERROR_MEMORY: there is too
+ * little of it; or the graph's own. */
 WEFT_API weft_status weft_state_create(weft_graph *graph, const weft_state_options *options,
                                        weft_state **state, weft_error *error);
 /* Programs compiled on it must be gone. NULL is allowed. */
@@ -50,8 +52,9 @@ WEFT_API weft_tensor weft_state_tensor(weft_state *state, weft_value variable);
  * it keeps. Everything else that changes variables (runs, weft_state_write, loading) does this itself. */
 WEFT_API void weft_state_changed(weft_state *state);
 
-/* Copies a variable out of or into the state as doubles; count must be its number of elements. */
-WEFT_API weft_status weft_state_read(weft_state *state, weft_value variable, double *elements,
+/* Copies a variable out of or into the state as doubles. WEFT_ERROR_NOT_FOUND: it is not one of this state;
+ * WEFT_ERROR_SHAPE: count is not its number of elements. Nothing is copied then. */
+WEFT_API weft_status weft_state_read(const weft_state *state, weft_value variable, double *elements,
                                      int64_t count, weft_error *error);
 WEFT_API weft_status weft_state_write(weft_state *state, weft_value variable,
                                       const double *elements, int64_t count, weft_error *error);

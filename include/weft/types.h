@@ -81,7 +81,8 @@ typedef struct weft_shape {
     int64_t extent[WEFT_MAX_RANK];
 } weft_shape;
 
-/* weft_shape_of(N, H, W, C): the shape with these extents. */
+/* weft_shape_of(N, H, W, C): the shape with these extents. Of more than WEFT_MAX_RANK it keeps the
+ * number only, and builders refuse it. */
 #define weft_shape_of(...)                                                                         \
     (weft_shape_make((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                    \
                      (int64_t[]){__VA_ARGS__}))
@@ -90,7 +91,8 @@ WEFT_API weft_shape weft_shape_make(int rank, const int64_t *extent);
 WEFT_API bool weft_shape_equal(weft_shape a, weft_shape b);
 
 /* Elements of the shape, with the same sign convention as extents (-k: k times the batch); 1 for
- * rank 0; 0 where it does not fit in 63 bits or more than one extent is open. */
+ * rank 0; 0 where it does not fit in 63 bits, more than one extent is open, or rank is not in
+ * 0..WEFT_MAX_RANK. */
 WEFT_API int64_t weft_shape_elements(weft_shape shape);
 
 /* Writes "[N,28,28,1]" into text, cut to size; returns text. */

@@ -71,6 +71,8 @@ const char *weft_version(void)
 
 void *weft_allocate_raw(weft_context *context, size_t bytes, size_t alignment)
 {
+    if (!context)
+        return NULL;
     return context->allocator.allocate(context->allocator.user, bytes ? bytes : 1, alignment);
 }
 
@@ -130,19 +132,4 @@ bool weft_grow(weft_context *context, void **memory, size_t *capacity, size_t ne
     *memory = grown;
     *capacity = wider;
     return true;
-}
-
-char *weft_copy_text(weft_context *context, const char *text)
-{
-    size_t bytes = strlen(text) + 1;
-    char *copy = weft_allocate(context, bytes);
-    if (copy)
-        memcpy(copy, text, bytes);
-    return copy;
-}
-
-void weft_release_text(weft_context *context, char *text)
-{
-    if (text)
-        weft_release(context, text, strlen(text) + 1);
 }

@@ -6,13 +6,17 @@
 
 enum { WEFT_ALIGNMENT = 64 };
 
+/* More than any machine has. A program whose steps read and write more, and a state of more, is refused, so that no sum
+ * of sizes overflows, with copies and the workspace of kernels in it. */
+#define WEFT_MOST_BYTES (INT64_MAX / 64)
+
 /* What so many bytes take, if the next ones are to be aligned. */
 static inline int64_t weft_aligned(int64_t bytes)
 {
     return (bytes + WEFT_ALIGNMENT - 1) / WEFT_ALIGNMENT * WEFT_ALIGNMENT;
 }
 
-/* bytes of storage aligned to 64, zeroed; NULL when memory is short. 0 bytes ask for 1. */
+/* bytes of storage aligned to 64, zeroed; NULL when memory is short, or context NULL. 0 bytes ask for 1. */
 void *weft_allocate(weft_context *context, size_t bytes);
 /* As above for count elements, checked for overflow. */
 void *weft_allocate_array(weft_context *context, size_t count, size_t element);
@@ -28,9 +32,5 @@ void weft_release_array(weft_context *context, void *memory, size_t count, size_
 /* Makes room for `need` elements in a growing array: *memory and *capacity change together. False
  * when memory is short; the array is then as before. New elements are zeroed. */
 bool weft_grow(weft_context *context, void **memory, size_t *capacity, size_t need, size_t element);
-
-/* A copy of text; NULL when memory is short. Released with weft_release_text. */
-char *weft_copy_text(weft_context *context, const char *text);
-void weft_release_text(weft_context *context, char *text);
 
 #endif

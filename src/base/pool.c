@@ -28,11 +28,6 @@ static void *add_chunk(weft_pool *pool, struct weft_pool_chunk *chunk, size_t by
     return chunk;
 }
 
-size_t weft_pool_bytes(size_t bytes)
-{
-    return (bytes + WEFT_ALIGNMENT - 1) / WEFT_ALIGNMENT * WEFT_ALIGNMENT;
-}
-
 bool weft_pool_reserve(weft_pool *pool, size_t bytes)
 {
     if (bytes > SIZE_MAX / 2)
@@ -48,9 +43,9 @@ bool weft_pool_reserve(weft_pool *pool, size_t bytes)
 
 void *weft_pool_allocate(weft_pool *pool, size_t bytes)
 {
-    if (bytes > SIZE_MAX / 2)
+    if (bytes > SIZE_MAX / 4)
         return NULL;
-    size_t rounded = weft_pool_bytes(bytes);
+    size_t rounded = (size_t)weft_aligned((int64_t)bytes);
     struct weft_pool_chunk *chunk = pool->chunk;
     if (!chunk || chunk->bytes - chunk->used < rounded) {
         size_t size = HEADER + (rounded > CHUNK - HEADER ? rounded : CHUNK - HEADER);
@@ -70,12 +65,26 @@ void *weft_pool_array(weft_pool *pool, size_t count, size_t element)
     return __builtin_mul_overflow(count, element, &bytes) ? NULL : weft_pool_allocate(pool, bytes);
 }
 
-void weft_pool_release(weft_pool *pool)
+weft_pool_mark weft_pool_here(const weft_pool *pool)
 {
-    while (pool->chunk) {
+    return (weft_pool_mark){pool->chunk, pool->chunk ? pool->chunk->used : 0, pool->bytes};
+}
+
+void weft_pool_rewind(weft_pool *pool, weft_pool_mark mark)
+{
+    while (pool->chunk != mark.chunk) {
         struct weft_pool_chunk *next = pool->chunk->next;
         weft_release(pool->context, pool->chunk, pool->chunk->bytes);
         pool->chunk = next;
     }
-    pool->bytes = 0;
+    if (mark.chunk) {
+        memset((char *)mark.chunk + mark.used, 0, mark.chunk->used - mark.used);
+        mark.chunk->used = mark.used;
+    }
+    pool->bytes = mark.bytes;
+}
+
+void weft_pool_release(weft_pool *pool)
+{
+    weft_pool_rewind(pool, (weft_pool_mark){0});
 }

@@ -1,5 +1,5 @@
 /* Dtypes, shapes and tensors. */
-#include "weft/types.h"
+#include "base/tensor.h"
 
 #include <stdio.h>
 
@@ -21,10 +21,16 @@ const char *weft_dtype_name(weft_dtype dtype)
     return dtypes[dtype].name;
 }
 
+/* How many extents of that rank there are: it may be out of range. */
+static int extents_of(int rank)
+{
+    return rank < WEFT_MAX_RANK ? rank : WEFT_MAX_RANK;
+}
+
 weft_shape weft_shape_make(int rank, const int64_t *extent)
 {
     weft_shape shape = {.rank = rank};
-    for (int i = 0; i < rank && i < WEFT_MAX_RANK; i++)
+    for (int i = 0; i < extents_of(rank); i++)
         shape.extent[i] = extent[i];
     return shape;
 }
@@ -33,7 +39,7 @@ bool weft_shape_equal(weft_shape a, weft_shape b)
 {
     if (a.rank != b.rank)
         return false;
-    for (int i = 0; i < a.rank; i++)
+    for (int i = 0; i < extents_of(a.rank); i++)
         if (a.extent[i] != b.extent[i])
             return false;
     return true;
@@ -42,6 +48,8 @@ bool weft_shape_equal(weft_shape a, weft_shape b)
 int64_t weft_shape_elements(weft_shape shape)
 {
     int64_t product = 1;
+    if (shape.rank < 0 || shape.rank > WEFT_MAX_RANK)
+        return 0;
     for (int i = 0; i < shape.rank; i++) {
         if (shape.extent[i] < 0 && product < 0)
             return 0;
@@ -55,7 +63,7 @@ char *weft_shape_text(weft_shape shape, char *text, size_t size)
 {
     size_t used = 0;
     used += (size_t)snprintf(text, size, "[");
-    for (int i = 0; i < shape.rank && used < size; i++) {
+    for (int i = 0; i < extents_of(shape.rank) && used < size; i++) {
         int64_t extent = shape.extent[i];
         const char *comma = i ? "," : "";
         if (extent == WEFT_BATCH)
@@ -69,6 +77,18 @@ char *weft_shape_text(weft_shape shape, char *text, size_t size)
     if (used < size)
         snprintf(text + used, size - used, "]");
     return text;
+}
+
+weft_tensor weft_tensor_make(weft_dtype dtype, weft_shape shape)
+{
+    weft_tensor tensor = {.dtype = dtype, .rank = shape.rank};
+    int64_t stride = 1;
+    for (int d = shape.rank - 1; d >= 0; d--) {
+        tensor.extent[d] = shape.extent[d];
+        tensor.stride[d] = stride;
+        stride *= shape.extent[d];
+    }
+    return tensor;
 }
 
 int64_t weft_tensor_elements(const weft_tensor *tensor)

@@ -26,27 +26,36 @@ typedef float unaligned __attribute__((vector_size(16), aligned(4), may_alias));
 /* What a thread does in a trial. */
 typedef void work_fn(const void *data, int thread);
 
-static void run_on_threads(int threads, work_fn *work, const void *data)
+/* Returns how many threads there were: OpenMP may start fewer. */
+static int run_on_threads(int threads, work_fn *work, const void *data)
 {
+    int started = 1;
 #ifdef WEFT_HAVE_OPENMP
 #pragma omp parallel num_threads(threads)
-    work(data, omp_get_thread_num());
+    {
+        int thread = omp_get_thread_num();
+        if (thread == 0)
+            started = omp_get_num_threads();
+        work(data, thread);
+    }
 #else
     (void)threads;
     work(data, 0);
 #endif
+    return started;
 }
 
-static double least_seconds(const machine_trials *trials, work_fn *work, const void *data)
+/* The best trial's, of all threads together, where each does so much in a trial. */
+static double best_rate(const machine_trials *trials, work_fn *work, const void *data, double each)
 {
     enum { FEWEST = 3 };
-    double least = INFINITY, began = trials->clock();
+    double best = 0, began = trials->clock();
     for (int i = 0; i < FEWEST || trials->clock() - began < trials->seconds; i++) {
         double start = trials->clock();
-        run_on_threads(trials->threads, work, data);
-        least = fmin(least, trials->clock() - start);
+        int threads = run_on_threads(trials->threads, work, data);
+        best = fmax(best, threads * each / (trials->clock() - start));
     }
-    return least;
+    return best;
 }
 
 /* ---- Multiply-adds ---- */
@@ -130,8 +139,7 @@ double machine_multiply_adds(const char *instruction_set, const machine_trials *
     for (size_t i = 0; i < sizeof(multipliers) / sizeof(multipliers[0]); i++)
         if (strcmp(multipliers[i].instruction_set, instruction_set) == 0)
             m.by = &multipliers[i];
-    double operations = (double)(m.by->operations * CHAINS * m.rounds * trials->threads);
-    return operations / least_seconds(trials, multiply, &m);
+    return best_rate(trials, multiply, &m, (double)(m.by->operations * CHAINS * m.rounds));
 }
 
 /* ---- Bandwidth ---- */
@@ -212,18 +220,30 @@ double machine_bandwidth(machine_traffic traffic, int64_t bytes, const machine_t
     if (!s.data)
         return 0;
     run_on_threads(trials->threads, touch, &s);
-    double moved = (double)(s.n * passes[traffic].arrays * s.rounds * trials->threads);
-    double rate = moved * sizeof(float) / least_seconds(trials, move, &s);
+    double moved = (double)(s.n * passes[traffic].arrays * s.rounds) * sizeof(float);
+    double rate = best_rate(trials, move, &s, moved);
     free(s.data);
     return rate;
 }
 
 /* ---- Both ---- */
 
+/* More threads than processors raise no limit, and each would have arrays of its own. */
+static int useful_threads(int threads)
+{
+#ifdef WEFT_HAVE_OPENMP
+    int most = omp_get_num_procs();
+#else
+    int most = 1;
+#endif
+    return threads < most ? threads : most;
+}
+
 bool machine_roof(int threads, weft_roof *roof)
 {
     /* More than caches of the last level hold. */
     enum { ALL_BYTES = 192 << 20, THREAD_BYTES = 24 << 20 };
+    threads = useful_threads(threads);
     int64_t bytes = ALL_BYTES / threads > THREAD_BYTES ? ALL_BYTES / threads : THREAD_BYTES;
     machine_trials trials = {
         .threads = threads, .length = 1, .seconds = 0.08, .clock = weft_seconds};

@@ -8,7 +8,7 @@
 /* How a limit is measured: the best of as many trials as fit into `seconds`, three at least. Short ones find
  * the moments in which nobody else disturbs; a clock of processor time needs longer ones. */
 typedef struct machine_trials {
-    int threads; /* all at once; they are bound to processors by the caller, or not at all */
+    int threads; /* at once, as far as OpenMP starts them; bound by the caller, or not at all */
     int length;  /* of a trial, in milliseconds or two */
     double seconds;
     double (*clock)(void); /* seconds from any beginning */
@@ -25,7 +25,7 @@ double machine_multiply_adds(const char *instruction_set, const machine_trials *
 double machine_bandwidth(machine_traffic traffic, int64_t bytes, const machine_trials *trials);
 
 /* By the wall clock, in a quarter of a second: multiply-adds of the kernels' instruction set, triad in memory.
- * False when memory is short. */
+ * Threads beyond the processors are left out. False when memory is short. */
 bool machine_roof(int threads, weft_roof *roof);
 
 /* On huge pages where there are any; what is in it is arbitrary. For free(); NULL when memory is short. */

@@ -32,8 +32,8 @@ static weft_status consider(choice *c, int count, weft_status status, const weft
     if (status == WEFT_OK && is_better(c, draft)) {
         c->count = count;
         c->draft = *draft;
-    } else if (status == WEFT_ERROR_UNSUPPORTED && count > 1) {
-        c->reason = *error;
+    } else if (count > 1 && (status == WEFT_ERROR_UNSUPPORTED || status == WEFT_ERROR_SHAPE)) {
+        c->reason = *error; /* shapes do not fit where an extent is fixed */
     } else if (status == WEFT_ERROR_MEMORY && draft->least_limit > 0) {
         if (!c->least_count || draft->least_limit < c->least_limit) {
             c->least_count = count;

@@ -18,8 +18,9 @@ static weft_status check_options(weft_graph *graph, weft_state *state,
                                  const weft_compile_options *options, weft_error *error)
 {
     int64_t batch = options->batch ? options->batch : 1;
-    if (graph->error.status != WEFT_OK)
-        return weft_error_set(error, graph->error.status, "%s", graph->error.message);
+    const weft_error *own = weft_graph_error(graph);
+    if (own->status != WEFT_OK)
+        return weft_error_set(error, own->status, "%s", own->message);
     if (state->graph != graph)
         return weft_error_set(error, WEFT_ERROR_GRAPH, "compile: the state is of another graph");
     if (options->batch < 0 || options->threads < 0 || options->fetches < 0 ||

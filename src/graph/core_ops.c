@@ -52,6 +52,8 @@ weft_value weft_variable(weft_graph *graph, const weft_variable_options *options
     if (options->dtype != WEFT_REAL && options->dtype != WEFT_INT32)
         return weft_graph_fail(graph, WEFT_ERROR_DTYPE,
                                "variable \"%s\": dtype must be real or int32", name);
+    if (weft_graph_error(graph)->status != WEFT_OK)
+        return weft_null(graph);
     if (weft_shape_elements(options->shape) < 0)
         return weft_graph_fail(graph, WEFT_ERROR_SHAPE, "variable \"%s\": extents must be fixed",
                                name);
@@ -74,7 +76,7 @@ weft_value weft_variable(weft_graph *graph, const weft_variable_options *options
 
 weft_value weft_variable_at(weft_graph *graph, int index)
 {
-    if (index < 0 || index >= graph->variables)
+    if (!graph || index < 0 || index >= graph->variables)
         return weft_null(graph);
     return weft_output(graph, graph->variable[index], 0);
 }
@@ -115,11 +117,17 @@ weft_value weft_updated(weft_value variable)
 weft_value weft_constant(weft_graph *graph, weft_shape shape, const double *elements)
 {
     int64_t count = weft_shape_elements(shape);
-    if (count <= 0)
+    char text[120];
+    if (shape.rank < 0 || shape.rank > WEFT_MAX_RANK)
+        return weft_graph_fail(graph, WEFT_ERROR_SHAPE, "constant: rank %d is not in 0..%d",
+                               shape.rank, WEFT_MAX_RANK);
+    if (count <= 0 || count > WEFT_MOST_BYTES / (int64_t)sizeof(double))
         return weft_graph_fail(graph, WEFT_ERROR_SHAPE,
-                               "constant: extents must be fixed and positive");
+                               "constant: extents must be fixed, positive and not too large: %s",
+                               weft_shape_text(shape, text, sizeof(text)));
     size_t bytes = sizeof(weft_constant_attributes) + (size_t)count * sizeof(double);
-    weft_constant_attributes *constant = weft_allocate(graph->context, bytes);
+    weft_context *context = weft_graph_context(graph);
+    weft_constant_attributes *constant = weft_allocate(context, bytes);
     if (!constant)
         return weft_graph_fail(graph, WEFT_ERROR_MEMORY, "constant: out of memory, %zu bytes",
                                bytes);
@@ -127,7 +135,7 @@ weft_value weft_constant(weft_graph *graph, weft_shape shape, const double *elem
     memcpy(constant->element, elements, (size_t)count * sizeof(double));
     weft_value value =
         weft_apply(graph, &weft_constant_op, constant, bytes, NULL, NULL, 0, NULL, 1);
-    weft_release(graph->context, constant, bytes);
+    weft_release(context, constant, bytes);
     return value;
 }
 
@@ -213,6 +221,9 @@ weft_value weft_fill_like(weft_value like, double fill)
 static bool infer_accumulate(weft_infer *infer)
 {
     char a[120], b[120];
+    if (infer->dtype[0] != WEFT_REAL || infer->dtype[1] != WEFT_REAL)
+        return weft_infer_fail(infer, "contributions must be real, not %s and %s",
+                               weft_dtype_name(infer->dtype[0]), weft_dtype_name(infer->dtype[1]));
     if (!weft_shape_equal(infer->shape[0], infer->shape[1]))
         return weft_infer_fail(infer, "contributions %s and %s differ in shape",
                                weft_shape_text(infer->shape[0], a, sizeof(a)),

@@ -376,8 +376,18 @@ static void emit_report(const weft_ir *ir, weft_program *program)
             report->state_bytes += ir->storage[s].bytes;
 }
 
-weft_status weft_emit(const weft_ir *ir, weft_program *program)
+/* Plans that were only tried leave nothing in the program: these arguments are made of the one that was taken. */
+static weft_status keep_arguments(weft_ir *ir)
 {
+    for (int i = 0; i < ir->steps; i++)
+        if (weft_is_plain(&ir->node[ir->order[i]]))
+            WEFT_TRY(weft_select_plain(ir, ir->keep, &ir->node[ir->order[i]]));
+    return WEFT_OK;
+}
+
+weft_status weft_emit(weft_ir *ir, weft_program *program)
+{
+    WEFT_TRY(keep_arguments(ir));
     program->steps = ir->steps;
     program->hoisted_steps = ir->hoisted;
     for (program->after_step = ir->hoisted; program->after_step < ir->steps; program->after_step++)

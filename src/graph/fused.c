@@ -195,6 +195,8 @@ static void set_strides(const layout *l, weft_epilogue_operand *operand, const w
     if (shape != WEFT_FUSED_WHOLE && shape != WEFT_FUSED_ROWS)
         return;
     weft_tensor wide = shape == WEFT_FUSED_WHOLE ? *tensor : weft_tensor_broadcast(tensor, like);
+    if (wide.rank > 5) /* no kernel's, but a chain's, which goes by its own pixels */
+        return;
     if (wide.rank == 2) { /* rows are pixels */
         operand->stride[3] = wide.stride[0];
         return;

@@ -168,6 +168,12 @@ static bool check_arguments(weft_graph *graph, const weft_value *y, const weft_v
             weft_graph_fail(graph, WEFT_ERROR_GRAPH,
                             "gradients: value %d is null or of another graph", i);
             return false;
+        } else if (weft_dtype_get(y[i]) != WEFT_REAL || weft_dtype_get(seed[i]) != WEFT_REAL) {
+            weft_graph_fail(graph, WEFT_ERROR_DTYPE,
+                            "gradients: \"%s\" and its seed must be real, not %s and %s",
+                            weft_name_get(y[i]), weft_dtype_name(weft_dtype_get(y[i])),
+                            weft_dtype_name(weft_dtype_get(seed[i])));
+            return false;
         } else if (!weft_shape_equal(weft_shape_get(y[i]), weft_shape_get(seed[i]))) {
             weft_graph_fail(graph, WEFT_ERROR_SHAPE,
                             "gradients: the seed of \"%s\" has another shape", weft_name_get(y[i]));
@@ -189,8 +195,9 @@ weft_status weft_vector_jacobian(const weft_value *y, const weft_value *seed, in
     weft_graph *graph = y[0].graph;
     for (int i = 0; i < count; i++)
         gradient[i] = weft_null(graph);
-    if (graph->error.status != WEFT_OK || !check_arguments(graph, y, seed, outputs, x, count))
-        return graph->error.status;
+    if (weft_graph_error(graph)->status != WEFT_OK ||
+        !check_arguments(graph, y, seed, outputs, x, count))
+        return weft_graph_error(graph)->status;
     walk w;
     if (!begin(&w, graph)) {
         weft_graph_fail(graph, WEFT_ERROR_MEMORY, "gradients: out of memory");
@@ -218,8 +225,8 @@ weft_status weft_gradients(weft_value y, const weft_value *x, int count, weft_va
     weft_graph *graph = y.graph;
     for (int i = 0; i < count; i++)
         gradient[i] = weft_null(graph);
-    if (graph->error.status != WEFT_OK)
-        return graph->error.status;
+    if (weft_graph_error(graph)->status != WEFT_OK)
+        return weft_graph_error(graph)->status;
     char text[120];
     if (weft_is_null(y) || weft_dtype_get(y) != WEFT_REAL ||
         weft_shape_elements(weft_shape_get(y)) != 1) {

@@ -30,14 +30,15 @@ void weft_graph_destroy(weft_graph *graph)
 
 weft_context *weft_graph_context(const weft_graph *graph)
 {
-    return graph->context;
+    return graph ? graph->context : NULL;
 }
 
 /* ---- Errors ---- */
 
 const weft_error *weft_graph_error(const weft_graph *graph)
 {
-    return &graph->error;
+    static const weft_error no_graph = {WEFT_ERROR_GRAPH, "there is no graph"};
+    return graph ? &graph->error : &no_graph;
 }
 
 weft_value weft_null(weft_graph *graph)
@@ -47,7 +48,7 @@ weft_value weft_null(weft_graph *graph)
 
 weft_value weft_graph_fail(weft_graph *graph, weft_status status, const char *format, ...)
 {
-    if (graph->error.status == WEFT_OK) {
+    if (weft_graph_error(graph)->status == WEFT_OK) {
         char message[400];
         va_list arguments;
         va_start(arguments, format);
@@ -64,15 +65,16 @@ weft_value weft_graph_fail(weft_graph *graph, weft_status status, const char *fo
 
 weft_value weft_at(weft_value value, const char *file, int line)
 {
-    if (value.graph)
-        weft_graph_at(value.graph, file, line);
+    weft_graph_at(value.graph, file, line);
     return value;
 }
 
 weft_graph *weft_graph_at(weft_graph *graph, const char *file, int line)
 {
-    graph->file = file;
-    graph->line = line;
+    if (graph) {
+        graph->file = file;
+        graph->line = line;
+    }
     return graph;
 }
 
@@ -125,7 +127,7 @@ const char *weft_name_get(weft_value value)
 
 weft_value weft_find(weft_graph *graph, const char *name)
 {
-    int32_t node = weft_name_find(graph, name);
+    int32_t node = graph ? weft_name_find(graph, name) : 0;
     return node > 0 ? weft_output(graph, node, 0) : weft_null(graph);
 }
 
@@ -273,7 +275,7 @@ weft_value weft_apply(weft_graph *graph, const weft_op *op, const void *attribut
     name = name && name[0] ? name : op->name;
     for (int i = 0; i < outputs && output; i++)
         output[i] = weft_null(graph);
-    if (graph->error.status != WEFT_OK || !check_inputs(graph, op, name, input, inputs))
+    if (weft_graph_error(graph)->status != WEFT_OK || !check_inputs(graph, op, name, input, inputs))
         return weft_null(graph);
     if (outputs != op->outputs && op->outputs != 0)
         return weft_graph_fail(graph, WEFT_ERROR_ARGUMENT, "%s \"%s\": has %d outputs, not %d",

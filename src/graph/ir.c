@@ -128,8 +128,7 @@ int weft_ir_append_dense_copy(weft_ir *ir, const weft_ir_node *place, int value)
     weft_ir_value *made = &ir->value[copy];
     made->tensor = dense_like(&made->tensor);
     made->storage =
-        weft_ir_add_storage(ir, (weft_storage){.bytes = (int64_t)weft_tensor_bytes(&made->tensor),
-                                               .node = made->graph_node});
+        weft_ir_add_storage(ir, (weft_storage){.bytes = (int64_t)weft_tensor_bytes(&made->tensor)});
     made->offset = 0;
     return copy;
 }
@@ -221,17 +220,13 @@ static bool *mark_needed(weft_ir *ir)
 
 static weft_status allocate(weft_ir *ir, const bool *needed)
 {
-    size_t nodes = 0, values = 0, inputs = 0;
+    size_t nodes = 0, values = 0;
     for (int32_t i = 1; i <= ir->graph->nodes; i++) {
-        const weft_node *node = weft_node_get(ir->graph, i);
         nodes += needed[i];
-        values += needed[i] ? (size_t)node->outputs : 0;
-        inputs += needed[i] ? (size_t)node->inputs : 0;
+        values += needed[i] ? (size_t)weft_node_get(ir->graph, i)->outputs : 0;
     }
-    /* The view pass may add one copy, a node and a value, for each input and each fetch. */
-    size_t copies = inputs + (size_t)ir->options->fetches;
-    ir->node_capacity = (int)(nodes + copies);
-    ir->value_capacity = (int)(values + copies);
+    ir->node_capacity = (int)nodes;
+    ir->value_capacity = (int)values;
     ir->storage_capacity = 2 * ir->node_capacity + ir->value_capacity;
     ir->node = weft_pool_array(&ir->scratch, (size_t)ir->node_capacity, sizeof(*ir->node));
     ir->value = weft_pool_array(&ir->scratch, (size_t)ir->value_capacity, sizeof(*ir->value));

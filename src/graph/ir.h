@@ -22,7 +22,6 @@ typedef struct weft_storage {
     weft_place place;
     int64_t bytes;
     void *memory;    /* of a variable or constant */
-    int32_t node;    /* graph node of a feed or variable */
     int first, last; /* positions in the order: first write, last use; last is the end if fetched */
     int64_t offset;  /* in the arena */
     bool used;
@@ -129,7 +128,7 @@ bool weft_ir_same_layout(const weft_tensor *a, const weft_tensor *b);
 /* Where operand k (inputs, then outputs) is in weft_call.operand: own inputs, own outputs, workspace, what is
  * prepared, then the operands of what is fused. */
 int weft_ir_slot(const weft_ir_node *node, int k);
-/* Makes room for so many more nodes and values. */
+/* Makes room for so many more nodes and values than there are, before they are appended. */
 weft_status weft_ir_reserve(weft_ir *ir, int nodes, int values);
 /* Lists all nodes, each where the graph node that it is of stands. */
 weft_status weft_ir_sort(weft_ir *ir, int *order);
@@ -176,7 +175,7 @@ weft_status weft_pass_plan(weft_ir *ir);
 
 /* Adapters for ops without a kernel of their own (run_plain.c). Each node has arguments of its own, which running
  * it changes. */
-weft_status weft_select_plain(weft_ir *ir, weft_ir_node *node);
+weft_status weft_select_plain(weft_ir *ir, weft_pool *pool, weft_ir_node *node);
 bool weft_is_plain(const weft_ir_node *node);
 
 #endif

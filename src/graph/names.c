@@ -89,6 +89,8 @@ const char *weft_name_register(weft_graph *graph, const char *name, int32_t node
 uint64_t weft_name_key(const weft_graph *graph, const char *name)
 {
     char text[512];
+    if (!graph)
+        return 0;
     if (!scoped(graph, name, 0, text, sizeof(text)) || !graph->name_capacity)
         return XXH3_64bits(text, strlen(text));
     uint64_t asked = (uint64_t)find_slot(graph->name, graph->name_capacity, text)->asked;
@@ -97,6 +99,8 @@ uint64_t weft_name_key(const weft_graph *graph, const char *name)
 
 void weft_scope_push(weft_graph *graph, const char *name)
 {
+    if (!graph)
+        return;
     size_t room = sizeof(graph->scope) - (size_t)graph->scope_length;
     size_t length = name ? strlen(name) : 0;
     if (length == 0 || length + 2 > room || graph->scope_depth == WEFT_MAX_SCOPES) {
@@ -112,7 +116,7 @@ void weft_scope_push(weft_graph *graph, const char *name)
 
 void weft_scope_pushf(weft_graph *graph, const char *format, ...)
 {
-    char name[200];
+    char name[sizeof(graph->scope)]; /* what is cut is too long for a scope, too */
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(name, sizeof(name), format, arguments);
@@ -122,19 +126,19 @@ void weft_scope_pushf(weft_graph *graph, const char *format, ...)
 
 void weft_scope_push_unique(weft_graph *graph, const char *name)
 {
-    const char *text = weft_name_register(graph, name ? name : "", WEFT_NAME_SCOPE);
+    const char *text = graph ? weft_name_register(graph, name ? name : "", WEFT_NAME_SCOPE) : NULL;
     if (text)
         weft_scope_push(graph, text + graph->scope_length);
 }
 
 const char *weft_scope_get(const weft_graph *graph)
 {
-    return graph->scope;
+    return graph ? graph->scope : "";
 }
 
 void weft_scope_pop(weft_graph *graph)
 {
-    if (graph->scope_depth == 0) {
+    if (!graph || graph->scope_depth == 0) {
         weft_graph_fail(graph, WEFT_ERROR_ARGUMENT, "scope popped that was never pushed");
         return;
     }

@@ -1,22 +1,12 @@
 /* Fixes extents and element types: leaves get theirs, then every shape rule runs again. */
 #include "base/error.h"
+#include "base/memory.h"
+#include "base/tensor.h"
 #include "graph/core_ops.h"
 #include "graph/ir.h"
 #include "graph/node.h"
 
 #include <string.h>
-
-static weft_tensor dense_tensor(weft_dtype dtype, weft_shape shape)
-{
-    weft_tensor tensor = {.dtype = dtype, .rank = shape.rank};
-    int64_t stride = 1;
-    for (int d = shape.rank - 1; d >= 0; d--) {
-        tensor.extent[d] = shape.extent[d];
-        tensor.stride[d] = stride;
-        stride *= shape.extent[d];
-    }
-    return tensor;
-}
 
 static weft_shape shape_of(const weft_tensor *tensor)
 {
@@ -47,7 +37,7 @@ static weft_status input_shape(weft_ir *ir, const weft_ir_node *node, weft_shape
     }
     for (int d = 0; d < shape->rank; d++)
         if (shape->extent[d] < 0 &&
-            __builtin_mul_overflow(-shape->extent[d], batch, &shape->extent[d]))
+            __builtin_mul_overflow(shape->extent[d], -batch, &shape->extent[d]))
             shape->extent[d] = 0;
     int64_t elements = weft_shape_elements(*shape), bytes;
     if (elements <= 0 || __builtin_mul_overflow(elements, (int64_t)8, &bytes))
@@ -62,7 +52,7 @@ static weft_status bind_constant(weft_ir *ir, weft_ir_node *node)
 {
     const weft_constant_attributes *constant = node->attributes;
     weft_ir_value *value = &ir->value[node->output[0]];
-    value->tensor = dense_tensor(ir->real, constant->shape);
+    value->tensor = weft_tensor_make(ir->real, constant->shape);
     int64_t count = weft_tensor_elements(&value->tensor);
     value->tensor.data = weft_pool_array(ir->keep, (size_t)count, weft_dtype_bytes(ir->real));
     if (!value->tensor.data)
@@ -125,7 +115,7 @@ static weft_status bind_op(weft_ir *ir, weft_ir_node *node)
                               node->name, error.message);
     for (int i = 0; i < node->outputs; i++)
         ir->value[node->output[i]].tensor =
-            dense_tensor(bound_dtype(ir, infer.out_dtype[i]), infer.out_shape[i]);
+            weft_tensor_make(bound_dtype(ir, infer.out_dtype[i]), infer.out_shape[i]);
     return WEFT_OK;
 }
 
@@ -135,7 +125,7 @@ static weft_status bind_node(weft_ir *ir, weft_ir_node *node)
         weft_shape shape = {0};
         WEFT_TRY(input_shape(ir, node, &shape));
         const weft_leaf_attributes *leaf = node->attributes;
-        ir->value[node->output[0]].tensor = dense_tensor(bound_dtype(ir, leaf->dtype), shape);
+        ir->value[node->output[0]].tensor = weft_tensor_make(bound_dtype(ir, leaf->dtype), shape);
         return WEFT_OK;
     }
     if (node->op == &weft_variable_op)
@@ -143,10 +133,30 @@ static weft_status bind_node(weft_ir *ir, weft_ir_node *node)
     return node->op == &weft_constant_op ? bind_constant(ir, node) : bind_op(ir, node);
 }
 
+/* Of all that the nodes read and write, in all micro-batches. */
+static weft_status check_bytes(weft_ir *ir)
+{
+    int64_t left = WEFT_MOST_BYTES / ir->micro_batches;
+    for (int i = 0; i < ir->nodes; i++) {
+        const weft_ir_node *node = &ir->node[i];
+        for (int k = 0; k < node->inputs + node->outputs && !node->gone; k++) {
+            int value = k < node->inputs ? node->input[k] : node->output[k - node->inputs];
+            int64_t bytes = (int64_t)weft_tensor_bytes(&ir->value[value].tensor);
+            if (bytes > left)
+                return weft_error_set(ir->error, WEFT_ERROR_MEMORY,
+                                      "compile: out of memory at %s \"%s\": what is read and "
+                                      "written has more than %lld bytes",
+                                      node->op->name, node->name, (long long)WEFT_MOST_BYTES);
+            left -= bytes;
+        }
+    }
+    return WEFT_OK;
+}
+
 weft_status weft_pass_bind(weft_ir *ir)
 {
     for (int i = 0; i < ir->nodes; i++)
         WEFT_TRY(bind_node(ir, &ir->node[i]));
     weft_ir_prune(ir);
-    return WEFT_OK;
+    return check_bytes(ir);
 }

@@ -25,7 +25,7 @@ static bool is_constant(const weft_ir *ir, const weft_ir_node *node)
 /* Runs the node in its plain form; its outputs become constants. */
 static weft_status evaluate(weft_ir *ir, weft_ir_node *node)
 {
-    WEFT_TRY(weft_select_plain(ir, node));
+    WEFT_TRY(weft_select_plain(ir, &ir->scratch, node));
     size_t operands = (size_t)(node->inputs + node->outputs) + 1;
     void **operand = weft_pool_array(&ir->scratch, operands, sizeof(void *));
     if (!operand)
@@ -65,6 +65,14 @@ static int equal_input(const weft_ir *ir, const weft_ir_node *node, weft_tensor 
     return same ? input : -1;
 }
 
+/* A fetch is of the variable before it is updated, and the variable itself is then read after that. */
+static bool must_stay(const weft_ir *ir, const weft_ir_node *node, int input)
+{
+    const weft_ir_node *from = &ir->node[ir->value[node->input[input]].producer];
+    return ir->value[node->output[0]].fetched && from->op == &weft_variable_op &&
+           weft_ir_writes_variables(ir);
+}
+
 weft_status weft_pass_fold(weft_ir *ir)
 {
     for (int i = 0; i < ir->nodes; i++) {
@@ -78,7 +86,7 @@ weft_status weft_pass_fold(weft_ir *ir)
         if (!tensors)
             return weft_ir_out_of_memory(ir);
         int input = equal_input(ir, node, tensors);
-        if (input >= 0) {
+        if (input >= 0 && !must_stay(ir, node, input)) {
             ir->forward[node->output[0]] = node->input[input];
             node->gone = true;
         } else if (is_constant(ir, node)) {

@@ -96,13 +96,16 @@ static bool is_backward(const cutter *c, const weft_ir_node *node)
     return weft_node_get(c->ir->graph, node->graph_node)->backward;
 }
 
-/* True for a forward node that looks at several of the images of its first input together. */
+/* True for a forward node that looks at several of the images of its first input together, or makes several together
+ * of what is none. */
 static bool mixes(const cutter *c, const weft_ir_node *node)
 {
     enum { MOST_OPERANDS = 16 };
     weft_tensor tensors[MOST_OPERANDS];
-    if (!node->op->mixes || is_backward(c, node) || node->inputs + node->outputs > MOST_OPERANDS ||
-        c->kind[node->input[0]] != IMAGES)
+    if (!node->op->mixes || is_backward(c, node) || node->inputs + node->outputs > MOST_OPERANDS)
+        return false;
+    bool makes = !reads(c, node, IMAGES) && has_batch(shape_of(c, node->output[0]));
+    if (c->kind[node->input[0]] != IMAGES && !makes)
         return false;
     weft_bind bind = weft_ir_operands(c->ir, node, tensors);
     return node->op->mixes(&bind);
@@ -145,12 +148,23 @@ static kind kind_of_reduced(const cutter *c, const weft_ir_node *node)
     return depends_on_images(c, node) || reads(c, node, MEAN) ? MEAN : SAME;
 }
 
-/* A forward node that does not run, as only gradients of it are asked for. */
-static void classify_gone(cutter *c, const weft_ir_node *node)
+static weft_status check_mixes(const cutter *c, const weft_ir_node *node)
 {
+    if (c->ir->options->micro_batching != WEFT_MICRO_BATCHES_MIXED && mixes(c, node))
+        return refuse(c, node,
+                      "it looks at all images together (WEFT_MICRO_BATCHES_MIXED lets it look at "
+                      "those of a part)");
+    return WEFT_OK;
+}
+
+/* A forward node that does not run, as only gradients of it are asked for. */
+static weft_status classify_gone(cutter *c, const weft_ir_node *node)
+{
+    WEFT_TRY(check_mixes(c, node));
     for (int k = 0; k < node->outputs && !is_backward(c, node) && !weft_is_leaf(node->op); k++)
         c->kind[node->output[k]] =
             has_batch(shape_of(c, node->output[k])) ? IMAGES : kind_of_reduced(c, node);
+    return WEFT_OK;
 }
 
 static weft_status classify_output(cutter *c, const weft_ir_node *node, int value)
@@ -186,7 +200,8 @@ static bool comes_after(const cutter *c, const weft_ir_node *node)
 {
     return node->op->family == WEFT_FAMILY_UPDATE || reads(c, node, AFTER) ||
            (reads(c, node, MEAN) && !(node->op->flags & WEFT_OP_AFFINE)) ||
-           (reads(c, node, GRADIENT) && !is_backward(c, node));
+           (reads(c, node, GRADIENT) &&
+            !(is_backward(c, node) && node->op->flags & WEFT_OP_AFFINE));
 }
 
 static weft_status classify_after(cutter *c, weft_ir_node *node)
@@ -213,10 +228,7 @@ static weft_status classify(cutter *c, weft_ir_node *node)
         return WEFT_OK;
     if (comes_after(c, node))
         return classify_after(c, node);
-    if (c->ir->options->micro_batching != WEFT_MICRO_BATCHES_MIXED && mixes(c, node))
-        return refuse(c, node,
-                      "it looks at all images together (WEFT_MICRO_BATCHES_MIXED lets it look at "
-                      "those of a part)");
+    WEFT_TRY(check_mixes(c, node));
     /* Where gradients begin they have the shape of what they are of. */
     if (is_backward(c, node) && node->op == &weft_fill_op && c->kind[node->input[0]] == OTHER)
         return refuse(c, &c->ir->node[c->ir->value[node->input[0]].producer],
@@ -226,6 +238,38 @@ static weft_status classify(cutter *c, weft_ir_node *node)
     for (int k = 0; k < node->outputs; k++)
         if (c->ir->value[node->output[k]].needed || c->ir->value[node->output[k]].fetched)
             WEFT_TRY(classify_output(c, node, node->output[k]));
+    return WEFT_OK;
+}
+
+/* ---- Variables ---- */
+
+/* The node that makes what the value is a view of. */
+static int viewed(const weft_ir *ir, int value)
+{
+    int producer = ir->value[value].producer;
+    while (ir->node[producer].op->view)
+        producer = ir->value[ir->node[producer].input[0]].producer;
+    return producer;
+}
+
+static bool parts_write(const weft_ir *ir, int variable)
+{
+    for (int i = 0; i < ir->nodes; i++)
+        for (int k = 0; !ir->node[i].gone && !ir->node[i].after && k < ir->node[i].inputs; k++)
+            if (weft_ir_writes(&ir->node[i], k) &&
+                ir->value[ir->node[i].input[k]].producer == variable)
+                return true;
+    return false;
+}
+
+/* What comes after all parts finds no variable as it was before them that they write. */
+static weft_status check_variables(const cutter *c)
+{
+    const weft_ir *ir = c->ir;
+    for (int i = 0; i < ir->nodes; i++)
+        for (int k = 0; ir->node[i].after && k < ir->node[i].inputs; k++)
+            if (weft_ir_reads(&ir->node[i], k) && parts_write(ir, viewed(ir, ir->node[i].input[k])))
+                return refuse(c, &ir->node[i], "it reads a variable that each part changes");
     return WEFT_OK;
 }
 
@@ -333,10 +377,8 @@ weft_status weft_pass_micro_batch(weft_ir *ir)
     if (!c.kind)
         return weft_ir_out_of_memory(ir);
     for (int i = 0; i < ir->nodes; i++)
-        if (ir->node[i].gone)
-            classify_gone(&c, &ir->node[i]);
-        else
-            WEFT_TRY(classify(&c, &ir->node[i]));
+        WEFT_TRY(ir->node[i].gone ? classify_gone(&c, &ir->node[i]) : classify(&c, &ir->node[i]));
+    WEFT_TRY(check_variables(&c));
     WEFT_TRY(join(&c));
     return move_after(ir);
 }

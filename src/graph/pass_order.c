@@ -14,7 +14,6 @@ typedef struct dependencies {
     int *first, *next, *to;
     int edges, capacity;
     int *waiting; /* for each node: edges into it */
-    int *rank;    /* order of creation: copies stand where their concat does */
     int *stamp;   /* scratch of the walk through aliases */
     int stamps;
     bool failed;
@@ -63,28 +62,42 @@ static void depend_on(dependencies *d, int value, int node)
             depend_on(d, from->input[k], node);
 }
 
-static bool reads_storage(const weft_ir *ir, const weft_ir_node *node, int storage)
+/* True where the value is what the writer makes of its variable, a view of that, or what later writers make of it. */
+static bool is_after(const weft_ir *ir, int value, const weft_ir_node *writer)
+{
+    while (!writer->outputs || value != writer->output[0]) {
+        const weft_ir_node *from = &ir->node[ir->value[value].producer];
+        if (from->alias)
+            value = from->input[0];
+        else if (from->op->writes && value == from->output[0])
+            value = from->input[__builtin_ctz(from->op->writes)];
+        else
+            return false;
+    }
+    return true;
+}
+
+/* True where the node reads the storage as it is before the writer. */
+static bool reads_before(const weft_ir *ir, const weft_ir_node *node, int storage,
+                         const weft_ir_node *writer)
 {
     for (int k = 0; k < node->inputs; k++)
-        if (weft_ir_reads(node, k) && ir->value[node->input[k]].storage == storage)
+        if (weft_ir_reads(node, k) && ir->value[node->input[k]].storage == storage &&
+            !is_after(ir, node->input[k], writer))
             return true;
     return false;
 }
 
-/* True where the node reads the value that the writer makes, not the one before. */
-static bool reads_new_value(const weft_ir *ir, const weft_ir_node *writer, const weft_ir_node *node)
+static bool writes_storage(const weft_ir *ir, const weft_ir_node *node, int storage)
 {
-    for (int k = 0; writer->outputs && k < node->inputs; k++) {
-        int value = node->input[k];
-        while (ir->node[ir->value[value].producer].alias)
-            value = ir->node[ir->value[value].producer].input[0];
-        if (value == writer->output[0])
+    for (int k = 0; k < node->inputs; k++)
+        if (weft_ir_writes(node, k) && ir->value[node->input[k]].storage == storage)
             return true;
-    }
     return false;
 }
 
-/* A writer comes after every other node that reads the old contents of the variable. */
+/* A writer comes after every other node that reads the old contents of the variable; two that both would follow the order
+ * of creation. */
 static void order_writes(dependencies *d, int writer)
 {
     weft_ir *ir = d->ir;
@@ -95,10 +108,10 @@ static void order_writes(dependencies *d, int writer)
         int storage = ir->value[node->input[k]].storage;
         for (int i = 0; i < ir->nodes; i++) {
             const weft_ir_node *reader = &ir->node[i];
-            if (i == writer || !weft_ir_executes(reader) || !reads_storage(ir, reader, storage) ||
-                reads_new_value(ir, node, reader))
+            if (i == writer || !weft_ir_executes(reader) ||
+                !reads_before(ir, reader, storage, node))
                 continue;
-            if (!reader->op->writes || i < writer)
+            if (i < writer || !writes_storage(ir, reader, storage))
                 add_edge(d, i, writer);
         }
     }
@@ -292,8 +305,9 @@ static weft_status make_order(const dependencies *d, const int *rank, key_functi
     }
     *peak = s.peak;
     if (*steps != total)
-        return weft_error_set(ir->error, WEFT_ERROR_INTERNAL,
-                              "compile: a variable is read after it is updated, in a circle");
+        return weft_error_set(ir->error, WEFT_ERROR_UNSUPPORTED,
+                              "compile: what reads a variable as it was before an update depends "
+                              "on that update");
     return WEFT_OK;
 }
 

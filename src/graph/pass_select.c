@@ -90,7 +90,7 @@ static weft_status select_kernel(weft_ir *ir, weft_ir_node *node, weft_bind *bin
         return check_phases(ir, node);
     if (b.failed)
         return weft_ir_out_of_memory(ir);
-    return weft_select_plain(ir, node);
+    return weft_select_plain(ir, &ir->scratch, node);
 }
 
 /* ---- Fused nodes ---- */

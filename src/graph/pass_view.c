@@ -10,7 +10,6 @@ static weft_storage storage_of(const weft_ir *ir, const weft_ir_node *node,
                                const weft_ir_value *value)
 {
     weft_storage storage = {.bytes = (int64_t)weft_tensor_bytes(&value->tensor),
-                            .node = node->graph_node,
                             .lasting = weft_lasts(node->op)};
     if (value->tensor.data) {
         storage.place = WEFT_PLACE_CONSTANT;
@@ -24,9 +23,8 @@ static weft_storage storage_of(const weft_ir *ir, const weft_ir_node *node,
     return storage;
 }
 
-static bool has_storage(const weft_ir *ir, const weft_ir_node *node, const weft_ir_value *value)
+static bool has_storage(const weft_ir_node *node, const weft_ir_value *value)
 {
-    (void)ir;
     return !node->gone || (value->tensor.data && (value->needed || value->fetched));
 }
 
@@ -36,7 +34,7 @@ static void give_storages(weft_ir *ir)
         const weft_ir_node *node = &ir->node[i];
         for (int k = 0; k < node->outputs; k++) {
             weft_ir_value *value = &ir->value[node->output[k]];
-            if (value->storage >= 0 || !has_storage(ir, node, value))
+            if (value->storage >= 0 || !has_storage(node, value))
                 continue;
             bool is_new_value = k == 0 && node->op->writes;
             value->storage = is_new_value
@@ -175,13 +173,18 @@ static bool make_views(weft_ir *ir, weft_ir_node *node, weft_tensor *tensors)
 
 /* ---- Fetches ---- */
 
-/* What the caller feeds is his; a fetch that turns out to be a feed, or a view of one, is a copy. */
-static weft_status copy_fetched_feeds(weft_ir *ir)
+/* What the caller feeds is his; a fetch that turns out to be a feed, or a view of one, is a copy. So is a view of a
+ * variable that updates write over. */
+static weft_status copy_fetched(weft_ir *ir)
 {
+    bool updates = weft_ir_writes_variables(ir);
     for (int v = 0, values = ir->values; v < values; v++) {
         const weft_ir_value *value = &ir->value[v];
-        if (!value->fetched || value->storage < 0 ||
-            ir->storage[value->storage].place != WEFT_PLACE_FEED)
+        if (!value->fetched || value->storage < 0)
+            continue;
+        weft_place place = ir->storage[value->storage].place;
+        bool passes = updates && place == WEFT_PLACE_VARIABLE && ir->node[value->producer].alias;
+        if (place != WEFT_PLACE_FEED && !passes)
             continue;
         int copy = weft_ir_append_dense_copy(ir, &ir->node[value->producer], v);
         if (copy < 0)
@@ -212,10 +215,63 @@ static weft_status share_storages(weft_ir *ir)
     return WEFT_OK;
 }
 
+/* ---- Updates ---- */
+
+static bool is_variable(const weft_ir *ir, int value)
+{
+    const weft_ir_node *from = &ir->node[ir->value[value].producer];
+    while (from->alias)
+        from = &ir->node[ir->value[from->input[0]].producer];
+    return from->op == &weft_variable_op;
+}
+
+static bool is_written(const weft_ir *ir, int storage)
+{
+    for (int i = 0; i < ir->nodes; i++)
+        for (int k = 0; !ir->node[i].gone && k < ir->node[i].inputs; k++)
+            if (weft_ir_writes(&ir->node[i], k) &&
+                ir->value[ir->node[i].input[k]].storage == storage)
+                return true;
+    return false;
+}
+
+/* Two variables may each be the other one's gradient: an update reads copies of those that others write. */
+static weft_status copy_read_by_updates(weft_ir *ir)
+{
+    for (int i = 0, nodes = ir->nodes; i < nodes; i++) {
+        weft_ir_node *node = &ir->node[i];
+        for (int k = 0; !node->gone && node->op->writes && k < node->inputs; k++) {
+            int value = node->input[k];
+            if (weft_ir_writes(node, k) || !weft_ir_reads(node, k) || !is_variable(ir, value) ||
+                !is_written(ir, ir->value[value].storage))
+                continue;
+            node->input[k] = weft_ir_append_dense_copy(ir, node, value);
+            if (node->input[k] < 0)
+                return weft_ir_out_of_memory(ir);
+        }
+    }
+    return WEFT_OK;
+}
+
+/* Copies that may be appended: one for each input of a concat and of an update, and each fetch. */
+static int most_copies(const weft_ir *ir)
+{
+    int copies = 0;
+    for (int i = 0; i < ir->nodes; i++)
+        if (!ir->node[i].gone && (ir->node[i].op->place || ir->node[i].op->writes))
+            copies += ir->node[i].inputs;
+    for (int v = 0; v < ir->values; v++)
+        copies += ir->value[v].fetched;
+    return copies;
+}
+
 weft_status weft_pass_view(weft_ir *ir)
 {
+    int copies = most_copies(ir);
+    WEFT_TRY(weft_ir_reserve(ir, copies, copies));
     give_storages(ir);
     if (!(ir->options->without & 1u << WEFT_PASS_VIEW))
         WEFT_TRY(share_storages(ir));
-    return copy_fetched_feeds(ir);
+    WEFT_TRY(copy_read_by_updates(ir));
+    return copy_fetched(ir);
 }

@@ -53,11 +53,6 @@ const char *weft_memory_text(weft_memory memory)
     return memory >= 0 && memory < WEFT_MEMORIES ? texts[memory] : "";
 }
 
-static int64_t lines(int64_t bytes)
-{
-    return (int64_t)weft_pool_bytes((size_t)bytes);
-}
-
 static const char *copy(planner *p, const char *text)
 {
     size_t bytes = strlen(text) + 1;
@@ -227,7 +222,7 @@ static void add_placements(planner *p)
         *placement =
             (weft_placement){.memory = memory_of(p, at),
                              .offset = slot->offset,
-                             .bytes = lines(slot->bytes),
+                             .bytes = weft_aligned(slot->bytes),
                              .first = slot->first,
                              .last = slot->last < program->steps ? slot->last : program->steps - 1,
                              .values = at->values};
@@ -273,7 +268,7 @@ static bool add_variables(planner *p)
         weft_memory memory = !weft_node_get(graph, variable)->frozen ? WEFT_MEMORY_PARAMETERS
                              : updated[variable]                     ? WEFT_MEMORY_SLOTS
                                                                      : WEFT_MEMORY_OTHER_VARIABLES;
-        p->plan->bytes[memory] += lines((int64_t)weft_tensor_bytes(&tensor));
+        p->plan->bytes[memory] += weft_aligned((int64_t)weft_tensor_bytes(&tensor));
     }
     return true;
 }

@@ -132,7 +132,7 @@ weft_status weft_allocate_arena(weft_program *program, int64_t bytes, weft_error
 void weft_release_arena(weft_program *program);
 
 /* emit.c: fills the program from the compiled form, but for addresses. */
-weft_status weft_emit(const weft_ir *ir, weft_program *program);
+weft_status weft_emit(weft_ir *ir, weft_program *program);
 
 /* address.c: gives the operands of all steps their addresses in arena, state and program; once the arena is there. */
 void weft_address(weft_program *program);

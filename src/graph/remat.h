@@ -25,9 +25,8 @@ typedef struct weft_remat_step {
     int node;
     weft_remat_access *access; /* each storage once */
     int accesses;
-    uint64_t reads,
-        writes;    /* bit masks of accesses; with more than WEFT_REMAT_MASK it does not run again */
-    int *variable; /* storages of variables that it reads */
+    uint64_t writes; /* bits of accesses; with more than WEFT_REMAT_MASK it does not run again */
+    int *variable;   /* storages of variables that it reads */
     int variables;
     int *over; /* accesses that output 0 may take the place of */
     int overs;
@@ -57,7 +56,7 @@ typedef struct weft_remat_storage {
 typedef struct weft_remat_model {
     weft_ir *ir;
     weft_remat_step *step;
-    int steps, hoisted;
+    int steps;
     weft_remat_storage *storage;
     int storages;
     size_t parts; /* of all storages */

@@ -127,7 +127,7 @@ static weft_status give_workspace(weft_ir *ir, weft_ir_node *node)
         node->workspace = add_storage_like(ir, node->workspace);
     if (node->prepared >= 0)
         node->prepared = add_storage_like(ir, node->prepared);
-    return weft_is_plain(node) ? weft_select_plain(ir, node) : WEFT_OK;
+    return weft_is_plain(node) ? weft_select_plain(ir, &ir->scratch, node) : WEFT_OK;
 }
 
 /* Appends the node of a step that runs again; returns its index in *index. */

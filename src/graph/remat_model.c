@@ -38,8 +38,6 @@ static void touch(const weft_ir *ir, weft_remat_step *step, int value, bool writ
     int access = find_access(step, storage);
     if (access < WEFT_REMAT_MASK && write)
         step->writes |= (uint64_t)1 << access;
-    else if (access < WEFT_REMAT_MASK)
-        step->reads |= (uint64_t)1 << access;
 }
 
 static void read_variable(const weft_ir *ir, weft_remat_step *step, int value)
@@ -271,8 +269,7 @@ static void find_candidates(weft_remat_model *model)
 
 weft_status weft_remat_model_build(weft_ir *ir, weft_remat_model *model)
 {
-    *model = (weft_remat_model){
-        .ir = ir, .steps = ir->steps, .hoisted = ir->hoisted, .storages = ir->storages};
+    *model = (weft_remat_model){.ir = ir, .steps = ir->steps, .storages = ir->storages};
     model->step = weft_pool_array(&ir->scratch, (size_t)ir->steps, sizeof(*model->step));
     model->storage = weft_pool_array(&ir->scratch, (size_t)ir->storages, sizeof(*model->storage));
     if (!model->step || !model->storage)

@@ -114,12 +114,12 @@ static int64_t lay_out_copies(plain_args *args)
     return bytes;
 }
 
-weft_status weft_select_plain(weft_ir *ir, weft_ir_node *node)
+weft_status weft_select_plain(weft_ir *ir, weft_pool *pool, weft_ir_node *node)
 {
     size_t count = (size_t)(node->inputs + node->outputs);
-    plain_args *args = weft_pool_allocate(ir->keep, sizeof(*args));
-    weft_tensor *tensor = weft_pool_array(ir->keep, 2 * count, sizeof(*tensor));
-    int64_t *offset = weft_pool_array(ir->keep, count, sizeof(*offset));
+    plain_args *args = weft_pool_allocate(pool, sizeof(*args));
+    weft_tensor *tensor = weft_pool_array(pool, 2 * count, sizeof(*tensor));
+    int64_t *offset = weft_pool_array(pool, count, sizeof(*offset));
     if (!args || !tensor || !offset)
         return weft_ir_out_of_memory(ir);
     weft_ir_operands(ir, node, tensor);

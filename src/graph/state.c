@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/tensor.h"
 #include "graph/core_ops.h"
 #include "graph/initializer.h"
 #include "graph/node.h"
@@ -26,12 +27,16 @@ static const weft_node *variable_node(const weft_state *state, int index)
     return weft_node_get(state->graph, state->graph->variable[index]);
 }
 
-/* Of the variables from `first` to `end` - 1, each rounded up to whole lines. */
+/* Of the variables from `first` to `end` - 1, each rounded up to whole lines; INT64_MAX: they are too large. */
 static int64_t elements_bytes(const weft_state *state, int first, int end)
 {
     int64_t bytes = 0;
-    for (int i = first; i < end; i++)
-        bytes += (int64_t)weft_pool_bytes((size_t)storage_bytes(state, variable_node(state, i)));
+    for (int i = first; i < end; i++) {
+        int64_t own = storage_bytes(state, variable_node(state, i));
+        if (own > WEFT_MOST_BYTES - bytes)
+            return INT64_MAX;
+        bytes += weft_aligned(own);
+    }
     return bytes;
 }
 
@@ -66,42 +71,56 @@ static void *place(weft_state *state, size_t bytes)
     if (!state->memory)
         return weft_pool_allocate(&state->pool, bytes);
     void *elements = state->memory + state->memory_used;
-    state->memory_used += weft_pool_bytes(bytes);
+    state->memory_used += (size_t)weft_aligned((int64_t)bytes);
     return elements;
+}
+
+/* Gives the variables from state->variables to `end` - 1 their elements. */
+static weft_status add_elements(weft_state *state, int end, weft_error *error)
+{
+    WEFT_TRY(reserve(state, (size_t)elements_bytes(state, state->variables, end), error));
+    for (int i = state->variables; i < end; i++) {
+        const weft_node *node = variable_node(state, i);
+        size_t bytes = (size_t)storage_bytes(state, node);
+        state->element[i] = place(state, bytes);
+        if (!state->element[i])
+            return weft_error_set(error, WEFT_ERROR_MEMORY,
+                                  "out of memory for variable \"%s\": %zu bytes", node->name,
+                                  bytes);
+        WEFT_TRY(initialize(state, node, state->element[i], error));
+    }
+    return WEFT_OK;
 }
 
 weft_status weft_state_extend(weft_state *state, weft_error *error)
 {
     weft_graph *graph = state->graph;
     int variables = graph->variables;
+    if (elements_bytes(state, 0, variables) > WEFT_MOST_BYTES)
+        return weft_error_set(error, WEFT_ERROR_MEMORY,
+                              "the variables need more than %lld bytes of memory",
+                              (long long)WEFT_MOST_BYTES);
     if (!weft_grow(graph->context, (void **)&state->element, &state->capacity, (size_t)variables,
                    sizeof(void *)))
         return weft_out_of_memory(error, (size_t)variables * sizeof(void *));
-    if (state->hollow) {
+    weft_pool_mark filled = weft_pool_here(&state->pool);
+    size_t used = state->memory_used;
+    weft_status status = state->hollow ? WEFT_OK : add_elements(state, variables, error);
+    if (status == WEFT_OK) {
         state->variables = variables;
-        return WEFT_OK;
+    } else {
+        weft_pool_rewind(&state->pool, filled);
+        state->memory_used = used;
     }
-    WEFT_TRY(reserve(state, (size_t)elements_bytes(state, state->variables, variables), error));
-    for (int i = state->variables; i < variables; i++) {
-        const weft_node *node = variable_node(state, i);
-        size_t bytes = (size_t)storage_bytes(state, node);
-        void *elements = place(state, bytes);
-        if (!elements)
-            return weft_error_set(error, WEFT_ERROR_MEMORY,
-                                  "out of memory for variable \"%s\": %zu bytes", node->name,
-                                  bytes);
-        WEFT_TRY(initialize(state, node, elements, error));
-        state->element[i] = elements;
-        state->variables = i + 1;
-    }
-    return WEFT_OK;
+    return status;
 }
 
 static weft_status check_options(const weft_graph *graph, const weft_state_options *options,
                                  weft_error *error)
 {
-    if (graph->error.status != WEFT_OK)
-        return weft_error_set(error, graph->error.status, "%s", graph->error.message);
+    const weft_error *own = weft_graph_error(graph);
+    if (own->status != WEFT_OK)
+        return weft_error_set(error, own->status, "%s", own->message);
     if (options->dtype != WEFT_FLOAT32 && options->dtype != WEFT_FLOAT64)
         return weft_error_set(error, WEFT_ERROR_DTYPE, "a state is float32 or float64, not %s",
                               weft_dtype_name(options->dtype));
@@ -203,31 +222,28 @@ void weft_state_set_step(weft_state *state, int64_t step)
 
 weft_tensor weft_state_tensor_of(const weft_state *state, int32_t node_index)
 {
-    weft_tensor tensor = {0};
     for (int i = 0; i < state->variables; i++) {
         if (state->graph->variable[i] != node_index)
             continue;
         const weft_node *node = variable_node(state, i);
-        tensor.dtype = storage_dtype(state, node);
-        tensor.rank = node->shape[0].rank;
-        int64_t stride = 1;
-        for (int d = tensor.rank - 1; d >= 0; d--) {
-            tensor.extent[d] = node->shape[0].extent[d];
-            tensor.stride[d] = stride;
-            stride *= tensor.extent[d];
-        }
+        weft_tensor tensor = weft_tensor_make(storage_dtype(state, node), node->shape[0]);
         tensor.data = state->element[i];
-        break;
+        return tensor;
     }
-    return tensor;
+    return (weft_tensor){0};
+}
+
+static weft_tensor variable_tensor(const weft_state *state, weft_value variable)
+{
+    if (variable.graph != state->graph || !weft_is_variable(variable))
+        return (weft_tensor){0};
+    return weft_state_tensor_of(state, variable.node);
 }
 
 weft_tensor weft_state_tensor(weft_state *state, weft_value variable)
 {
-    if (variable.graph != state->graph || !weft_is_variable(variable))
-        return (weft_tensor){0};
     weft_state_changed(state); /* whoever asks may be about to write */
-    return weft_state_tensor_of(state, variable.node);
+    return variable_tensor(state, variable);
 }
 
 void weft_state_changed(weft_state *state)
@@ -236,10 +252,10 @@ void weft_state_changed(weft_state *state)
 }
 
 /* The tensor of a variable that must have count elements. */
-static weft_status checked_tensor(weft_state *state, weft_value variable, int64_t count,
+static weft_status checked_tensor(const weft_state *state, weft_value variable, int64_t count,
                                   weft_tensor *tensor, weft_error *error)
 {
-    *tensor = weft_state_tensor(state, variable);
+    *tensor = variable_tensor(state, variable);
     if (!tensor->data)
         return weft_error_set(error, WEFT_ERROR_NOT_FOUND, "\"%s\" is not a variable of this state",
                               weft_name_get(variable));
@@ -250,8 +266,8 @@ static weft_status checked_tensor(weft_state *state, weft_value variable, int64_
     return WEFT_OK;
 }
 
-weft_status weft_state_read(weft_state *state, weft_value variable, double *elements, int64_t count,
-                            weft_error *error)
+weft_status weft_state_read(const weft_state *state, weft_value variable, double *elements,
+                            int64_t count, weft_error *error)
 {
     weft_tensor tensor;
     WEFT_TRY(checked_tensor(state, variable, count, &tensor, error));

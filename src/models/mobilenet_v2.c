@@ -1,6 +1,8 @@
 /* MobileNetV2. */
 #include "models/model.h"
 
+enum { MOST_WIDTH = 1000 };
+
 /* The scope `name` with a convolution "0", its batch norm "1", and ReLU6. */
 static weft_value conv(weft_value x, const char *name, int filters, int kernel, int stride,
                        int groups)
@@ -65,7 +67,12 @@ static weft_value features(weft_value x, double width)
 
 weft_value(weft_mobilenet_v2)(weft_value image, const weft_mobilenet_v2_options *options)
 {
-    weft_value x = features(image, options->width != 0 ? options->width : 1);
+    double width = options->width != 0 ? options->width : 1;
+    if (!(width > 0 && width <= MOST_WIDTH))
+        return weft_graph_fail(image.graph, WEFT_ERROR_ARGUMENT,
+                               "mobilenet_v2: width %g is not above 0 and at most %d", width,
+                               MOST_WIDTH);
+    weft_value x = features(image, width);
     x = weft_global_average_pool(x);
     x = weft_model_dropout(x, options->dropout, 0.2, options->no_dropout);
     return weft_dense(x, .name = "classifier.1",

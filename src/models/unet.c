@@ -20,6 +20,10 @@ weft_value(weft_unet)(weft_value image, const weft_unet_options *options)
     if (levels < 2 || levels > MOST_LEVELS)
         return weft_graph_fail(graph, WEFT_ERROR_ARGUMENT, "unet: %d levels are not in 2..%d",
                                levels, MOST_LEVELS);
+    int most = INT32_MAX >> (levels - 1);
+    if (width < 1 || width > most)
+        return weft_graph_fail(graph, WEFT_ERROR_ARGUMENT, "unet: width %d is not in 1..%d", width,
+                               most);
     weft_value x = image, skip[MOST_LEVELS];
     for (int level = 0; level < levels; level++) {
         weft_scope_pushf(graph, "down%d", level);

@@ -156,7 +156,7 @@ static void append_update(const appending *a, weft_value variable, weft_value gr
     weft_value input[1 + WEFT_UPDATE_SLOTS + 2 + WEFT_UPDATE_SCALARS];
     int inputs = 0;
     weft_scope_push(graph, weft_name_get(variable));
-    input[inputs++] = variable;
+    input[inputs++] = weft_updated(variable);
     for (int i = 0; i < WEFT_UPDATE_SLOTS && rule->slot[i]; i++)
         input[inputs++] = slot_like(variable, rule->slot[i], o->initial_accumulator);
     input[inputs++] = gradient;

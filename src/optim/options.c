@@ -1,6 +1,7 @@
 /* What options stand for, and which are wrong. */
 #include "optim/options.h"
 
+#include "optim/default.h"
 #include "optim/groups.h"
 
 #include <math.h>
@@ -72,11 +73,6 @@ static bool has_rho(weft_optimizer_kind kind)
 
 /* ---- Options ---- */
 
-static double or_default(double value, double usual)
-{
-    return value == 0 ? usual : value;
-}
-
 /* Of a known kind. */
 static weft_optimizer_options with_defaults(weft_optimizer_options o)
 {
@@ -84,21 +80,21 @@ static weft_optimizer_options with_defaults(weft_optimizer_options o)
     usual_number rate = kinds[o.kind].learning_rate, epsilon = kinds[o.kind].epsilon;
     usual_number beta2 = kinds[o.kind].beta2;
     o.name = o.name ? o.name : kinds[o.kind].name;
-    o.learning_rate = or_default(o.learning_rate, keras ? rate.keras : rate.torch);
-    o.epsilon = or_default(o.epsilon, keras ? epsilon.keras : epsilon.torch);
+    o.learning_rate = weft_or_default(o.learning_rate, keras ? rate.keras : rate.torch);
+    o.epsilon = weft_or_default(o.epsilon, keras ? epsilon.keras : epsilon.torch);
     if (has_betas(o.kind)) {
-        o.beta1 = or_default(o.beta1, 0.9);
-        o.beta2 = or_default(o.beta2, beta2.torch);
+        o.beta1 = weft_or_default(o.beta1, 0.9);
+        o.beta2 = weft_or_default(o.beta2, beta2.torch);
     }
     if (has_rho(o.kind))
-        o.rho = or_default(o.rho, keras ? beta2.keras : beta2.torch);
+        o.rho = weft_or_default(o.rho, keras ? beta2.keras : beta2.torch);
     if (o.kind == WEFT_NADAM)
-        o.momentum_decay = or_default(o.momentum_decay, keras ? 1 : 0.004);
+        o.momentum_decay = weft_or_default(o.momentum_decay, keras ? 1 : 0.004);
     if (o.kind == WEFT_ADAGRAD)
-        o.initial_accumulator = or_default(o.initial_accumulator, keras ? 0.1 : 0);
+        o.initial_accumulator = weft_or_default(o.initial_accumulator, keras ? 0.1 : 0);
     if (o.kind == WEFT_LARS) {
-        o.momentum = or_default(o.momentum, 0.9);
-        o.trust_coefficient = or_default(o.trust_coefficient, 0.001);
+        o.momentum = weft_or_default(o.momentum, 0.9);
+        o.trust_coefficient = weft_or_default(o.trust_coefficient, 0.001);
     }
     o.micro_batches = o.micro_batches ? o.micro_batches : 1;
     return o;

@@ -1,5 +1,7 @@
 #include "weft/schedule.h"
 
+#include "optim/default.h"
+
 #include <math.h>
 
 static const double pi = 3.14159265358979323846;
@@ -7,11 +9,6 @@ static const double pi = 3.14159265358979323846;
 static int64_t at_least_one(int64_t value)
 {
     return value > 0 ? value : 1;
-}
-
-static double or_default(double value, double usual)
-{
-    return value == 0 ? usual : value;
 }
 
 /* Milestones reached at a step. */
@@ -57,7 +54,7 @@ static double restarted(const weft_schedule *s, double step)
         double length = pow(growth, cycle);
         part = fmax(count - (length - 1) / (growth - 1), 0) / length;
     }
-    double high = s->rate * pow(or_default(s->factor, 1), cycle);
+    double high = s->rate * pow(weft_or_default(s->factor, 1), cycle);
     return half_cosine(fmax(high, s->floor), s->floor, part);
 }
 
@@ -65,8 +62,9 @@ static double restarted(const weft_schedule *s, double step)
 static double one_cycle(const weft_schedule *s, double step)
 {
     double steps = (double)at_least_one(s->steps - s->warmup);
-    double start = s->rate * or_default(s->start, 1.0 / 25);
-    double end = start * or_default(s->end, 1e-4), rise = or_default(s->rise, 0.3) * steps - 1;
+    double start = s->rate * weft_or_default(s->start, 1.0 / 25);
+    double end = start * weft_or_default(s->end, 1e-4);
+    double rise = weft_or_default(s->rise, 0.3) * steps - 1;
     if (step <= rise)
         return half_cosine(s->rate, start, 1 - step / rise);
     return half_cosine(s->rate, end, (step - rise) / fmax(steps - 1 - rise, 1e-9));
@@ -80,18 +78,18 @@ static double decayed(const weft_schedule *s, int64_t step)
     case WEFT_SCHEDULE_CONSTANT:
         break;
     case WEFT_SCHEDULE_STEPS:
-        return s->rate * pow(or_default(s->factor, 0.1), (double)milestones(s, step));
+        return s->rate * pow(weft_or_default(s->factor, 0.1), (double)milestones(s, step));
     case WEFT_SCHEDULE_EXPONENTIAL:
-        return s->rate * pow(or_default(s->factor, 0.1), periods(s, after));
+        return s->rate * pow(weft_or_default(s->factor, 0.1), periods(s, after));
     case WEFT_SCHEDULE_COSINE:
         return half_cosine(s->rate, s->floor, part_done(s, after));
     case WEFT_SCHEDULE_COSINE_RESTARTS:
         return restarted(s, after);
     case WEFT_SCHEDULE_INVERSE_TIME:
-        return s->rate / (1 + or_default(s->factor, 1) * periods(s, after));
+        return s->rate / (1 + weft_or_default(s->factor, 1) * periods(s, after));
     case WEFT_SCHEDULE_POLYNOMIAL:
         return s->floor +
-               (s->rate - s->floor) * pow(1 - part_done(s, after), or_default(s->power, 1));
+               (s->rate - s->floor) * pow(1 - part_done(s, after), weft_or_default(s->power, 1));
     case WEFT_SCHEDULE_ONE_CYCLE:
         return one_cycle(s, after);
     }
@@ -130,7 +128,7 @@ double weft_schedule_at(const weft_schedule *schedule, int64_t step)
 
 double weft_plateau_next(weft_plateau *p, double metric)
 {
-    double threshold = or_default(p->threshold, 1e-4), sign = p->maximize ? -1 : 1;
+    double threshold = weft_or_default(p->threshold, 1e-4), sign = p->maximize ? -1 : 1;
     int64_t patience = p->patience == 0 ? 10 : p->patience < 0 ? 0 : p->patience;
     if (p->scale == 0)
         p->scale = 1;
@@ -147,7 +145,7 @@ double weft_plateau_next(weft_plateau *p, double metric)
         p->waited = 0;
     }
     if (p->waited > patience) {
-        p->scale = fmax(p->scale * or_default(p->factor, 0.1), p->floor);
+        p->scale = fmax(p->scale * weft_or_default(p->factor, 0.1), p->floor);
         p->cooling = p->cooldown;
         p->waited = 0;
     }
