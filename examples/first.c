@@ -24,6 +24,17 @@ static void check(weft_status status, const weft_error *error)
     exit(1);
 }
 
+/* Whether there is a whole batch, and a label for each image. */
+static weft_status check_data(const weft_dataset *data, int batch, weft_error *error)
+{
+    if (!data->labels)
+        return weft_error_set(error, WEFT_ERROR_ARGUMENT, "the images have masks, not labels");
+    if (data->count < batch)
+        return weft_error_set(error, WEFT_ERROR_ARGUMENT, "a batch takes %d images; there are %lld",
+                              batch, (long long)data->count);
+    return WEFT_OK;
+}
+
 int main(int argc, char **argv)
 {
     enum { BATCH = 50, STEPS = 1000 };
@@ -40,6 +51,7 @@ int main(int argc, char **argv)
         check(weft_dataset_generate_shapes(context, &(weft_generate_options){.count = 10000}, &data,
                                            &error),
               &error);
+    check(check_data(data, BATCH, &error), &error);
     weft_batches *batches;
     check(weft_batches_create(data, &(weft_batch_options){.batch = BATCH, .drop_last = true},
                               &batches, &error),

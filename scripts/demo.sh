@@ -3,8 +3,8 @@
 # them:  scripts/demo.sh [DIRECTORY OF FASHION-MNIST]
 # Without a directory the networks learn from drawn images. The diagrams go to out/.
 set -eu
-cd "$(dirname "$0")/.."
 [ $# -eq 0 ] || data=$(realpath "$1")
+cd "$(dirname "$0")/.."
 
 scripts/install-dependencies.sh
 [ -f build/build.ninja ] || meson setup build >/dev/null

@@ -258,4 +258,5 @@ refused 2 'seed takes a whole number' bench lenet --seed -3
 refused 1 'do not fit' bench unet --size 100
 refused 1 'ends in .dot' dot lenet -o "$out/picture.bmp"
 refused 1 'no/such/place' dot lenet -o /no/such/place.dot
+refused 1 'no/such/place' dot lenet -o /no/such/place.svg
 exit $failed

@@ -425,6 +425,14 @@ Test(data_files, refuses_other_kinds_of_files)
     cr_expect_not_null(strstr(error.message, "/no/such/place"));
 }
 
+Test(data_files, refuses_a_fifo, .timeout = 20)
+{
+    bytes labels = label_bytes();
+    write_file("targets", labels.data, labels.count);
+    cr_assert_eq(mkfifo(path_of("images"), 0600), 0);
+    expect_refused(WEFT_ERROR_IO, "images: not a regular file");
+}
+
 Test(data_files, comes_through_every_failed_allocation)
 {
     bytes labels = label_bytes(), images = image_bytes();

@@ -44,6 +44,12 @@ short unet mean_iou --samples 12 --batch 2 --width 4
 short linear test_accuracy --samples 200 --batch 20
 short linear mean_iou --samples 12 --batch 4 --window 3
 
+# Weights that decay by more than there is grow beyond all bounds.
+"$programs/resnet" --epochs 1 --samples 120 --batch 2 --depth 8 --learning-rate 999999 --json \
+  >"$out/stdout" || fail "resnet cannot diverge"
+tail -n 1 "$out/stdout" | grep -q '^{"loss": null, "test_loss": null, ' ||
+  fail "resnet that diverged: $(tail -n 1 "$out/stdout")"
+
 "$programs/gradcheck" >"$out/stdout" || fail "gradcheck: $(cat "$out/stdout")"
 "$programs/custom_op" >"$out/stdout" || fail "custom_op: $(cat "$out/stdout")"
 
@@ -69,5 +75,24 @@ status=0
 [ $status = 1 ] && grep -q /no/such/place "$out/stderr" || fail "a missing directory is not named"
 "$programs/resnet" --depth 9 2>"$out/stderr" && fail "ResNet-9 must not be"
 grep -q 'depth 9' "$out/stderr" || fail "ResNet-9: $(cat "$out/stderr")"
+
+# first_refuses TEXT: the data set in $out/data is none for the first program.
+first_refuses() {
+  status=0
+  timeout 10 "$programs/first" "$out/data" >"$out/stdout" 2>"$out/stderr" || status=$?
+  [ $status = 1 ] && grep -q "$1" "$out/stderr" || fail "first: status $status, $(cat "$out/stderr")"
+}
+# Three images of a pixel, and labels or masks for them.
+mkdir "$out/data"
+printf '\000\000\010\003\000\000\000\003\000\000\000\001\000\000\000\001abc' \
+  >"$out/data/train-images-idx3-ubyte"
+printf '\000\000\010\001\000\000\000\003\000\001\000' >"$out/data/train-labels-idx1-ubyte"
+first_refuses 'a batch takes 50 images; there are 3'
+mv "$out/data/train-images-idx3-ubyte" "$out/data/train-masks-idx3-ubyte"
+printf '\000\000\010\004\000\000\000\003\000\000\000\001\000\000\000\001\000\000\000\001abc' \
+  >"$out/data/train-images-idx4-ubyte"
+rm "$out/data/train-labels-idx1-ubyte"
+first_refuses 'masks, not labels'
+
 "$programs/unet" --help | grep -q -- --width || fail "no help on --width"
 exit $failed

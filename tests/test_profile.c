@@ -145,6 +145,42 @@ Test(profile, diagrams_and_lists_show_the_algorithm)
     free(text);
 }
 
+Test(profile, diagrams_quote_scopes)
+{
+    weft_scope_push(graph, "a\"b");
+    weft_value y = conv(image(4, 2));
+    weft_scope_pop(graph);
+    compile(y, (weft_compile_options){0});
+    char *text = text_of(NULL);
+    cr_expect(strstr(text, "subgraph \"cluster_forward_a\\\"b_"), "%s", text);
+    cr_expect(strstr(text, "label=\"a\\\"b\"; style="), "%s", text);
+    free(text);
+}
+
+/* Copies of x, each by a factor of its own, in concats of two that are nested so deep. */
+static weft_value nested_concat(weft_value x, int depth, double factor)
+{
+    if (depth == 0)
+        return weft_scale(x, factor);
+    return weft_concat_channels(nested_concat(x, depth - 1, 2 * factor),
+                                nested_concat(x, depth - 1, 2 * factor + 1));
+}
+
+Test(profile, diagrams_have_an_arrow_from_each_part_of_nested_concats)
+{
+    enum { DEPTH = 3, LEAVES = 1 << DEPTH, READERS = 4, SUMS = READERS - 1 };
+    weft_value y = nested_concat(image(4, 2), DEPTH, 1);
+    weft_value sum =
+        weft_add(weft_add(weft_relu(y), weft_tanh(y)), weft_add(weft_square(y), weft_sigmoid(y)));
+    compile(sum, (weft_compile_options){.without = 1u << WEFT_PASS_FUSE});
+    char *text = text_of(NULL);
+    int arrows = 0;
+    for (const char *at = strstr(text, " -> n"); at; at = strstr(at + 1, " -> n"))
+        arrows++;
+    cr_expect_eq(arrows, LEAVES + READERS * LEAVES + 2 * SUMS, "%d: %s", arrows, text);
+    free(text);
+}
+
 /* ---- Work ---- */
 
 static double flops_without(weft_value fetch, unsigned without)

@@ -1,5 +1,6 @@
 /* States as files: round trips, PyTorch's layouts, and files that are not what they should be. */
 #include <criterion/criterion.h>
+#include <jansson.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -419,6 +420,14 @@ Test(safetensors, what_cannot_be_opened)
     model_destroy(&m);
 }
 
+Test(safetensors, a_fifo_is_refused, .timeout = 20)
+{
+    model m = model_create(WEFT_FLOAT32, 1);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    expect_load(&m, NULL, WEFT_ERROR_IO, "not a regular file");
+    model_destroy(&m);
+}
+
 /* ---- Damage ---- */
 
 Test(safetensors, cut_at_every_byte)
@@ -530,4 +539,38 @@ Test(safetensors, every_allocation_fails_once)
     model_destroy(&m);
     model_destroy(&before);
     model_destroy(&other);
+}
+
+/* ---- The header's memory, which is jansson's ---- */
+
+static int header_requests, header_fail_at, header_blocks;
+
+static void *allocate_for_header(size_t bytes)
+{
+    if (++header_requests == header_fail_at)
+        return NULL;
+    header_blocks++;
+    return malloc(bytes);
+}
+
+static void release_of_header(void *memory)
+{
+    header_blocks -= memory != NULL;
+    free(memory);
+}
+
+Test(safetensors, every_allocation_of_the_header_fails_once)
+{
+    model m = model_create(WEFT_FLOAT32, 1);
+    weft_status status = WEFT_ERROR_MEMORY;
+    json_set_alloc_funcs(allocate_for_header, release_of_header);
+    for (header_fail_at = 1; status == WEFT_ERROR_MEMORY; header_fail_at++) {
+        weft_error error = {0};
+        header_requests = 0;
+        status = weft_state_save(m.state, path, NULL, &error);
+        cr_expect_eq(header_blocks, 0, "request %d", header_fail_at);
+    }
+    cr_expect_eq(status, WEFT_OK);
+    cr_expect_gt(header_fail_at, 20);
+    model_destroy(&m);
 }

@@ -4,12 +4,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "graph/measure.h"
 #include "graph/program.h"
 #include "graph/wisdom.h"
+#include "io/replace.h"
 #include "kernels/convolution.h"
 #include "kernels/convolution_direct.h"
 #include "kernels/convolution_winograd.h"
@@ -518,8 +520,14 @@ Test(wisdom, foreign_files_are_refused)
         expect_refused(WEFT_ERROR_FORMAT, "line 2 is malformed");
     }
     snprintf(path, sizeof(path), "%s", directory);
-    expect_refused(WEFT_ERROR_IO, "directory");
+    expect_refused(WEFT_ERROR_IO, "not a regular file");
     snprintf(path, sizeof(path), "%s/wisdom", directory);
+}
+
+Test(wisdom, a_fifo_is_refused, .timeout = 20)
+{
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    expect_refused(WEFT_ERROR_IO, "not a regular file");
 }
 
 Test(wisdom, oversized_files_are_refused)
@@ -571,6 +579,23 @@ Test(wisdom, what_cannot_be_written_leaves_the_old_file)
     snprintf(nowhere, sizeof(nowhere), "%s/none/wisdom", directory);
     cr_expect_eq(weft_wisdom_save(wisdom, nowhere, &error), WEFT_ERROR_IO);
     cr_expect(strstr(error.message, "No such file"), "%s", error.message);
+}
+
+/* Writes the file as a whole while another is being written. */
+static weft_status write_between(FILE *file, const char *name, void *user, weft_error *failure)
+{
+    (void)user;
+    cr_expect_eq(weft_wisdom_save(wisdom, path, failure), WEFT_OK, "%s", failure->message);
+    return weft_write_bytes(file, name, "the last", 8, failure);
+}
+
+Test(wisdom, writers_of_one_file_do_not_meet)
+{
+    char bytes[100];
+    cr_expect_eq(weft_replace_file(context, path, write_between, NULL, &error), WEFT_OK, "%s",
+                 error.message);
+    cr_expect_eq(read_all(bytes, sizeof(bytes)), 8);
+    cr_expect_eq(memcmp(bytes, "the last", 8), 0);
 }
 
 /* ---- Memory ---- */

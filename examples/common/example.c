@@ -260,14 +260,25 @@ static weft_status print_profile(const weft_program *program, int threads, weft_
     return made ? WEFT_OK : out_of_memory(error);
 }
 
+/* JSON has no word for a loss that is NaN or infinite. */
+static void print_number(const char *name, double value)
+{
+    if (isfinite(value))
+        printf("\"%s\": %.6f, ", name, value);
+    else
+        printf("\"%s\": null, ", name);
+}
+
 static void print_json(const session *s, const outcome *result)
 {
     weft_report report = weft_program_report(s->train);
-    printf("{\"loss\": %.6f, \"test_loss\": %.6f, \"%s\": %.6f, \"epochs\": %d, "
-           "\"seconds\": %.3f, \"images_per_second\": %.1f, \"arena_bytes\": %" PRId64
-           ", \"bound_bytes\": %" PRId64 ", \"parameters_xxh3\": \"%016" PRIx64 "\"}\n",
-           result->train.loss, result->test.loss,
-           s->example->segment ? "mean_iou" : "test_accuracy", result->test.score,
+    printf("{");
+    print_number("loss", result->train.loss);
+    print_number("test_loss", result->test.loss);
+    print_number(s->example->segment ? "mean_iou" : "test_accuracy", result->test.score);
+    printf("\"epochs\": %d, \"seconds\": %.3f, \"images_per_second\": %.1f, "
+           "\"arena_bytes\": %" PRId64 ", \"bound_bytes\": %" PRId64
+           ", \"parameters_xxh3\": \"%016" PRIx64 "\"}\n",
            s->options->epochs, result->seconds, (double)result->trained / result->train_seconds,
            report.arena_bytes, report.bound_bytes, weft_state_hash(s->state));
 }

@@ -2,15 +2,14 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/open.h"
 
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #ifdef WEFT_HAVE_ZLIB
@@ -52,12 +51,6 @@ weft_status weft_reader_fail(const weft_reader *reader, const char *format, ...)
     return weft_error_set(reader->error, WEFT_ERROR_FORMAT, "%s: %s", reader->path, message);
 }
 
-static weft_status system_error(const weft_reader *reader, const char *what)
-{
-    return weft_error_set(reader->error, WEFT_ERROR_IO, "%s: cannot %s: %s", reader->path, what,
-                          strerror(errno));
-}
-
 /* Fills the buffer when it is empty; afterwards it is empty only at the end of the file. */
 static weft_status refill(weft_reader *reader)
 {
@@ -68,7 +61,8 @@ static weft_status refill(weft_reader *reader)
         got = read(reader->file, reader->buffer, BUFFER_BYTES);
     while (got < 0 && errno == EINTR);
     if (got < 0)
-        return system_error(reader, "read");
+        return weft_error_set(reader->error, WEFT_ERROR_IO, "%s: cannot read: %s", reader->path,
+                              strerror(errno));
     reader->next = reader->buffer;
     reader->available = (size_t)got;
     reader->raw_end = got == 0;
@@ -178,16 +172,7 @@ static weft_status copy_inflated(weft_reader *reader, uint8_t *bytes, size_t cou
 
 static weft_status open_file(weft_reader *reader)
 {
-    reader->file = open(reader->path, O_RDONLY | O_CLOEXEC);
-    if (reader->file < 0)
-        return system_error(reader, "open");
-    struct stat status;
-    if (fstat(reader->file, &status) != 0)
-        return system_error(reader, "examine");
-    if (!S_ISREG(status.st_mode))
-        return weft_error_set(reader->error, WEFT_ERROR_IO, "%s: is not a regular file",
-                              reader->path);
-    reader->file_bytes = status.st_size;
+    WEFT_TRY(weft_open_descriptor(reader->path, &reader->file, &reader->file_bytes, reader->error));
     WEFT_TRY(refill(reader));
     if (reader->available >= 2 && reader->next[0] == 0x1f && reader->next[1] == 0x8b)
         WEFT_TRY(start_inflating(reader));

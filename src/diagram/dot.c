@@ -12,14 +12,19 @@ static const struct {
     [WEFT_PART_UPDATE] = {"update", "update", "#fdfaf4"},
 };
 
-/* Text within double quotes; a newline becomes \n. */
-static void add_quoted(weft_text *text, const char *words)
+/* The first `length` characters of words within double quotes; a newline becomes \n. */
+static void add_quoted_part(weft_text *text, const char *words, size_t length)
 {
-    for (; *words; words++)
-        if (*words == '\n')
+    for (size_t i = 0; i < length; i++)
+        if (words[i] == '\n')
             weft_text_add(text, "\\n");
         else
-            weft_text_add(text, *words == '"' || *words == '\\' ? "\\%c" : "%c", *words);
+            weft_text_add(text, words[i] == '"' || words[i] == '\\' ? "\\%c" : "%c", words[i]);
+}
+
+static void add_quoted(weft_text *text, const char *words)
+{
+    add_quoted_part(text, words, strlen(words));
 }
 
 static void add_colour(const weft_box *box, weft_text *text)
@@ -86,12 +91,13 @@ static void add_scope(const weft_drawing *drawing, const sorted_box *sorted, int
         int end = i + 1;
         while (end < to && within(sorted[end].box->scope, scope, next))
             end++;
-        weft_text_add(text, "%*ssubgraph \"cluster_%s_%.*s_%d\" {\n", indent, "",
-                      parts[sorted[i].box->part].name, (int)next, scope, i);
-        weft_text_add(text,
-                      "%*slabel=\"%.*s\"; style=\"rounded\"; color=\"#b0b0b0\"; "
-                      "fontsize=10; fontcolor=\"#606060\";\n",
-                      indent + 2, "", (int)(next - start), scope + start);
+        weft_text_add(text, "%*ssubgraph \"cluster_%s_", indent, "",
+                      parts[sorted[i].box->part].name);
+        add_quoted_part(text, scope, next);
+        weft_text_add(text, "_%d\" {\n%*slabel=\"", i, indent + 2, "");
+        add_quoted_part(text, scope + start, next - start);
+        weft_text_add(text, "\"; style=\"rounded\"; color=\"#b0b0b0\"; "
+                            "fontsize=10; fontcolor=\"#606060\";\n");
         add_scope(drawing, sorted, i, end, next, indent + 2, text);
         weft_text_add(text, "%*s}\n", indent, "");
         i = end;

@@ -138,14 +138,23 @@ static void add_leaves(sketch *s)
     }
 }
 
+/* Of one reader of the value, at most. */
+static int count_value_arrows(const weft_program *program, int value)
+{
+    const weft_plan_value *read = &program->value[value];
+    int arrows = read->parts ? 0 : 1;
+    for (int i = 0; i < read->parts; i++)
+        arrows += count_value_arrows(program, read->part[i]);
+    return arrows;
+}
+
 static int count_arrows(const weft_program *program)
 {
-    int arrows = 0, parts = 1;
+    int arrows = 0;
     for (int i = 0; i < program->steps; i++)
-        arrows += program->step[i].inputs;
-    for (int v = 0; v < program->values; v++)
-        parts = program->value[v].parts > parts ? program->value[v].parts : parts;
-    return arrows * parts;
+        for (int k = 0; k < program->step[i].inputs; k++)
+            arrows += count_value_arrows(program, program->step[i].value[k]);
+    return arrows;
 }
 
 weft_status weft_draw_program(const weft_program *program, const weft_dot_options *options,

@@ -78,9 +78,11 @@ static double y_of(const map *m, int64_t offset)
     return BOTTOM - (double)offset * m->byte_height;
 }
 
-/* The largest of 1, 2, 5, 10, .. that divides the range into `parts` or more. */
+/* The largest of 1, 2, 5, 10, .. that divides the range into `parts` or more; 1 where it is empty. */
 static double tick_of(double range, int parts)
 {
+    if (range <= 0)
+        return 1;
     double tick = pow(10, floor(log10(range / parts)));
     if (tick * 5 <= range / parts)
         return tick * 5;

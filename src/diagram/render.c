@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #ifdef WEFT_HAVE_GRAPHVIZ
 #include <graphviz/gvc.h>
@@ -31,30 +32,52 @@ weft_status weft_diagram_save(const weft_text *text, const char *path, weft_erro
     return status;
 }
 
-static weft_status render(const weft_text *text, const char *format, const char *path,
-                          weft_error *error)
-{
 #ifdef WEFT_HAVE_GRAPHVIZ
+
+static bool render_into(FILE *file, const weft_text *text, const char *format)
+{
     GVC_t *context = gvContext();
     Agraph_t *graph = context ? agmemread(text->data) : NULL;
     bool good = graph && gvLayout(context, graph, "dot") == 0;
     if (good) {
-        good = gvRenderFilename(context, graph, format, path) == 0;
+        good = gvRender(context, graph, format, file) == 0;
         gvFreeLayout(context, graph);
     }
     if (graph)
         agclose(graph);
     if (context)
         gvFreeContext(context);
-    return good ? WEFT_OK
-                : weft_error_set(error, WEFT_ERROR_IO, "%s: Graphviz could not render it", path);
+    return good;
+}
+
+/* In memory first: Graphviz does not report a file that it cannot open, and ends the process where it cannot
+ * write. */
+static weft_status render(const weft_text *text, const char *format, const char *path,
+                          weft_error *error)
+{
+    weft_text picture = {0};
+    FILE *file = open_memstream(&picture.data, &picture.length);
+    bool good = file && render_into(file, text, format);
+    good = file && fclose(file) == 0 && good;
+    weft_status status =
+        good ? weft_diagram_save(&picture, path, error)
+             : weft_error_set(error, WEFT_ERROR_IO, "%s: Graphviz could not render it", path);
+    free(picture.data);
+    return status;
+}
+
 #else
+
+static weft_status render(const weft_text *text, const char *format, const char *path,
+                          weft_error *error)
+{
     (void)text;
     return weft_error_set(error, WEFT_ERROR_UNSUPPORTED,
                           "%s: this build has no Graphviz to render %s with; .dot works", path,
                           format);
-#endif
 }
+
+#endif
 
 static weft_status save(const weft_text *text, const char *path, weft_error *error)
 {

@@ -2,11 +2,11 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/open.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are copied as they are");
 
@@ -105,18 +105,6 @@ static weft_status read_bytes(const weft_archive *archive, void *memory, size_t 
                                  : malformed(archive, "it is cut short", error);
 }
 
-static weft_status file_size(const weft_archive *archive, int64_t *size, weft_error *error)
-{
-    struct stat status;
-    errno = 0;
-    if (fstat(fileno(archive->file), &status) != 0)
-        return unreadable(archive, error);
-    if (!S_ISREG(status.st_mode))
-        return weft_error_set(error, WEFT_ERROR_IO, "%.200s: not a regular file", archive->path);
-    *size = status.st_size;
-    return WEFT_OK;
-}
-
 static weft_status parse(weft_archive *archive, const char *header, size_t length,
                          weft_error *error)
 {
@@ -131,12 +119,10 @@ static weft_status parse(weft_archive *archive, const char *header, size_t lengt
     return WEFT_OK;
 }
 
-/* Reads and parses the header; bytes is the size of what follows it. */
-static weft_status read_header(weft_archive *archive, int64_t *bytes, weft_error *error)
+/* Reads and parses the header of a file of that size. */
+static weft_status read_header(weft_archive *archive, int64_t size, weft_error *error)
 {
-    int64_t size = 0;
     unsigned char prefix[8];
-    WEFT_TRY(file_size(archive, &size, error));
     WEFT_TRY(read_bytes(archive, prefix, sizeof(prefix), error));
     uint64_t length = 0;
     for (int i = 0; i < 8; i++)
@@ -151,7 +137,6 @@ static weft_status read_header(weft_archive *archive, int64_t *bytes, weft_error
         status = parse(archive, header, length, error);
     weft_release(archive->context, header, length);
     archive->data = 8 + (int64_t)length;
-    *bytes = size - archive->data;
     return status;
 }
 
@@ -254,13 +239,11 @@ static weft_status read_entries(weft_archive *archive, int64_t bytes, weft_error
 weft_status weft_archive_open(weft_context *context, const char *path, weft_archive *archive,
                               weft_error *error)
 {
-    int64_t bytes = 0;
-    errno = 0;
-    *archive = (weft_archive){.context = context, .path = path, .file = fopen(path, "rb")};
-    if (!archive->file)
-        return unreadable(archive, error);
-    WEFT_TRY(read_header(archive, &bytes, error));
-    return read_entries(archive, bytes, error);
+    int64_t size;
+    *archive = (weft_archive){.context = context, .path = path};
+    WEFT_TRY(weft_open_file(path, &archive->file, &size, error));
+    WEFT_TRY(read_header(archive, size, error));
+    return read_entries(archive, size - archive->data, error);
 }
 
 void weft_archive_close(weft_archive *archive)

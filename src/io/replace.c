@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,8 +50,9 @@ static weft_status write_and_rename(const char *temporary, const char *path, wef
 weft_status weft_replace_file(weft_context *context, const char *path, weft_write_fn *write,
                               void *user, weft_error *error)
 {
+    static atomic_uint writes;
     weft_text temporary = weft_text_begin(context);
-    weft_text_add(&temporary, "%s.%ld.tmp", path, (long)getpid());
+    weft_text_add(&temporary, "%s.%ld.%u.tmp", path, (long)getpid(), atomic_fetch_add(&writes, 1));
     weft_status status = temporary.failed
                              ? weft_out_of_memory(error, strlen(path))
                              : write_and_rename(temporary.data, path, write, user, error);

@@ -60,9 +60,10 @@ static weft_status describe(saving *save, const char *name, const weft_tensor *t
     json_t *entry =
         json_pack("{s:s, s:o, s:[I, I]}", "dtype", weft_archive_dtype_name(tensor->dtype), "shape",
                   shape, "data_offsets", (json_int_t)*at, (json_int_t)end);
-    bool good = entry && json_array_size(shape) == (size_t)tensor->rank &&
-                json_object_set_new(save->header, name, entry) == 0;
-    if (!good)
+    bool whole = entry && json_array_size(shape) == (size_t)tensor->rank;
+    if (!whole)
+        json_decref(entry);
+    if (!whole || json_object_set_new(save->header, name, entry) != 0)
         return weft_error_set(error, WEFT_ERROR_MEMORY,
                               "%.200s: no header for \"%.100s\": out of memory, or not UTF-8",
                               save->path, name);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "io/open.h"
 #include "io/replace.h"
 #include "kernels/convolution.h"
 
@@ -179,11 +180,9 @@ static weft_status take(weft_wisdom *wisdom, const char *path, const weft_text *
 
 weft_status weft_wisdom_load(weft_wisdom *wisdom, const char *path, weft_error *error)
 {
-    errno = 0;
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return weft_error_set(error, WEFT_ERROR_IO, "%.200s: %s", path,
-                              errno ? strerror(errno) : "cannot be read");
+    FILE *file;
+    int64_t bytes;
+    WEFT_TRY(weft_open_file(path, &file, &bytes, error));
     weft_text text = weft_text_begin(wisdom->context);
     weft_status status = read_file(file, path, &text, error);
     fclose(file);
