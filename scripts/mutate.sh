@@ -65,7 +65,7 @@ in-place-over-a-living-input|src/graph/pass_plan.c|s/ir->storage\[storage\]\.las
 update-before-readers|src/graph/pass_order.c|s/if \(weft_ir_executes\(node\) && node->op->writes\)/if (0 && node->op->writes)/
 barriers-missing|src/graph/emit.c|s/(    if \(task\.wait\)\n        cursor->since = step;)/$1\n    task.wait = task.wait \&\& step % 5 != 4;/
 hoist-across-feeds|src/graph/pass_hoist.c|s/ir->storage\[s\]\.place != WEFT_PLACE_FEED/true/
-hoist-keeps-nothing|src/graph/pass_plan.c|s/if \(!s->used \|\| s->kept \|\| s->place/if (!s->used || s->place/
+hoist-keeps-nothing|src/graph/pass_plan.c|s/if \(!s->used \|\| weft_storage_stays\(s\) \|\| s->place/if (!s->used || s->place/
 state-version-stands-still|src/graph/state.c|s/state->version\+\+;/state->version += 0;/
 cse-ignores-attributes|src/graph/pass_cse.c|s/memcmp\(a->attributes, b->attributes, a->attribute_bytes\) == 0/true/
 fuse-takes-what-is-not-ready|src/graph/pass_fuse.c|s/return !depends_on_value\(f, g, value\);/return true;/
@@ -116,7 +116,7 @@ winograd-of-nine-points|src/kernels/convolution_winograd_nine.h|s/c\[n - 1\] \+=
 winograd-of-four-taps|src/kernels/convolution_winograd_lines.h|s/g\[3\] = u\[5\] \+ WINOGRAD_P2/g[3] = u[5] - WINOGRAD_P2/
 winograd-blocks-begin-late|src/kernels/convolution_winograd_block_rows.h|s/first = j \* b->stride - b->x.pad\[1\]/first = j * b->stride + b->x.pad[1]/
 winograd-taps-past-the-last|src/kernels/convolution_winograd_grid.h|s/ && j < grid->kernel\[1\]//
-winograd-few-writes-one-tile|src/kernels/convolution_winograd_few.h|s/&half\[index - at\]/\&half[0]/
+winograd-few-writes-one-tile|src/kernels/convolution_winograd_few.h|s/&half\[i\]/\&half[0]/
 winograd-few-finishes-one-row|src/kernels/convolution_winograd_few.h|s/next = row_end\(o, at, end\)/next = end/
 winograd-of-five-taps|src/kernels/convolution_winograd_lines.h|s/g\[3\] = WINOGRAD_P2 \* odd_p \+/g[3] = WINOGRAD_P2 * odd_p -/
 sums-lose-a-part|src/kernels/batch_norm_simd.c|s/for \(int64_t b = 0; b < args->blocks; b\+\+\)\n        merge_square/for (int64_t b = 1; b < args->blocks; b++)\n        merge_square/

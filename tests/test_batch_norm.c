@@ -265,6 +265,21 @@ Test(batch_norm, gradients_of_a_frozen_one)
     expect_gradients(WEFT_TRAIN, WEFT_MODE_INFER);
 }
 
+/* In float32, too, where the gradient becomes coefficients of channels and a map. */
+Test(batch_norm, of_one_channel)
+{
+    weft_value x = test_patterned(&bench, weft_shape_of(2, 5, 6, 1)), dx[2];
+    weft_value running = test_given(&bench, weft_shape_of(1), (double[]){1});
+    weft_value gamma = test_patterned(&bench, weft_shape_of(1));
+    weft_value y = weft_batch_normalization(x, running, running, .gamma = gamma, .epsilon = 0.5,
+                                            .mode = WEFT_MODE_TRAIN);
+    y = weft_sigmoid(weft_relu(y));
+    weft_value seed = weft_tanh(x);
+    weft_vector_jacobian(&y, &seed, 1, (weft_value[]){x, gamma}, 2, dx);
+    test_expect_close(&bench, dx[0], 1e-6);
+    test_expect_close(&bench, dx[1], 1e-6);
+}
+
 /* Nothing is left of the whole op but a multiplication. */
 Test(batch_norm, the_gradient_of_a_frozen_one_does_not_read_its_input)
 {

@@ -334,6 +334,8 @@ Test(elementwise, large_arguments_do_not_overflow)
     EXPECT(gradient_of_sum(weft_mish(x), x), 0, 1);
     EXPECT(gradient_of_sum(weft_gelu(x), x), 0, 1);
     EXPECT(gradient_of_sum(weft_gelu(x, .approximate = true), x), 0, 1);
+    weft_value far = VALUES(weft_shape_of(2), 1e17, 1e30);
+    EXPECT(gradient_of_sum(weft_mish(far), far), 1, 1);
 }
 
 Test(elementwise, bytes_become_real)
@@ -406,6 +408,14 @@ Test(elementwise, parameters_out_of_range)
     weft_value x = VALUES(weft_shape_of(2), 1, 2);
     cr_expect(weft_is_null(weft_elu(x, .alpha = -1)));
     expect_error("elu: alpha -1 is not positive");
+}
+
+/* Less than that is 0 in float32. */
+Test(elementwise, a_ceiling_that_is_too_low)
+{
+    weft_value x = VALUES(weft_shape_of(2), 1, 2);
+    cr_expect(weft_is_null(weft_clipped_relu(x, 1e-40)));
+    expect_error("clipped_relu: the ceiling 1e-40 is not positive, at least");
 }
 
 Test(elementwise, bytes_are_not_real)

@@ -229,6 +229,22 @@ Test(pooling, the_first_maximum_gets_the_gradient)
     test_expect(&bench, gradient(weft_max_pool(x, .window = {4}), x), (double[]){0, 1, 0, 0}, 4);
 }
 
+/* Windows and strides of more pixels than can be counted or fetched. */
+Test(pooling, windows_and_strides_far_beyond_the_image)
+{
+    static const double element[] = {1, 2, 3, 5, 8, 13, 21, 34};
+    weft_value x = test_given(&bench, weft_shape_of(1, 2, 2, 2, 1), element);
+    weft_pool_options far = {.window = {1, 1, 1}, .stride = {INT32_MAX, INT32_MAX, INT32_MAX}};
+    test_expect(&bench, (weft_max_pool)(x, &far), element, 1);
+    test_expect(&bench, (weft_average_pool)(x, &far), element, 1);
+    weft_pool_options wide = {
+        .window = {1 << 22, 1 << 22, 1 << 22}, .stride = {1, 1, 1}, .padding = WEFT_SAME};
+    test_expect(&bench, gradient((weft_average_pool)(x, &wide), x),
+                (double[]){1, 1, 1, 1, 1, 1, 1, 1}, 8);
+    test_expect(&bench, gradient((weft_max_pool)(x, &wide), x), (double[]){0, 0, 0, 0, 0, 0, 0, 8},
+                8);
+}
+
 /* Elements of a window have numbers of a byte, if there are so many. */
 Test(pooling, windows_of_more_elements_than_a_byte_counts)
 {

@@ -404,8 +404,8 @@ Test(program, reads_what_two_updates_leave)
     learn(&w);
     weft_value once = weft_updated(w), twice = weft_constrain(w, .bound = 0.5);
     weft_value norm = weft_global_norm(graph, &twice, 1, NULL);
-    weft_value fetch[] = {weft_scale(w, 2), weft_scale(once, 2), norm};
-    expect_first(fetch, 3, (double[]){2, 1.5, 1});
+    weft_value fetch[] = {weft_scale(w, 2), weft_scale(once, 2), weft_scale(once, 1), norm};
+    expect_first(fetch, 4, (double[]){2, 1.5, 0.75, 1});
 }
 
 Test(program, two_optimizers_follow_each_other)
@@ -414,6 +414,32 @@ Test(program, two_optimizers_follow_each_other)
     cr_assert_eq(weft_minimize(weft_scale(loss, 2), &unit_step, NULL), WEFT_OK);
     weft_value after = weft_scale(weft_updated(w), 1000);
     expect_first(&after, 1, (double[]){250});
+}
+
+/* As in a network that is applied twice: what reads the second average comes after both. */
+Test(program, averages_follow_each_other)
+{
+    weft_value w = weft_variable(graph, .shape = weft_shape_of(4), .frozen = true);
+    weft_value one = weft_add(w, weft_scalar(graph, 1));
+    weft_value first = weft_moving_average(w, one, .decay = 0.5);
+    weft_value second = weft_moving_average(w, one, .decay = 0.5);
+    cr_expect(weft_same(weft_updated(w), second));
+    weft_value fetch[] = {weft_scale(first, 8), weft_scale(second, 8)};
+    expect_first(fetch, 2, (double[]){4, 6});
+}
+
+/* An average of a variable is no reason to copy the variable. */
+Test(program, an_average_reads_the_variable_itself)
+{
+    weft_value w, loss = learn(&w);
+    weft_value teacher = weft_variable(graph, .shape = weft_shape_of(4), .frozen = true);
+    weft_value average = weft_scale(weft_moving_average(teacher, w, .decay = 0.5), 2);
+    expect_first((weft_value[]){loss, average}, 2, (double[]){1, 1});
+    weft_program *program = compile((weft_compile_options){.mode = WEFT_TRAIN});
+    weft_step_report step;
+    for (int i = 0; weft_program_step(program, i, &step); i++)
+        cr_expect(!strstr(step.op, "copy"), "%s", step.op);
+    weft_program_destroy(program);
 }
 
 /* Each variable is the other one's gradient. */

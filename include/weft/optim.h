@@ -111,7 +111,8 @@ typedef struct weft_optimizer_options {
     double clip_each_norm;
     /* Gradients are scaled by min(1, clip_norm / (norm + 1e-6)), norm being that of all gradients, but for
      * frozen groups, as one vector (torch/nn/utils/clip_grad.py; Pascanu et al. 2013). 0: not. Every gradient is then alive
-     * until the last is there, which takes memory. */
+     * until the last is there, which takes memory. Squares are added up in the state's dtype: in float32, elements of
+     * 1e19 and more make the norm infinite, and the update 0. */
     double clip_norm;
     /* k runs on k micro-batches of n make one update, that of a batch of k n for a loss that is a mean
      * over samples. Run i of them, from 0, is told weft_run_options.micro_batch = i and micro_batches = k;

@@ -30,7 +30,7 @@ typedef struct weft_pool_options {
 
 /* The largest element of each window and channel: [N, spatial..., C] to [N, positions..., C]. Padding is
  * never the largest. The first of equal elements, in row-major order, gets the gradient; NaN counts as
- * the largest. An input of another rank than 3 to 5, other than one window extent for each spatial
+ * the largest, and of several the last. An input of another rank than 3 to 5, other than one window extent for each spatial
  * dimension, or a window larger than the padded input, is an error. */
 WEFT_API weft_value weft_max_pool(weft_value x, const weft_pool_options *options);
 

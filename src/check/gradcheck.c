@@ -484,15 +484,16 @@ weft_status weft_gradcheck(const weft_value *y, int outputs, const weft_value *x
                            weft_error *error)
 {
     weft_gradcheck_report unread;
+    report = report ? report : &unread;
+    *report = (weft_gradcheck_report){0};
     if (outputs < 1 || !y[0].graph)
         return weft_error_set(error, WEFT_ERROR_ARGUMENT, "gradcheck needs at least one output");
     check c = {
         .graph = y[0].graph,
         .context = weft_graph_context(y[0].graph),
-        .report = report ? report : &unread,
+        .report = report,
         .error = error,
     };
-    *c.report = (weft_gradcheck_report){0};
     weft_status status = prepare(&c, options);
     if (status == WEFT_OK)
         status = count ? check_values(&c, y, outputs, x, count) : check_trainable(&c, y, outputs);

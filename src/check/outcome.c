@@ -34,19 +34,14 @@ static void write_input(const weft_sample_input *input, weft_dtype real, void *d
         to[i] = (float)from[i];
 }
 
-static size_t round_up(size_t bytes)
-{
-    return (bytes + WEFT_ALIGNMENT - 1) / WEFT_ALIGNMENT * WEFT_ALIGNMENT;
-}
-
 static weft_status make_feeds(const weft_sampler *sample, const weft_program *program,
                               const weft_variant *variant, fed_case *fed, weft_error *error)
 {
     *fed = (fed_case){.context = sample->context, .room = sample->inputs};
     for (size_t i = 0; i < sample->inputs; i++) {
         const weft_sample_input *input = &sample->input[i];
-        fed->bytes +=
-            round_up(((size_t)input->elements + 1) * input_element(input, variant->dtype));
+        fed->bytes += (size_t)weft_aligned((input->elements + 1) *
+                                           (int64_t)input_element(input, variant->dtype));
     }
     fed->feed = weft_allocate_array(fed->context, fed->room, sizeof(*fed->feed));
     fed->data = weft_allocate(fed->context, fed->bytes);
@@ -62,7 +57,7 @@ static weft_status make_feeds(const weft_sampler *sample, const weft_program *pr
         unsigned char *data = fed->data + offset + (variant->odd_addresses ? element : 0);
         write_input(input, variant->dtype, data);
         fed->feed[fed->count++] = (weft_feed){input->value, data, bytes};
-        offset += round_up(bytes + element);
+        offset += (size_t)weft_aligned((int64_t)(bytes + element));
     }
     return WEFT_OK;
 }
@@ -80,7 +75,7 @@ static weft_status keep(weft_outcome *outcome, weft_value value, const weft_tens
 {
     int64_t elements = weft_tensor_elements(tensor);
     size_t bytes = weft_tensor_bytes(tensor);
-    size_t offset = round_up(outcome->bytes);
+    size_t offset = (size_t)weft_aligned((int64_t)outcome->bytes);
     if (!tensor->data || !weft_tensor_dense(tensor))
         return weft_error_set(error, WEFT_ERROR_INTERNAL, "\"%s\" was fetched, but is not there",
                               weft_name_get(value));

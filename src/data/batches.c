@@ -33,7 +33,7 @@ weft_status weft_batches_create(const weft_dataset *dataset, const weft_batch_op
                                 weft_batches **batches, weft_error *error)
 {
     *batches = NULL;
-    if (options->batch < 0 || options->crop < 0)
+    if (options->batch < 0 || options->crop < 0 || options->crop > INT32_MAX)
         return weft_error_set(error, WEFT_ERROR_ARGUMENT,
                               "batches of %lld with crops by %lld cannot be",
                               (long long)options->batch, (long long)options->crop);
@@ -88,9 +88,11 @@ static placement draw_placement(const weft_batches *batches, int64_t sample)
     const weft_batch_options *options = &batches->options;
     weft_random random = stream(batches, STREAM_AUGMENT, sample);
     uint32_t bits = weft_random_word(&random);
+    int64_t down = weft_random_below(&random, 2 * options->crop + 1);
+    int64_t right = weft_random_below(&random, 2 * options->crop + 1);
     return (placement){
-        .down = weft_random_below(&random, 2 * options->crop + 1) - options->crop,
-        .right = weft_random_below(&random, 2 * options->crop + 1) - options->crop,
+        .down = down - options->crop,
+        .right = right - options->crop,
         .flip = options->flip && (bits & 1),
         .flip_vertical = options->flip_vertical && (bits & 2),
         .flip_diagonal = options->flip_diagonal && (bits & 4),

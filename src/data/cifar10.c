@@ -86,5 +86,10 @@ weft_status weft_dataset_load_cifar10(weft_context *context, const char *const *
             return status;
         }
     }
-    return WEFT_OK;
+    if (total == (*dataset)->count)
+        return WEFT_OK;
+    weft_dataset_destroy(*dataset);
+    *dataset = NULL;
+    return weft_error_set(error, WEFT_ERROR_FORMAT, "%.200s: it changes while it is read",
+                          files[count - 1]);
 }

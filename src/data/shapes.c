@@ -133,8 +133,9 @@ static void paint_line(weft_canvas *canvas, weft_random *random, float width)
     colour paint = random_colour(random);
     float angle = weft_random_uniform(random, 0, 3.1415927f);
     float across = cosf(angle), down = sinf(angle), size = (float)canvas->size;
-    float offset = across * weft_random_uniform(random, 0.1f, 0.9f) * size +
-                   down * weft_random_uniform(random, 0.1f, 0.9f) * size;
+    float x0 = weft_random_uniform(random, 0.1f, 0.9f) * size;
+    float y0 = weft_random_uniform(random, 0.1f, 0.9f) * size;
+    float offset = across * x0 + down * y0;
     for (int64_t y = 0; y < canvas->size; y++)
         for (int64_t x = 0; x < canvas->size; x++) {
             float distance = fabsf(across * (float)x + down * (float)y - offset);

@@ -177,15 +177,22 @@ weft_status weft_execute(weft_program *program, const weft_run_info *info, int f
     if (sched_getaffinity(0, sizeof(e.processors), &e.processors) == 0)
         processors = CPU_COUNT(&e.processors);
     bool free_threads = omp_get_proc_bind() == omp_proc_bind_false;
-    e.bind = program->threads > 1 && program->threads <= processors && free_threads;
     e.barrier.yield = program->threads > processors;
     if (program->threads > 1) {
+        /* Each thread has a processor; those of two programs at once would meet on the same ones. */
+        static atomic_int teams;
+        bool alone = atomic_fetch_add(&teams, 1) == 0;
+        bool fits = program->threads <= processors;
 #pragma omp parallel num_threads(program->threads)
         {
 #pragma omp single
-            e.barrier.threads = omp_get_num_threads();
+            {
+                e.barrier.threads = omp_get_num_threads();
+                e.bind = alone && fits && free_threads && e.barrier.threads > 1;
+            }
             run_thread(&e, omp_get_thread_num());
         }
+        atomic_fetch_sub(&teams, 1);
     } else
 #endif
     {

@@ -2,6 +2,7 @@
 #include "graph/ir.h"
 
 #include "base/error.h"
+#include "base/tensor.h"
 #include "graph/core_ops.h"
 #include "graph/executes.h"
 #include "graph/node.h"
@@ -63,14 +64,7 @@ int weft_ir_add_storage(weft_ir *ir, weft_storage storage)
 
 static weft_tensor dense_like(const weft_tensor *like)
 {
-    weft_tensor tensor = *like;
-    int64_t stride = 1;
-    for (int d = tensor.rank - 1; d >= 0; d--) {
-        tensor.stride[d] = stride;
-        stride *= tensor.extent[d];
-    }
-    tensor.data = NULL;
-    return tensor;
+    return weft_tensor_make(like->dtype, weft_shape_make(like->rank, like->extent));
 }
 
 int weft_ir_add_value(weft_ir *ir, const weft_tensor *like)

@@ -32,7 +32,11 @@ static weft_status bytes_of(search *s, int64_t batch, int64_t *bytes, weft_error
 static weft_status try_batch(search *s, int64_t batch, weft_error *error)
 {
     int64_t bytes;
-    WEFT_TRY(bytes_of(s, batch, &bytes, error));
+    weft_status status = bytes_of(s, batch, &bytes, error);
+    if (status == WEFT_ERROR_MEMORY && batch > 2) /* of more than is counted */
+        bytes = INT64_MAX;
+    else if (status != WEFT_OK)
+        return status;
     if (s->low > 0)
         s->slope = (double)(bytes - s->low_bytes) / (double)(batch - s->low);
     if (bytes > s->limit) {

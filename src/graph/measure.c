@@ -26,7 +26,7 @@ static weft_status lay_out(weft_program *program, const weft_kernel_plan *plan,
                         : i == operands ? (int64_t)plan->workspace
                                         : (int64_t)plan->prepared;
         offset[i] = total;
-        total += (bytes + WEFT_ALIGNMENT - 1) / WEFT_ALIGNMENT * WEFT_ALIGNMENT;
+        total += weft_aligned(bytes);
     }
     WEFT_TRY(weft_allocate_arena(program, total, error));
     fill((float *)program->arena, (size_t)total / sizeof(float));

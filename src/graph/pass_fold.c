@@ -69,8 +69,8 @@ static int equal_input(const weft_ir *ir, const weft_ir_node *node, weft_tensor 
 static bool must_stay(const weft_ir *ir, const weft_ir_node *node, int input)
 {
     const weft_ir_node *from = &ir->node[ir->value[node->input[input]].producer];
-    return ir->value[node->output[0]].fetched && from->op == &weft_variable_op &&
-           weft_ir_writes_variables(ir);
+    return ir->value[node->output[0]].fetched && !node->op->writes &&
+           (from->op == &weft_variable_op || from->op->writes) && weft_ir_writes_variables(ir);
 }
 
 weft_status weft_pass_fold(weft_ir *ir)

@@ -18,7 +18,8 @@
 /* What a value is, when a part runs. A gradient is that of a mean over images: of a part's mean it is as many times
  * larger as there are parts, for each image. */
 typedef enum kind {
-    SAME = 0,       /* for all parts */
+    SAME = 0, /* for all parts */
+    STATISTICS, /* of the part, by an op that may look at its images together, and what follows from them */
     IMAGES,         /* of the part */
     MEAN,           /* over the part's images */
     IMAGE_GRADIENT, /* for each image of the part */
@@ -145,7 +146,9 @@ static kind kind_of_reduced(const cutter *c, const weft_ir_node *node)
 {
     if (reads(c, node, OTHER) || (depends_on_images(c, node) && !(node->op->flags & WEFT_OP_MEAN)))
         return OTHER;
-    return depends_on_images(c, node) || reads(c, node, MEAN) ? MEAN : SAME;
+    if (depends_on_images(c, node) || reads(c, node, MEAN))
+        return MEAN;
+    return reads(c, node, STATISTICS) ? STATISTICS : SAME;
 }
 
 static weft_status check_mixes(const cutter *c, const weft_ir_node *node)
@@ -181,8 +184,8 @@ static weft_status classify_output(cutter *c, const weft_ir_node *node, int valu
             return refuse(c, node, "images depend on what is known after all of them only");
         return backward ? WEFT_OK : check_images(c, node, shape);
     }
-    if (node->op->mixes && has_batch(shape_of(c, node->output[0]))) { /* statistics of a part */
-        *to = SAME;
+    if (node->op->mixes && has_batch(shape_of(c, node->output[0]))) {
+        *to = STATISTICS;
     } else if (!backward) {
         *to = kind_of_reduced(c, node);
         if (*to == OTHER)
@@ -195,10 +198,11 @@ static weft_status classify_output(cutter *c, const weft_ir_node *node, int valu
     return WEFT_OK;
 }
 
-/* Functions of means that are not means themselves, and what reads gradients to use them. */
+/* Functions of means that are not means themselves, what reads gradients to use them, and what writes a variable, unless
+ * each part has its say. */
 static bool comes_after(const cutter *c, const weft_ir_node *node)
 {
-    return node->op->family == WEFT_FAMILY_UPDATE || reads(c, node, AFTER) ||
+    return (node->op->writes && !reads(c, node, STATISTICS)) || reads(c, node, AFTER) ||
            (reads(c, node, MEAN) && !(node->op->flags & WEFT_OP_AFFINE)) ||
            (reads(c, node, GRADIENT) &&
             !(is_backward(c, node) && node->op->flags & WEFT_OP_AFFINE));
@@ -207,7 +211,7 @@ static bool comes_after(const cutter *c, const weft_ir_node *node)
 static weft_status classify_after(cutter *c, weft_ir_node *node)
 {
     node->after = true;
-    if (reads(c, node, IMAGES) || reads(c, node, IMAGE_GRADIENT))
+    if (depends_on_images(c, node))
         return refuse(c, node, "it reads images beside what is known after all of them only");
     for (int k = 0; k < node->outputs; k++) {
         if (has_batch(shape_of(c, node->output[k])))
@@ -243,33 +247,44 @@ static weft_status classify(cutter *c, weft_ir_node *node)
 
 /* ---- Variables ---- */
 
-/* The node that makes what the value is a view of. */
-static int viewed(const weft_ir *ir, int value)
-{
-    int producer = ir->value[value].producer;
-    while (ir->node[producer].op->view)
-        producer = ir->value[ir->node[producer].input[0]].producer;
-    return producer;
-}
-
 static bool parts_write(const weft_ir *ir, int variable)
 {
     for (int i = 0; i < ir->nodes; i++)
         for (int k = 0; !ir->node[i].gone && !ir->node[i].after && k < ir->node[i].inputs; k++)
-            if (weft_ir_writes(&ir->node[i], k) &&
-                ir->value[ir->node[i].input[k]].producer == variable)
+            if (weft_ir_writes(&ir->node[i], k) && ir->node[i].input[k] == variable)
                 return true;
     return false;
 }
 
-/* What comes after all parts finds no variable as it was before them that they write. */
+static bool reads_any(const weft_ir_node *node, const bool *value)
+{
+    for (int k = 0; k < node->inputs; k++)
+        if (weft_ir_reads(node, k) && value[node->input[k]])
+            return true;
+    return false;
+}
+
+/* A variable that parts write, and what is computed from it, is another one for each part, so that nothing that is there
+ * once can be made of it. What the last part leaves is weft_updated. */
 static weft_status check_variables(const cutter *c)
 {
     const weft_ir *ir = c->ir;
-    for (int i = 0; i < ir->nodes; i++)
-        for (int k = 0; ir->node[i].after && k < ir->node[i].inputs; k++)
-            if (weft_ir_reads(&ir->node[i], k) && parts_write(ir, viewed(ir, ir->node[i].input[k])))
-                return refuse(c, &ir->node[i], "it reads a variable that each part changes");
+    bool *changes = weft_pool_array(&c->ir->scratch, (size_t)ir->values, sizeof(bool));
+    if (!changes)
+        return weft_ir_out_of_memory(c->ir);
+    for (int i = 0; i < ir->nodes; i++) {
+        const weft_ir_node *node = &ir->node[i];
+        bool changed = !node->gone && reads_any(node, changes);
+        if (node->after && changed)
+            return refuse(c, node, "it reads a variable that each part changes");
+        for (int k = 0; k < node->outputs && !node->op->writes && !node->op->mixes; k++) {
+            int value = node->output[k];
+            changed &= c->kind[value] <= STATISTICS;
+            changes[value] = changed || (node->op == &weft_variable_op && parts_write(ir, value));
+            if (changed && ir->value[value].fetched)
+                return refuse(c, node, "of a fetch, it reads a variable that each part changes");
+        }
+    }
     return WEFT_OK;
 }
 

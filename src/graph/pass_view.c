@@ -225,25 +225,59 @@ static bool is_variable(const weft_ir *ir, int value)
     return from->op == &weft_variable_op;
 }
 
-static bool is_written(const weft_ir *ir, int storage)
+static bool writes(const weft_ir_node *node)
 {
-    for (int i = 0; i < ir->nodes; i++)
-        for (int k = 0; !ir->node[i].gone && k < ir->node[i].inputs; k++)
-            if (weft_ir_writes(&ir->node[i], k) &&
-                ir->value[ir->node[i].input[k]].storage == storage)
+    return !node->gone && node->op->writes;
+}
+
+static bool reads_variable(const weft_ir *ir, const weft_ir_node *node, int k)
+{
+    return !weft_ir_writes(node, k) && weft_ir_reads(node, k) && is_variable(ir, node->input[k]);
+}
+
+static bool writes_storage(const weft_ir *ir, const weft_ir_node *node, int storage)
+{
+    for (int k = 0; writes(node) && k < node->inputs; k++)
+        if (weft_ir_writes(node, k) && ir->value[node->input[k]].storage == storage)
+            return true;
+    return false;
+}
+
+/* True where one update comes before the other, as it reads a variable that this one writes, or one that does so. */
+static bool comes_before(const weft_ir *ir, int one, int other, bool *seen)
+{
+    const weft_ir_node *node = &ir->node[one];
+    seen[one] = true;
+    for (int k = 0; k < node->inputs; k++)
+        for (int i = 0; reads_variable(ir, node, k) && i < ir->nodes; i++)
+            if (i != one && writes_storage(ir, &ir->node[i], ir->value[node->input[k]].storage) &&
+                (i == other || (!seen[i] && comes_before(ir, i, other, seen))))
                 return true;
     return false;
 }
 
-/* Two variables may each be the other one's gradient: an update reads copies of those that others write. */
+/* True where the update, which reads the storage, would have to come before another that comes before it. */
+static bool in_circle(const weft_ir *ir, int update, int storage, bool *seen)
+{
+    memset(seen, 0, (size_t)ir->nodes * sizeof(bool));
+    for (int i = 0; i < ir->nodes; i++)
+        if (i != update && writes_storage(ir, &ir->node[i], storage) &&
+            comes_before(ir, i, update, seen))
+            return true;
+    return false;
+}
+
+/* Two variables may each be the other one's gradient: one of the updates then reads a copy. */
 static weft_status copy_read_by_updates(weft_ir *ir)
 {
+    bool *seen = weft_pool_array(&ir->scratch, (size_t)ir->node_capacity, sizeof(bool));
+    if (!seen)
+        return weft_ir_out_of_memory(ir);
     for (int i = 0, nodes = ir->nodes; i < nodes; i++) {
         weft_ir_node *node = &ir->node[i];
-        for (int k = 0; !node->gone && node->op->writes && k < node->inputs; k++) {
+        for (int k = 0; writes(node) && k < node->inputs; k++) {
             int value = node->input[k];
-            if (weft_ir_writes(node, k) || !weft_ir_reads(node, k) || !is_variable(ir, value) ||
-                !is_written(ir, ir->value[value].storage))
+            if (!reads_variable(ir, node, k) || !in_circle(ir, i, ir->value[value].storage, seen))
                 continue;
             node->input[k] = weft_ir_append_dense_copy(ir, node, value);
             if (node->input[k] < 0)

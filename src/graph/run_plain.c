@@ -1,6 +1,8 @@
 /* Runs ops in their plain form, in one piece: run_f64 in float64 programs, run_f32 in float32 ones, and
  * where an op has no float32 form at all, run_f64 on copies of its operands in double. */
 #include "base/error.h"
+#include "base/memory.h"
+#include "base/tensor.h"
 #include "graph/ir.h"
 
 typedef struct plain_args {
@@ -98,18 +100,13 @@ static int64_t lay_out_copies(plain_args *args)
         if (args->tensor[i].dtype != WEFT_FLOAT32)
             continue;
         weft_tensor *copy = &args->copy[i];
-        copy->dtype = WEFT_FLOAT64;
-        int64_t stride = 1;
-        for (int d = copy->rank - 1; d >= 0; d--) {
-            copy->stride[d] = stride;
-            stride *= copy->extent[d];
-        }
+        *copy = weft_tensor_make(WEFT_FLOAT64, weft_shape_make(copy->rank, copy->extent));
         if (i == args->inputs && args->op->writes) {
             args->copy_offset[i] = args->copy_offset[__builtin_ctz(args->op->writes)];
             continue;
         }
         args->copy_offset[i] = bytes;
-        bytes += (weft_tensor_elements(copy) * 8 + 63) / 64 * 64;
+        bytes += weft_aligned(weft_tensor_elements(copy) * 8);
     }
     return bytes;
 }

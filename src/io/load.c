@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "graph/state.h"
 #include "io/archive.h"
 
 #include <errno.h>
@@ -85,7 +86,7 @@ static weft_status match(loading *load, weft_error *error)
         weft_value variable = weft_find(load->graph, entry->name);
         transfer t = {.from = entry, .staged = load->stage_bytes};
         if (weft_is_variable(variable))
-            t.to = weft_state_tensor(load->state, variable);
+            t.to = weft_state_tensor_of(load->state, variable.node);
         if (!t.to.data) {
             first = first ? first : entry->name;
             extra++;
@@ -111,7 +112,7 @@ static weft_status check_missing(const loading *load, weft_error *error)
     for (int i = 0; !weft_is_null(variable = weft_variable_at(load->graph, i)); i++) {
         const char *name = weft_name_get(variable);
         if (weft_archive_has(&load->archive, name) ||
-            !weft_state_tensor(load->state, variable).data)
+            !weft_state_tensor_of(load->state, variable.node).data)
             continue;
         first = first ? first : name;
         missing++;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "graph/state.h"
 #include "io/archive.h"
 #include "io/replace.h"
 
@@ -33,7 +34,7 @@ static weft_status for_each(saving *save, visit_fn *visit, void *user, weft_erro
     for (int pass = 0; pass < 2; pass++) {
         weft_value variable;
         for (int i = 0; !weft_is_null(variable = weft_variable_at(save->graph, i)); i++) {
-            weft_tensor tensor = weft_state_tensor(save->state, variable);
+            weft_tensor tensor = weft_state_tensor_of(save->state, variable.node);
             if (tensor.data && weft_dtype_bytes(tensor.dtype) == widths[pass])
                 WEFT_TRY(visit(save, weft_name_get(variable), &tensor, user, error));
         }

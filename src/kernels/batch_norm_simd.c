@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-extern const weft_channel_kernels WEFT_FOR_ISA(weft_channel_kernel_table);
-
 enum { FINISH = WEFT_BATCH_NORM_FINISH_CHANNELS };
 
 typedef struct range {

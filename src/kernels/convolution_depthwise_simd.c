@@ -4,8 +4,6 @@
 #include "kernels/epilogue.h"
 #include "kernels/integer.h"
 
-extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
-
 enum { D, H, W };
 
 DEPTHWISE_EACH(DEPTHWISE_TILE, 1)

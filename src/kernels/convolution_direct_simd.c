@@ -2,9 +2,6 @@
 
 #include "kernels/convolution_direct_input.h"
 
-extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
-extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
-
 /* Goes to the next chunk, from {.first = true} to the first; false after the last. */
 static bool next_chunk(const piece_state *s, chunk *k)
 {

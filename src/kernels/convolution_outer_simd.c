@@ -2,8 +2,6 @@
 
 #include "kernels/read_pixels.h"
 
-extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
-
 enum { D, H, W };
 
 /* The next chunk, which the tiles of this one fetch into the second-level cache: each tile fetches a

@@ -5,8 +5,6 @@
 #include "kernels/convolution_winograd_taps.h"
 #include "kernels/matmul_tile.h"
 
-extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
-
 /* What one piece works on. */
 typedef struct piece_state {
     const weft_winograd_outer *o;

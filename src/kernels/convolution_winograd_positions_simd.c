@@ -4,8 +4,6 @@
 #include "kernels/convolution_winograd_gather.h"
 #include "kernels/convolution_winograd_scatter.h"
 
-extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
-
 /* Which part of the work a round is. */
 typedef struct part {
     int64_t chunk;

@@ -6,8 +6,6 @@
 #include "kernels/convolution_winograd_lines.h"
 #include "kernels/finish.h"
 
-extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
-
 /* Some filters of an array, and the sums of its tiles: a matrix for each position, rows of `step` floats, the
  * first of them tile `first`. */
 typedef struct winograd_output {

@@ -7,8 +7,6 @@
 #include "kernels/convolution_winograd_scatter.h"
 #include "kernels/matmul_tile.h"
 
-extern const weft_tiles WEFT_FOR_ISA(weft_matmul_tiles);
-
 /* What one piece works on. */
 typedef struct piece_state {
     const weft_winograd *w;

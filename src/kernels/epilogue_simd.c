@@ -3,8 +3,6 @@
 #include "kernels/integer.h"
 #include "kernels/simd.h"
 
-extern const weft_channel_kernels WEFT_FOR_ISA(weft_channel_kernel_table);
-
 /* Where the rows of a place are. */
 typedef struct rows {
     float *row;
@@ -144,7 +142,7 @@ static void chain(const weft_call *call, int64_t piece)
     const weft_epilogue *e = call->args;
     int64_t first = piece * e->piece_pixels;
     int64_t end = weft_least(first + e->piece_pixels, e->pixels.count);
-    rows place[WEFT_EPILOGUE_PLACES] = {{0}};
+    rows place[WEFT_EPILOGUE_PLACES] = {[WEFT_AT_BLOCK] = {.one = true}}; /* a chain has none */
     weft_epilogue_block block = {.channels = e->channels, .part = piece};
     begin(e, call, piece, 0, e->channels);
     for (int64_t pixel = first; pixel < end; pixel += block.pixels) {

@@ -5,8 +5,6 @@
 
 #include <math.h>
 
-extern const weft_channel_kernels WEFT_FOR_ISA(weft_channel_kernel_table);
-
 enum { X, GAMMA, BETA, Y };
 enum { DY, OF_X, OF_GAMMA, OF_MEAN, OF_VARIANCE, DX, DGAMMA, DBETA };
 

@@ -80,7 +80,7 @@ static double map_abs(operands in)
     return fabs(in.x);
 }
 
-/* NaN stays NaN here and in the four functions below. */
+/* NaN stays NaN here and in the four functions below, but for its power 0, which is 1. */
 static double map_sign(operands in)
 {
     return in.x > 0 ? 1 : in.x < 0 ? -1 : in.x * 0;

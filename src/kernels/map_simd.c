@@ -262,24 +262,24 @@ SIMD_INLINE vfloat map_softsign_gradient(operands in)
     return in.x * rest * rest;
 }
 
-/* e^x, up to 20: from there on tanh(log(1 + e^x)) is 1. */
-SIMD_INLINE vfloat mish_exponential(vfloat x)
+/* Up to 20: from there on tanh(log(1 + e^x)) is 1, and its slope 0. */
+SIMD_INLINE vfloat mish_least(vfloat x)
 {
-    return vexp(vmin(vsplat(20), x));
+    return vmin(vsplat(20), x);
 }
 
 SIMD_INLINE vfloat map_mish(operands in)
 {
-    vfloat e = mish_exponential(in.x), n = e * (e + 2);
+    vfloat e = vexp(mish_least(in.x)), n = e * (e + 2);
     return in.x * (n / (n + 2));
 }
 
 /* t + x (1 - t^2) logistic(x), where 1 - t^2 = 4 (1 + e)^2 / (n + 2)^2. */
 SIMD_INLINE vfloat map_mish_gradient(operands in)
 {
-    vfloat e = mish_exponential(in.y), n = e * (e + 2), r = 1 / (n + 2);
+    vfloat x = mish_least(in.y), e = vexp(x), n = e * (e + 2), r = 1 / (n + 2);
     vfloat slope = 4 * e * (e + 1) * r;
-    return in.x * ((in.y * slope + n) * r);
+    return in.x * ((x * slope + n) * r);
 }
 
 SIMD_INLINE vfloat map_hard_sigmoid(operands in)

@@ -3,8 +3,6 @@
 #include "kernels/finish.h"
 #include "kernels/integer.h"
 
-extern const weft_epilogue_kernels WEFT_FOR_ISA(weft_epilogue_table);
-
 /* The block of a piece, and its matrix of the batch. */
 typedef struct part {
     const weft_matmul_problem *p;

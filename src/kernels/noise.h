@@ -1,6 +1,6 @@
 /* Gaussian noise in float32, by counter: the normal number of an element is a pure function of key, step,
- * sample and element; see weft_noise_normal, the definition that the vector kernel computes 64 elements at a
- * time. */
+ * sample and element; see weft_noise_normal, the definition, which the vector kernel computes in float32, groups of
+ * 64 elements at a time. */
 #ifndef WEFT_KERNELS_NOISE_H
 #define WEFT_KERNELS_NOISE_H
 

@@ -17,6 +17,14 @@ typedef struct weft_pool_steps {
     int64_t image, axis[3];
 } weft_pool_steps;
 
+/* Where channel 0 of a pixel is. */
+static inline int64_t weft_pool_offset(const weft_pool_steps *steps, int64_t image,
+                                       const int64_t position[3])
+{
+    return image * steps->image + position[0] * steps->axis[0] + position[1] * steps->axis[1] +
+           position[2] * steps->axis[2];
+}
+
 typedef struct weft_pool_args {
     int64_t images, channels;
     weft_pool_axis axis[3];  /* depth, height, width; a missing one has extent, window, stride 1 */
@@ -75,7 +83,7 @@ static inline int64_t weft_pool_count(const weft_pool_axis *axis, int64_t positi
  *   max_scatter_won   dy, i | dx       boxes of the input; from winners
  *   average_forward   x | y            ranges of the output's pixels
  *   average_backward  dy, - | dx       ranges of the input's pixels
- * NaN counts as the largest number. */
+ * NaN counts as the largest number; of several, the last is taken. */
 typedef struct weft_pool_max_kernels {
     weft_piece_fn *forward, *gather, *scatter, *indices, *winners, *scatter_won;
 } weft_pool_max_kernels;

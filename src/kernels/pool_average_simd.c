@@ -43,7 +43,7 @@ SIMD_INLINE void visit_forward(const weft_pool_args *args, void *const *operand,
     forward_pixel pixel = {
         .axis = args->axis,
         .x = box_of(x, &args->fine[0], range),
-        .y = (float *)operand[1] + pixel_offset(&args->coarse, image, position),
+        .y = (float *)operand[1] + weft_pool_offset(&args->coarse, image, position),
         .weight = 1.0f / (count(args, 0, position[0]) * count(args, 1, position[1]) *
                           count(args, 2, position[2])),
     };
@@ -112,7 +112,7 @@ SIMD_INLINE void visit_backward(const weft_pool_args *args, void *const *operand
         .dy = windows,
         .range = range,
         .weight = keep ? weight : NULL,
-        .dx = (float *)operand[2] + pixel_offset(&args->fine[0], image, position),
+        .dx = (float *)operand[2] + weft_pool_offset(&args->fine[0], image, position),
     };
     each_block(args->channels, backward_block, &pixel);
 }

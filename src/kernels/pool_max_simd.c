@@ -79,7 +79,7 @@ SIMD_INLINE void visit_forward(const weft_pool_args *args, void *const *operand,
                                const int64_t position[3], const weft_pool_range range[3])
 {
     const float *x = (const float *)operand[0] + image * args->fine[0].image;
-    float *y = (float *)operand[1] + pixel_offset(&args->coarse, image, position);
+    float *y = (float *)operand[1] + weft_pool_offset(&args->coarse, image, position);
     forward_pixel pixel = {.axis = args->axis, .x = box_of(x, &args->fine[0], range), .y = y};
     each_block(args->channels, forward_block, &pixel);
 }
@@ -125,7 +125,7 @@ SIMD_INLINE void visit_gather(const weft_pool_args *args, void *const *operand, 
 {
     const float *values = (const float *)operand[0] + image * args->fine[0].image;
     const float *x = (const float *)operand[1] + image * args->fine[1].image;
-    float *y = (float *)operand[2] + pixel_offset(&args->coarse, image, position);
+    float *y = (float *)operand[2] + weft_pool_offset(&args->coarse, image, position);
     gather_pixel pixel = {
         .x = box_of(x, &args->fine[1], range),
         .values = box_of(values, &args->fine[0], range),
@@ -181,7 +181,8 @@ SIMD_INLINE void visit_indices(const weft_pool_args *args, void *const *operand,
 {
     const float *x = (const float *)operand[0] + image * args->fine[0].image;
     index_pixel pixel = {.x = box_of(x, &args->fine[0], range),
-                         .y = (int32_t *)operand[1] + pixel_offset(&args->coarse, image, position)};
+                         .y = (int32_t *)operand[1] +
+                              weft_pool_offset(&args->coarse, image, position)};
     int64_t step = 1;
     for (int i = 2; i >= 0; i--) {
         pixel.step[i] = (int32_t)step;
@@ -237,7 +238,7 @@ SIMD_INLINE void visit_winners(const weft_pool_args *args, void *const *operand,
     winner_pixel pixel = {.axis = args->axis,
                           .x = box_of(x, &args->fine[0], range),
                           .winner = (uint8_t *)operand[1] +
-                                    pixel_offset(&args->winners, image, position)};
+                                    weft_pool_offset(&args->winners, image, position)};
     each_block(args->channels, winner_block, &pixel);
 }
 
@@ -304,11 +305,11 @@ SIMD_INLINE void scatter_window(const scatter_piece *piece, const int64_t positi
     const weft_pool_args *args = piece->args;
     scatter_pixel pixel = {
         .axis = args->axis,
-        .dy = piece->dy + pixel_offset(&args->coarse, 0, position),
+        .dy = piece->dy + weft_pool_offset(&args->coarse, 0, position),
         .dx = piece->dx,
     };
     if (piece->winners)
-        pixel.winner = piece->winners + pixel_offset(&args->winners, 0, position);
+        pixel.winner = piece->winners + weft_pool_offset(&args->winners, 0, position);
     else
         pixel.x = box_of(piece->x, &args->fine[0], range);
     for (int i = 0; i < 3; i++) {

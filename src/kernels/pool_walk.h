@@ -52,18 +52,13 @@ SIMD_INLINE box box_of(const float *image, const weft_pool_steps *steps,
 SIMD_INLINE void fetch_below(const box *b, const weft_pool_axis axis[3], int64_t channel,
                              int vectors)
 {
-    for (int64_t h = b->count[1]; h < b->count[1] + axis[1].stride; h++)
-        for (int64_t w = 0; w < axis[2].stride; w++)
+    int64_t rows = axis[1].stride + b->count[1];
+    int64_t columns = axis[2].stride < b->count[2] ? axis[2].stride : b->count[2];
+    for (int64_t h = axis[1].stride > b->count[1] ? axis[1].stride : b->count[1]; h < rows; h++)
+        for (int64_t w = 0; w < columns; w++)
             for (int v = 0; v < vectors; v++)
                 __builtin_prefetch(b->first + h * b->step[1] + w * b->step[2] + channel + v * LANES,
                                    0, 2);
-}
-
-SIMD_INLINE int64_t pixel_offset(const weft_pool_steps *steps, int64_t image,
-                                 const int64_t position[3])
-{
-    return image * steps->image + position[0] * steps->axis[0] + position[1] * steps->axis[1] +
-           position[2] * steps->axis[2];
 }
 
 /* The windows that the next element along the dimension is in, without dividing. */

@@ -14,7 +14,7 @@ typedef struct weft_tap {
 /* For each dimension a sparse matrix: the output's position i is made of taps first[i] to first[i + 1] - 1,
  * in the order of their indices. */
 typedef struct weft_resample_axis {
-    int64_t input, output;    /* extents */
+    int64_t output;           /* extent */
     int64_t first_at, tap_at; /* bytes from the beginning of the arguments, which they follow */
 } weft_resample_axis;
 

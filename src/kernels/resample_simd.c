@@ -54,7 +54,7 @@ static void run(const weft_call *call, int64_t piece)
             pixel.end[i] = tap[i] + first[i][position[i] + 1];
             pixel.step[i] = args->in.axis[i];
         }
-        pixel.y = (float *)call->operand[args->to] + pixel_offset(&args->out, image, position);
+        pixel.y = (float *)call->operand[args->to] + weft_pool_offset(&args->out, image, position);
         each_block(args->channels, sum_block, &pixel);
     }
 }

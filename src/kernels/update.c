@@ -230,6 +230,8 @@ static void lamb_measure(float *w, float *const *slot, const float *g, int64_t c
         vfloat old = load(w + i, count - i), kept = t.keep * old;
         moments(&t, clipped(&t, load(g + i, count - i)), s);
         vfloat step = lamb_step(&t, old, s);
+        if (count - i < LANES) /* past the end it may be 0 / 0 */
+            step = vkeep_first(step, count - i, 0);
         store(slot[0] + i, s[0], count - i);
         store(slot[1] + i, s[1], count - i);
         weights += kept * kept;

@@ -4,6 +4,8 @@
 #include "ops/activation.h"
 #include "weft/arithmetic.h"
 
+#include <float.h>
+
 WEFT_ACTIVATION(relu, RELU, RELU_GRADIENT, "y", "max(x, 0); its gradient at 0 is 0",
                 "dy where y > 0, else 0", "Nair, Hinton 2010");
 
@@ -19,9 +21,10 @@ WEFT_ACTIVATION_WITH("ceiling", "to %g", clipped_relu, CLIPPED_RELU, CLIPPED_REL
 
 weft_value weft_clipped_relu(weft_value x, double ceiling)
 {
-    if (!(ceiling > 0))
+    if (!(ceiling >= FLT_MIN)) /* less is 0 in float32 */
         return weft_graph_fail(x.graph, WEFT_ERROR_ARGUMENT,
-                               "clipped_relu: the ceiling %g is not positive", ceiling);
+                               "clipped_relu: the ceiling %g is not positive, at least %g", ceiling,
+                               (double)FLT_MIN);
     return weft_activate(&clipped_relu_activation, x, ceiling, 0, NULL);
 }
 

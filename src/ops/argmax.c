@@ -33,6 +33,9 @@ static bool infer(weft_infer *infer)
     int axis = weft_infer_axis(infer, *(const int32_t *)infer->attributes, x->rank);
     if (axis < 0 || !weft_infer_real(infer, 0, "input"))
         return false;
+    if (x->extent[axis] > INT32_MAX)
+        return weft_infer_fail(infer, "%lld elements along the axis are more than int32 counts",
+                               (long long)x->extent[axis]);
     infer->out_shape[0] = (weft_shape){.rank = x->rank - 1};
     for (int i = 0; i < x->rank - 1; i++)
         infer->out_shape[0].extent[i] = x->extent[i < axis ? i : i + 1];

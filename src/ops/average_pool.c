@@ -1,5 +1,6 @@
 /* Average pooling. It is linear: its gradient needs the shape of x alone, and the gradient of that is
  * average pooling again. */
+#include "kernels/integer.h"
 #include "ops/ops.h"
 #include "ops/pool_geometry.h"
 #include "ops/rules.h"
@@ -98,7 +99,8 @@ static bool bind_gradient(weft_bind *bind)
     weft_pool_args args = weft_pool_args_of(bind->attributes, fine, 1, &bind->input[0]);
     int64_t windows = 1; /* that an element is in */
     for (int i = 0; i < 3; i++)
-        windows *= (args.axis[i].window + args.axis[i].stride - 1) / args.axis[i].stride;
+        windows *=
+            weft_least(weft_ceiling(args.axis[i].window, args.axis[i].stride), args.axis[i].output);
     return weft_pool_bind_pixels(bind, &args, true, windows, weft_pool_average_table()->backward);
 }
 

@@ -231,7 +231,7 @@ static void run_f64(const weft_operands *operands)
 WEFT_ISA_DEFINE(weft_batch_norm_kernels, weft_batch_norm_table)
 
 /* Elements of a piece: it stays in the second cache level for a second pass, 10 to 30 microseconds. */
-enum { PIECE_ELEMENTS = 32768, FEWEST_BLOCK_PIXELS = 128 };
+enum { PIECE_ELEMENTS = 32768 };
 
 weft_batch_norm_args weft_batch_norm_args_of(const void *attributes,
                                              const weft_tensor *const *image, int images,
@@ -246,8 +246,6 @@ weft_batch_norm_args weft_batch_norm_args_of(const void *attributes,
         args.channels < WEFT_BATCH_NORM_SUM_CHANNELS ? args.channels : WEFT_BATCH_NORM_SUM_CHANNELS;
     args.channel_blocks = weft_ceiling(args.channels, args.block_channels);
     args.block_pixels = PIECE_ELEMENTS / args.block_channels;
-    if (args.block_pixels < FEWEST_BLOCK_PIXELS)
-        args.block_pixels = FEWEST_BLOCK_PIXELS;
     args.blocks = statistics ? weft_ceiling(args.pixels.count, args.block_pixels) : 0;
     args.apply_pixels = args.channels < PIECE_ELEMENTS ? PIECE_ELEMENTS / args.channels : 1;
     return args;
@@ -314,7 +312,7 @@ bool weft_batch_norm_sample(weft_sampler *sampler, int index, weft_shape *shape,
     static const struct {
         int rank;
         int64_t channels;
-    } shapes[] = {{4, 5}, {4, 23}, {2, 70}, {3, 3}, {5, 2}, {2, 300}};
+    } shapes[] = {{4, 5}, {4, 23}, {2, 70}, {3, 3}, {5, 2}, {2, 300}, {4, 1}};
     int count = (int)(sizeof(shapes) / sizeof(shapes[0]));
     if (index >= 3 * count)
         return false;
@@ -326,8 +324,9 @@ bool weft_batch_norm_sample(weft_sampler *sampler, int index, weft_shape *shape,
     shape->extent[0] = rank == 2 ? weft_sampler_integer(sampler, 5, 9) : 2;
     for (int i = 1; i < rank - 1; i++)
         shape->extent[i] = weft_sampler_integer(sampler, 2, 4);
+    int64_t channels = shapes[index / 3].channels;
     shape->extent[rank - 1] =
-        weft_sampler_integer(sampler, shapes[index / 3].channels, shapes[index / 3].channels + 4);
+        channels > 1 ? weft_sampler_integer(sampler, channels, channels + 4) : 1;
     return true;
 }
 

@@ -188,6 +188,9 @@ weft_status weft_batch_norm_gradient_expand(weft_expansion *expansion, const wef
                              .like = {channels, channels, channels, channels, channels},
                              .as = {1, 2, -1, -1, -1}};
     int first, varying;
+    /* A single channel would fuse as values of one element do, not as channels. */
+    if (channels->extent[0] == 1)
+        return WEFT_OK;
     WEFT_TRY(weft_expand_node(expansion, &call, &first));
     if (!weft_batch_norm_trains(bind->attributes, bind->mode))
         return weft_map_expand(expansion, &weft_multiply_op, WEFT_MAP_MULTIPLY,

@@ -2,6 +2,7 @@
  * the adjoint, which is its gradient. Each is the gradient of the other. */
 #include "ops/border.h"
 
+#include "kernels/integer.h"
 #include "ops/ops.h"
 #include "ops/resample.h"
 #include "ops/samples.h"
@@ -116,11 +117,6 @@ static void gradient_gradient(weft_gradient_call *call)
 
 /* ---- Execution ---- */
 
-static int64_t modulo(int64_t i, int64_t n)
-{
-    return i % n < 0 ? i % n + n : i % n;
-}
-
 static weft_taps rule(const void *attributes, int axis, int64_t n, int64_t padded, int64_t position)
 {
     (void)padded;
@@ -137,7 +133,7 @@ static weft_taps rule(const void *attributes, int axis, int64_t n, int64_t padde
         i = i < 0 ? -i - 1 : i >= n ? 2 * n - 1 - i : i;
         break;
     default: /* WEFT_PAD_WRAP */
-        i = modulo(i, n);
+        i = weft_remainder(i, n);
     }
     return (weft_taps){.count = 1, .index = {i}, .weight = {1}};
 }

@@ -47,13 +47,15 @@ const weft_op weft_max_pool_scatter_op = {
     .label = weft_pool_label,
 };
 
-/* Elements of a window. */
-static int64_t window_of(const weft_pool_attributes *attributes)
+enum { MOST_NUMBERS = UINT8_MAX + 1 };
+
+/* Whether a byte counts the elements of a window. */
+static bool is_small(const weft_pool_attributes *attributes)
 {
     int64_t elements = 1;
-    for (int i = 0; i < 3 && attributes->window[i]; i++)
+    for (int i = 0; i < 3 && attributes->window[i] && elements <= MOST_NUMBERS; i++)
         elements *= attributes->window[i];
-    return elements;
+    return elements <= MOST_NUMBERS;
 }
 
 weft_status weft_max_pool_gradient_expand(weft_expansion *expansion, const weft_bind *bind)
@@ -71,7 +73,7 @@ weft_status weft_max_pool_gradient_expand(weft_expansion *expansion, const weft_
                              .as = {-1},
                              .early = true};
     int made;
-    if (window_of(bind->attributes) > UINT8_MAX + 1)
+    if (!is_small(bind->attributes))
         return WEFT_OK;
     WEFT_TRY(weft_expand_node(expansion, &call, &made));
     call.op = &weft_max_pool_scatter_op;

@@ -15,10 +15,10 @@ enum { VARIABLE, NEW_VALUE, SAMPLES };
 weft_value weft_moving_average(weft_value variable, weft_value new_value,
                                const weft_moving_average_options *options)
 {
-    weft_value input[] = {variable, new_value, options->samples};
     if (!weft_is_null(variable) && !weft_is_variable(variable))
         return weft_graph_fail(variable.graph, WEFT_ERROR_ARGUMENT,
                                "moving_average: \"%s\" is not a variable", weft_name_get(variable));
+    weft_value input[] = {weft_updated(variable), new_value, options->samples};
     attributes a = {.decay = options->decay};
     return weft_apply(variable.graph, &weft_moving_average_op, &a, sizeof(a), options->name, input,
                       weft_is_null(options->samples) ? 2 : 3, NULL, 1);

@@ -279,14 +279,6 @@ void weft_pool_label(const void *attributes, char *text, size_t size)
 
 /* ---- The float64 forms ---- */
 
-int64_t weft_pool_offset(const weft_pool_steps *steps, int64_t image, const int64_t position[3])
-{
-    int64_t offset = image * steps->image;
-    for (int i = 0; i < 3; i++)
-        offset += position[i] * steps->axis[i];
-    return offset;
-}
-
 void weft_pool_each_window(const weft_pool_args *args, const weft_operands *operands,
                            weft_pool_visit *visit)
 {

@@ -53,8 +53,6 @@ typedef void weft_pool_visit(const weft_pool_args *args, const weft_operands *op
                              const weft_pool_range range[3]);
 void weft_pool_each_window(const weft_pool_args *args, const weft_operands *operands,
                            weft_pool_visit *visit);
-/* Offset of a pixel's channel 0. */
-int64_t weft_pool_offset(const weft_pool_steps *steps, int64_t image, const int64_t position[3]);
 
 /* Sample case `index`: an input and how it is pooled. Over one, two and three dimensions, every padding, overlapping
  * and apart, with and without ceil mode. */

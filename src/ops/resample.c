@@ -176,9 +176,8 @@ static bool bind_axes(weft_bind *bind, weft_tap_rule *rule, bool adjoint)
     int64_t *first = (int64_t *)(args + 1);
     weft_tap *tap = (weft_tap *)(first + numbers);
     for (int i = 0; i < 3; i++) {
-        args->axis[i] =
-            (weft_resample_axis){extent_of(in, i), extent_of(out, i), (char *)first - (char *)args,
-                                 (char *)tap - (char *)args};
+        args->axis[i] = (weft_resample_axis){extent_of(out, i), (char *)first - (char *)args,
+                                             (char *)tap - (char *)args};
         (adjoint ? fill_columns : fill_rows)(&axis[i], first, tap);
         first += extent_of(out, i) + 1;
         tap += taps[i];
