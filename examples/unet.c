@@ -10,7 +10,7 @@ static weft_value network(weft_value images, int classes)
 }
 
 /* 1 - 2 |P and T| / (|P| + |T|) with probabilities P for a set (Milletari, Navab, Ahmadi 2016, "V-Net",
- * section 3), 1 added above and below; over all pixels of a batch. */
+ * section 3, but for the squares in its denominator), 1 added above and below; over all pixels of a batch. */
 static weft_value soft_dice(weft_value logits, weft_value masks)
 {
     weft_value probability = weft_sigmoid(logits);

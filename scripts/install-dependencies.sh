@@ -26,7 +26,10 @@ fi
 missing=
 for package in $packages; do
   state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-  [ "$state" = installed ] || missing="$missing $package"
+  case "$state" in
+  installed*) ;; # once for each architecture
+  *) missing="$missing $package" ;;
+  esac
 done
 [ -n "$missing" ] || exit 0
 

@@ -9,9 +9,8 @@ int main()
     weft_context *context = weft_context_create(nullptr);
     weft_graph *graph = weft_graph_create(context);
     weft_input_options input = {};
-    const int64_t extent[] = {WEFT_BATCH, 3};
     input.name = "x";
-    input.shape = weft_shape_make(2, extent);
+    input.shape = weft_shape_of({WEFT_BATCH, 3});
     weft_value x = weft_input(graph, &input);
     weft_reduce_options all = {};
     weft_value sum = weft_sum(weft_square(x), &all);

@@ -273,6 +273,31 @@ Test(loss, ignored_labels)
     }
 }
 
+/* What an ignored example has is not looked at, infinities among it. */
+Test(loss, ignored_infinities)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 2), (double[]){1, 0, -INFINITY, 3});
+    weft_value labels = test_given_integers(&bench, weft_shape_of(2), (double[]){0, 255});
+    weft_value mean = weft_sparse_cross_entropy(x, labels, .ignore = true, .ignored_label = 255);
+    test_expect(&bench, mean, (double[]){log1p(exp(-1))}, 1);
+    weft_value logits = test_given(&bench, weft_shape_of(2), (double[]){1, -INFINITY});
+    weft_value targets = test_given(&bench, weft_shape_of(2), (double[]){1, 255});
+    weft_value each = weft_binary_cross_entropy(logits, targets, .ignore = true,
+                                                .ignored_label = 255, .reduction = WEFT_LOSS_NONE);
+    test_expect(&bench, each, (double[]){log1p(exp(-1)), 0}, 2);
+}
+
+/* As those of the loss of distributions: each class's weight has the losses of its labels. */
+Test(loss, gradients_by_class_weights)
+{
+    weft_value x = test_given(&bench, weft_shape_of(2, 3), (double[]){0, 1, 2, 2, 1, 0});
+    weft_value labels = test_given_integers(&bench, weft_shape_of(2), (double[]){2, 1});
+    weft_value weights = test_given(&bench, weft_shape_of(3), (double[]){1, 2, 3});
+    weft_value sum =
+        weft_sparse_cross_entropy(x, labels, .class_weights = weights, .reduction = WEFT_LOSS_SUM);
+    test_expect(&bench, weft_gradient(sum, weights), (double[]){0, log_sum - 1, log_sum - 2}, 3);
+}
+
 Test(loss, from_probabilities)
 {
     weft_value p = test_given(&bench, weft_shape_of(2, 3), (double[]){p0, p1, p2, 0, 0.25, 0.75});

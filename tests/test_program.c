@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #ifdef __SSE__
 #include <xmmintrin.h>
 #endif
@@ -318,6 +320,29 @@ static weft_value learn(weft_value *w)
     weft_value loss = weft_sum(weft_scale(*w, 0.25));
     cr_assert_eq(weft_minimize(loss, &unit_step, NULL), WEFT_OK);
     return loss;
+}
+
+/* A child has none of the threads that its parent's runs made. */
+Test(program, a_forked_process_runs_too, .timeout = 20)
+{
+    weft_value a = vector("a", 5000), y = weft_exp(weft_tanh(a));
+    weft_program *program = compile_fetch(&y, 1);
+    static float data[5000] = {1, 2, 3};
+    run(program, a, data, 5000);
+    float before = fetched(program, y)[1];
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        weft_feed feed = {a, data, sizeof(data)};
+        alarm(10);
+        weft_status status = weft_run(program, &feed, 1, NULL, &error);
+        _exit(status == WEFT_OK && ((const float *)weft_fetch(program, y).data)[1] == before ? 0
+                                                                                             : 1);
+    }
+    int status = -1;
+    cr_expect_eq(waitpid(child, &status, 0), child);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%x", (unsigned)status);
+    weft_program_destroy(program);
 }
 
 Test(program, training_and_inference_share_the_state)

@@ -507,6 +507,33 @@ Test(safetensors, failed_save_keeps_the_old_file)
     model_destroy(&m);
 }
 
+/* A link leads to the file, which keeps its permissions; what is no file is written to, not replaced. */
+Test(safetensors, links_permissions_and_devices)
+{
+    model m = model_create(WEFT_FLOAT32, 3);
+    weft_error error = {0};
+    struct stat status;
+    char link[sizeof(directory) + 8];
+    snprintf(link, sizeof(link), "%s/link", directory);
+    cr_assert_eq(weft_state_save(m.state, path, NULL, &error), WEFT_OK, "%s", error.message);
+    cr_assert_eq(chmod(path, 0600), 0);
+    cr_assert_eq(stat(path, &status), 0);
+    ino_t before = status.st_ino;
+    cr_assert_eq(symlink(path, link), 0);
+    cr_expect_eq(weft_state_save(m.state, link, NULL, &error), WEFT_OK, "%s", error.message);
+    cr_assert_eq(lstat(link, &status), 0);
+    cr_expect(S_ISLNK(status.st_mode));
+    cr_assert_eq(stat(path, &status), 0);
+    cr_expect_neq(status.st_ino, before, "it was replaced as a whole");
+    cr_expect_eq(status.st_mode & 0777, 0600);
+    cr_expect_eq(weft_state_save(m.state, "/dev/null", NULL, &error), WEFT_OK, "%s", error.message);
+    cr_assert_eq(stat("/dev/null", &status), 0);
+    cr_expect(S_ISCHR(status.st_mode));
+    remove(link);
+    remove(path);
+    model_destroy(&m);
+}
+
 Test(safetensors, every_allocation_fails_once)
 {
     test_allocator allocator = {0};

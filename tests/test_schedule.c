@@ -145,6 +145,8 @@ Test(schedule, one_cycle)
                            .start = 0.5,
                            .end = 0.25};
     expect_rates(&other, (int64_t[]){0, 2, 4, 9}, (double[]){4, 6, 8, 1}, 4);
+    weft_schedule rising = {.kind = WEFT_SCHEDULE_ONE_CYCLE, .rate = 1, .steps = 10, .rise = 1};
+    expect_rates(&rising, (int64_t[]){0, 9, 10, 100}, (double[]){0.04, 1, 1, 1}, 4);
 }
 
 Test(schedule, composed)

@@ -3,7 +3,8 @@
  * Builders never need checking one by one. The first error is kept on the graph with a message that
  * names the node, the op, the shapes and the caller's file and line; later builders return the null
  * value, which still carries its graph; compiling returns the error. A graph that is NULL, as that of
- * the value {0}, counts as one in error. One graph is built by one thread at a time. */
+ * the value {0}, counts as one in error. One graph is built by one thread at a time. C leaves open which argument of a
+ * call is made first: builders that make variables, in one argument list, may get other names from another compiler. */
 #ifndef WEFT_GRAPH_H
 #define WEFT_GRAPH_H
 

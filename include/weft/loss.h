@@ -71,7 +71,7 @@ typedef struct weft_loss_options {
  * of softmax(x) and a class (Goodfellow, Bengio, Courville, "Deep Learning", section 6.2.2). A label
  * outside [0, K) makes NaN of its example's loss and gradient, so that it cannot go unseen. options may
  * be NULL, also below: probabilities, label_smoothing, class_weights, ignore; focal: times (1 - p)^focal,
- * p being the label's probability (Lin et al. 2017, eq. 4). Class weights and smoothing are as PyTorch's:
+ * p being the label's probability (Lin et al. 2017, eq. 4), with smoothing each term by its own, as below. Class weights and smoothing are as PyTorch's:
  * sum over k of weights[k] t[k] -log p[k]. Where all examples are ignored the mean is 0. */
 WEFT_API weft_value weft_sparse_cross_entropy(weft_value logits, weft_value labels,
                                               const weft_loss_options *options);

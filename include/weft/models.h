@@ -3,7 +3,7 @@
  * Scopes are named as in torchvision (of U-Net and LeNet, as is usual among PyTorch's users), so that weights
  * can be carried over by name; filters [out, in, h, w] become [h, w, in, out], matrices are transposed,
  * and a matrix that reads a flattened image takes its rows in the order h, w, c. An option left zero has
- * the value of the paper. */
+ * the value of the paper or of torchvision, as is said at each. */
 #ifndef WEFT_MODELS_H
 #define WEFT_MODELS_H
 
@@ -40,7 +40,7 @@ WEFT_API weft_value weft_cifar_resnet(weft_value image, const weft_cifar_resnet_
 
 typedef struct weft_classifier_options {
     int classes;    /* 0: 1000 (LeNet: 10) */
-    double dropout; /* rate before the classifier; 0: the paper's */
+    double dropout; /* rate before the classifier; 0: as said at each */
     bool no_dropout;
 } weft_classifier_options;
 

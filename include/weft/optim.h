@@ -33,7 +33,8 @@
  *     (Chen et al. 2023, algorithm 2)
  *
  * These are PyTorch's forms (torch/optim; its SGD with dampening 0; its NAdam from version 2 on, which
- * multiplies by mu_t once) and those of the papers. The option `keras` chooses Keras 3's form where it
+ * multiplies by mu_t once), and at a constant rate those of the papers, but that AMSGrad and NAdam have Adam's moments
+ * and corrections. The option `keras` chooses Keras 3's form where it
  * differs in more than the order of its operations, and its defaults:
  *
  *     momentum              v = mu v + lr s;  w = w - v (also Nesterov, RMSProp, LARS): when the learning

@@ -143,7 +143,8 @@ typedef struct weft_run_options {
 WEFT_API bool weft_program_reads(const weft_program *program, weft_value input);
 
 /* Runs the program. Every input it reads must be fed. options may be NULL. A missing, unknown or
- * wrongly sized feed is an error before anything runs. */
+ * wrongly sized feed is an error before anything runs. Kernels have panels on the stack: each thread of a run, the
+ * caller's and OpenMP's, needs 1 MiB of it. A process that was forked runs with one thread. */
 WEFT_API weft_status weft_run(weft_program *program, const weft_feed *feeds, int count,
                               const weft_run_options *options, weft_error *error);
 

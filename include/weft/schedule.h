@@ -5,7 +5,7 @@
  * boundaries of Keras's PiecewiseConstantDecay are less by 1 than milestones; floor is the part alpha of the
  * rate in Keras's cosines, and its restarts take the factor of r - floor; PyTorch's polynomial has no floor;
  * PyTorch's LinearLR and Keras's warm-ups begin with the fraction f itself, and take n steps to the full rate:
- * a warmup of n + 1 from f - (1 - f) / n. */
+ * a warmup of n + 1 from f - (1 - f) / n, until n, then what follows. */
 #ifndef WEFT_SCHEDULE_H
 #define WEFT_SCHEDULE_H
 

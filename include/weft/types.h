@@ -81,11 +81,13 @@ typedef struct weft_shape {
     int64_t extent[WEFT_MAX_RANK];
 } weft_shape;
 
-/* weft_shape_of(N, H, W, C): the shape with these extents. Of more than WEFT_MAX_RANK it keeps the
- * number only, and builders refuse it. */
+/* weft_shape_of(N, H, W, C), in C++ weft_shape_of({N, H, W, C}): the shape with these extents. Of more than
+ * WEFT_MAX_RANK it keeps the number only, and builders refuse it. */
+#ifndef __cplusplus
 #define weft_shape_of(...)                                                                         \
     (weft_shape_make((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                    \
                      (int64_t[]){__VA_ARGS__}))
+#endif
 WEFT_API weft_shape weft_shape_make(int rank, const int64_t *extent);
 
 WEFT_API bool weft_shape_equal(weft_shape a, weft_shape b);
@@ -119,6 +121,13 @@ WEFT_API bool weft_tensor_dense(const weft_tensor *tensor);
 WEFT_API int64_t weft_tensor_offset(const weft_tensor *tensor, int64_t index);
 
 #ifdef __cplusplus
+}
+
+#include <initializer_list>
+
+inline weft_shape weft_shape_of(std::initializer_list<int64_t> extents)
+{
+    return weft_shape_make(static_cast<int>(extents.size()), extents.begin());
 }
 #endif
 #endif

@@ -6,6 +6,10 @@
 
 enum { WEFT_ALIGNMENT = 64 };
 
+_Static_assert(sizeof(size_t) == 8, "sizes are of 64 bits");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "files and random numbers are little-endian");
+
 /* More than any machine has. A program whose steps read and write more, and a state of more, is refused, so that no sum
  * of sizes overflows, with copies and the workspace of kernels in it. */
 #define WEFT_MOST_BYTES (INT64_MAX / 64)

@@ -37,6 +37,22 @@ void weft_text_add(weft_text *text, const char *format, ...)
     va_end(again);
 }
 
+weft_numbers weft_numbers_begin(void)
+{
+    weft_numbers numbers = {.own = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0)};
+    if (numbers.own != (locale_t)0)
+        numbers.callers = uselocale(numbers.own);
+    return numbers;
+}
+
+void weft_numbers_end(const weft_numbers *numbers)
+{
+    if (numbers->own == (locale_t)0)
+        return;
+    uselocale(numbers->callers);
+    freelocale(numbers->own);
+}
+
 void weft_text_release(weft_text *text)
 {
     weft_release(text->context, text->data, text->capacity);

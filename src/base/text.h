@@ -3,6 +3,8 @@
 #ifndef WEFT_BASE_TEXT_H
 #define WEFT_BASE_TEXT_H
 
+#include <locale.h>
+
 #include "weft/context.h"
 
 typedef struct weft_text {
@@ -21,5 +23,13 @@ static inline weft_text weft_text_begin(weft_context *context)
 void weft_text_add(weft_text *text, const char *format, ...) WEFT_PRINTF(2, 3);
 void weft_text_add_bytes(weft_text *text, const char *bytes, size_t count);
 void weft_text_release(weft_text *text);
+
+/* Between the two, this thread writes numbers with a point, whatever the locale of the caller's program. */
+typedef struct weft_numbers {
+    locale_t own, callers;
+} weft_numbers;
+
+weft_numbers weft_numbers_begin(void);
+void weft_numbers_end(const weft_numbers *numbers);
 
 #endif

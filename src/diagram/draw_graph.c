@@ -87,8 +87,10 @@ static void add_arrows(weft_drawing *drawing, const weft_graph *graph, const int
 weft_status weft_draw_graph(weft_graph *graph, const weft_dot_options *options, weft_text *text,
                             weft_error *error)
 {
-    if (graph->error.status != WEFT_OK)
-        return weft_error_set(error, graph->error.status, "%s", graph->error.message);
+    const weft_error *own = weft_graph_error(graph);
+    if (own->status != WEFT_OK)
+        return weft_error_set(error, own->status, "%s", own->message);
+    weft_numbers numbers = weft_numbers_begin();
     int arrows = 0;
     for (int32_t i = 1; i <= graph->nodes; i++)
         arrows += weft_node_get(graph, i)->inputs;
@@ -103,5 +105,6 @@ weft_status weft_draw_graph(weft_graph *graph, const weft_dot_options *options, 
     }
     bool good = box && !drawing.failed && !text->failed;
     weft_pool_release(&drawing.pool);
+    weft_numbers_end(&numbers);
     return good ? WEFT_OK : weft_out_of_memory(error, text->capacity);
 }

@@ -161,6 +161,7 @@ weft_status weft_draw_program(const weft_program *program, const weft_dot_option
                               weft_text *text, weft_error *error)
 {
     sketch s = {.program = program};
+    weft_numbers numbers = weft_numbers_begin();
     s.drawing = weft_drawing_begin(program->context, options, program->steps + program->values,
                                    count_arrows(program));
     s.writer = weft_pool_array(&s.drawing.pool, (size_t)program->values, sizeof(int));
@@ -178,5 +179,6 @@ weft_status weft_draw_program(const weft_program *program, const weft_dot_option
     }
     bool good = s.writer && !s.drawing.failed && !text->failed;
     weft_pool_release(&s.drawing.pool);
+    weft_numbers_end(&numbers);
     return good ? WEFT_OK : weft_out_of_memory(error, text->capacity);
 }

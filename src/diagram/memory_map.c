@@ -403,7 +403,9 @@ static weft_status draw(const weft_plan *plan, const char *title, weft_text *tex
              .byte_height = (double)UP / (double)(plan->arena_bytes > 0 ? plan->arena_bytes : 1),
              .unit = units[unit].bytes,
              .unit_name = units[unit].name};
+    weft_numbers numbers = weft_numbers_begin();
     add_map(&m, title);
+    weft_numbers_end(&numbers);
     return text->failed ? weft_out_of_memory(error, text->capacity) : WEFT_OK;
 }
 

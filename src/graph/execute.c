@@ -10,6 +10,7 @@
 #include <string.h>
 #ifdef WEFT_HAVE_OPENMP
 #include <omp.h>
+#include <pthread.h>
 #endif
 
 typedef struct execution {
@@ -155,6 +156,29 @@ static void run_thread(execution *e, int thread)
     weft_thread_leave(&mode);
 }
 
+#ifdef WEFT_HAVE_OPENMP
+/* A process that was forked has none of the threads that its parent's runs made, and OpenMP would wait for them: its runs
+ * have one thread, which gives the same bits. */
+static atomic_bool forked;
+
+static void note_fork(void)
+{
+    atomic_store(&forked, true);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, note_fork);
+}
+
+static bool may_have_teams(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    return !atomic_load(&forked);
+}
+#endif
+
 weft_status weft_execute(weft_program *program, const weft_run_info *info, int first, int end,
                          int *bad_step)
 {
@@ -178,7 +202,7 @@ weft_status weft_execute(weft_program *program, const weft_run_info *info, int f
         processors = CPU_COUNT(&e.processors);
     bool free_threads = omp_get_proc_bind() == omp_proc_bind_false;
     e.barrier.yield = program->threads > processors;
-    if (program->threads > 1) {
+    if (program->threads > 1 && may_have_teams()) {
         /* Each thread has a processor; those of two programs at once would meet on the same ones. */
         static atomic_int teams;
         bool alone = atomic_fetch_add(&teams, 1) == 0;

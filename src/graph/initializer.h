@@ -19,7 +19,7 @@ weft_status weft_initialize(weft_context *context, const weft_initializer *initi
                             weft_shape shape, uint64_t key, weft_dtype dtype, void *elements,
                             weft_error *error);
 
-/* What one output sums over, and what one input feeds. */
+/* Without groups: what one output sums over, and what one input feeds. */
 typedef struct weft_fans {
     double in, out;
 } weft_fans;

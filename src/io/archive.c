@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are copied as they are");
-
 /* What the reference implementation takes (safetensors/src/tensor.rs, MAX_HEADER_SIZE). */
 static const int64_t longest_header = 100000000;
 

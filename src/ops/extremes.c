@@ -180,7 +180,7 @@ const weft_op weft_sign_op = {
     WEFT_MAP_OP_FLAGS(1, WEFT_OP_NO_GRADIENT),
     .infer = weft_map_infer_equal,
     .sample = sign_sample,
-    .summary = "1 where x > 0, -1 where x < 0, else 0",
+    .summary = "1 where x > 0, -1 where x < 0, 0 at 0",
     .shapes = "x [..] -> [..]",
     .source = "definition",
 };

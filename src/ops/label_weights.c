@@ -109,6 +109,16 @@ static bool bind(weft_bind *bind)
     return true;
 }
 
+/* Of the class weights alone: each is taken as often as its label. */
+static void gradient(weft_gradient_call *call)
+{
+    if (call->inputs <= CLASS_WEIGHTS || weft_is_null(call->output_gradient[WEIGHTS]))
+        return;
+    weft_value taken = weft_multiply(call->output_gradient[WEIGHTS], call->output[COUNTED]);
+    call->input_gradient[CLASS_WEIGHTS] =
+        weft_scatter_add_like(taken, call->output[KNOWN], call->input[CLASS_WEIGHTS], 0);
+}
+
 weft_known_labels weft_know_labels(weft_value labels, weft_value logits,
                                    const weft_loss_options *options)
 {
@@ -138,7 +148,10 @@ static bool sample(weft_sampler *sampler, int index)
     weft_known_labels known = weft_know_labels(labels, logits, &options);
     weft_sampler_output(sampler, known.labels);
     weft_sampler_output(sampler, weft_offset(known.counted, 0.5));
-    weft_sampler_output(sampler, weft_offset(known.weights, 0.5));
+    /* Without class weights nothing else has a gradient. */
+    weft_value scale =
+        weft_sampler_input(sampler, weft_shape_without_classes(shape), WEFT_SAMPLE_POSITIVE);
+    weft_sampler_output(sampler, weft_multiply(weft_offset(known.weights, 0.5), scale));
     return true;
 }
 
@@ -153,9 +166,9 @@ const weft_op weft_label_weights_op = {
     .family = WEFT_FAMILY_LOSS,
     .min_inputs = 2,
     .max_inputs = 3,
-    .flags = WEFT_OP_NO_GRADIENT,
     .shape_only = WEFT_INPUT(LIKE),
     .infer = infer,
+    .gradient = gradient,
     .run_f64 = run_f64,
     .bind = bind,
     .sample = sample,

@@ -107,9 +107,12 @@ static weft_value times(weft_value x, weft_value y)
 weft_value weft_loss_finish(const weft_loss_parts *parts, const weft_loss_options *options)
 {
     const weft_reduce_options all = {.name = options->name};
-    weft_value losses = times(parts->losses, parts->factor), divisor;
-    if (weft_is_null(parts->losses))
-        return parts->losses;
+    weft_value losses = parts->losses, divisor;
+    if (weft_is_null(losses))
+        return losses;
+    if (!weft_is_null(parts->counted)) /* a factor of 0 would leave what is infinite NaN */
+        losses = weft_select(parts->counted, losses, weft_scalar(losses.graph, 0));
+    losses = times(losses, parts->factor);
     if (!weft_is_null(options->weights))
         losses = weft_loss_weigh(losses, options->weights);
     switch (options->reduction) {

@@ -65,6 +65,7 @@ static double one_cycle(const weft_schedule *s, double step)
     double start = s->rate * weft_or_default(s->start, 1.0 / 25);
     double end = start * weft_or_default(s->end, 1e-4);
     double rise = weft_or_default(s->rise, 0.3) * steps - 1;
+    step = fmin(step, steps - 1);
     if (step <= rise)
         return half_cosine(s->rate, start, 1 - step / rise);
     return half_cosine(s->rate, end, (step - rise) / fmax(steps - 1 - rise, 1e-9));

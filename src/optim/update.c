@@ -76,12 +76,14 @@ bool weft_update_infer(weft_infer *infer)
 
 /* ---- Terms ---- */
 
-/* What clipping by a norm leaves of a gradient: see include/weft/optim.h. */
+/* What clipping by a norm leaves of a gradient: see include/weft/optim.h. Of a norm that is NaN it is NaN, as in PyTorch
+ * and Keras: what exploded is not applied as it is. */
 static double scale_of(const weft_update_attributes *a, double norm)
 {
     if (a->keras)
-        return norm > a->clip_norm ? a->clip_norm / norm : 1;
-    return fmin(1, a->clip_norm / (norm + 1e-6));
+        return norm <= a->clip_norm ? 1 : a->clip_norm / norm;
+    double scale = a->clip_norm / (norm + 1e-6);
+    return scale > 1 ? 1 : scale;
 }
 
 /* norm below 0: no clipping by it. */
@@ -89,7 +91,7 @@ static weft_update_terms terms_of(const weft_update_attributes *a, double rate, 
                                   double norm)
 {
     weft_update_terms terms = {
-        .scale = norm >= 0 ? scale_of(a, norm) : 1,
+        .scale = norm < 0 ? 1 : scale_of(a, norm),
         .limit = a->clip_value > 0 ? a->clip_value : INFINITY,
         .decay = a->decoupled ? 0 : a->weight_decay,
         .keep = a->decoupled ? 1 - rate * a->weight_decay : 1,
