@@ -429,8 +429,8 @@ Test(program, reads_what_two_updates_leave)
     learn(&w);
     weft_value once = weft_updated(w), twice = weft_constrain(w, .bound = 0.5);
     weft_value norm = weft_global_norm(graph, &twice, 1, NULL);
-    weft_value fetch[] = {weft_scale(w, 2), weft_scale(once, 2), weft_scale(once, 1), norm};
-    expect_first(fetch, 4, (double[]){2, 1.5, 0.75, 1});
+    weft_value fetch[] = {weft_scale(w, 2), weft_scale(once, 2), weft_scale(once, 1), once, norm};
+    expect_first(fetch, 5, (double[]){2, 1.5, 0.75, 0.75, 1});
 }
 
 Test(program, two_optimizers_follow_each_other)
@@ -439,6 +439,42 @@ Test(program, two_optimizers_follow_each_other)
     cr_assert_eq(weft_minimize(weft_scale(loss, 2), &unit_step, NULL), WEFT_OK);
     weft_value after = weft_scale(weft_updated(w), 1000);
     expect_first(&after, 1, (double[]){250});
+}
+
+/* Each update reads what others change, one also what it writes over; with the least memory, too, where steps move. */
+Test(program, updates_in_circles)
+{
+    static const double ones[] = {1, 1, 1, 1}, twos[] = {2, 2, 2, 2};
+    weft_value v[3], half, average, product;
+    for (int i = 0; i < 3; i++)
+        v[i] = weft_variable(graph, .shape = weft_shape_of(4), .frozen = true,
+                             .initializer = {.kind = WEFT_INIT_CONSTANT, .a = 1 + i});
+    weft_value gradient[] = {v[0], v[1]};
+    cr_assert_eq(weft_apply_gradients(graph, v + 1, gradient, 2, &unit_step, NULL), WEFT_OK);
+    half = weft_scale(v[2], 0.5);
+    average = weft_moving_average(v[0], v[2], .decay = 0.5);
+    weft_moving_average(v[2], v[2], .decay = 0.5);
+    product = weft_multiply(weft_scale(v[0], 3), half);
+    weft_value fetch[] = {average, product};
+    for (int limited = 0; limited < 2; limited++) {
+        need_state();
+        for (int i = 0; i < 3; i++)
+            cr_assert_eq(weft_state_write(state, v[i], i ? twos : ones, 4, &error), WEFT_OK);
+        weft_program *program =
+            compile((weft_compile_options){.mode = WEFT_TRAIN,
+                                           .fetch = fetch,
+                                           .fetches = 2,
+                                           .memory_limit = limited ? WEFT_LEAST_MEMORY : 0});
+        cr_assert_eq(weft_run(program, NULL, 0, NULL, &error), WEFT_OK);
+        cr_expect_eq(fetched(program, average)[0], 1.5f); /* of 1 and 2 */
+        cr_expect_eq(fetched(program, product)[0], 3);
+        double now[4], expected[] = {1.5, 1, 1}; /* 2 - 1; then of 2 - 2 and 2 */
+        for (int i = 0; i < 3; i++) {
+            cr_assert_eq(weft_state_read(state, v[i], now, 4, &error), WEFT_OK);
+            cr_expect_eq(now[0], expected[i], "%d: %g", i, now[0]);
+        }
+        weft_program_destroy(program);
+    }
 }
 
 /* As in a network that is applied twice: what reads the second average comes after both. */

@@ -83,7 +83,8 @@ typedef struct weft_compile_options {
      * gradients, the workspace of kernels, and what is prepared; neither variables nor feeds nor constants);
      * 0: no limit. To keep it, results are dropped that are read again much later, as those of the forward pass
      * are by the backward pass, and the steps that made them run again: the cheapest plan that fits, with the
-     * same bits as any other. A smaller limit never makes a larger arena, a larger limit never a plan of more
+     * same bits as any other, but where a part of a large value is copied to let go of the rest, and what reads the
+     * part has another kernel for a copy. A smaller limit never makes a larger arena, a larger limit never a plan of more
      * work. Where no plan fits: WEFT_ERROR_MEMORY, and the message names the smallest limit that can be kept;
      * WEFT_LEAST_MEMORY asks for that. Without a limit a training program drops what costs next to nothing, by
      * prediction 2.8% of a run at most. */

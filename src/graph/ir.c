@@ -36,6 +36,20 @@ bool weft_ir_writes(const weft_ir_node *node, int input)
     return input < 32 && input < node->own_inputs && node->op->writes & WEFT_INPUT(input);
 }
 
+bool weft_ir_is_after(const weft_ir *ir, int value, const weft_ir_node *writer)
+{
+    while (!writer->outputs || value != writer->output[0]) {
+        const weft_ir_node *from = &ir->node[ir->value[value].producer];
+        if (from->alias)
+            value = from->input[0];
+        else if (from->op->writes && value == from->output[0])
+            value = from->input[__builtin_ctz(from->op->writes)];
+        else
+            return false;
+    }
+    return true;
+}
+
 int weft_ir_slot(const weft_ir_node *node, int k)
 {
     int own = node->own_inputs + node->own_outputs;

@@ -116,6 +116,8 @@ bool weft_ir_reads(const weft_ir_node *node, int input); /* false where only the
 int weft_ir_count_reads(const weft_ir_node *node, int value, int *input);
 bool weft_ir_writes(const weft_ir_node *node, int input);
 bool weft_ir_writes_variables(const weft_ir *ir); /* true where a node that is left does */
+/* True where the value is what the writer makes of its variable, a view of that, or what later writers make of it. */
+bool weft_ir_is_after(const weft_ir *ir, int value, const weft_ir_node *writer);
 /* What stays lies at the start of the arena, out of the plan's hands. */
 static inline bool weft_storage_stays(const weft_storage *storage)
 {

@@ -62,42 +62,19 @@ static void depend_on(dependencies *d, int value, int node)
             depend_on(d, from->input[k], node);
 }
 
-/* True where the value is what the writer makes of its variable, a view of that, or what later writers make of it. */
-static bool is_after(const weft_ir *ir, int value, const weft_ir_node *writer)
-{
-    while (!writer->outputs || value != writer->output[0]) {
-        const weft_ir_node *from = &ir->node[ir->value[value].producer];
-        if (from->alias)
-            value = from->input[0];
-        else if (from->op->writes && value == from->output[0])
-            value = from->input[__builtin_ctz(from->op->writes)];
-        else
-            return false;
-    }
-    return true;
-}
-
-/* True where the node reads the storage as it is before the writer. */
+/* True where the node reads the storage as it is before the writer; `over`: inputs that it writes over itself count, too. */
 static bool reads_before(const weft_ir *ir, const weft_ir_node *node, int storage,
-                         const weft_ir_node *writer)
+                         const weft_ir_node *writer, bool over)
 {
     for (int k = 0; k < node->inputs; k++)
         if (weft_ir_reads(node, k) && ir->value[node->input[k]].storage == storage &&
-            !is_after(ir, node->input[k], writer))
+            (over || !weft_ir_writes(node, k)) && !weft_ir_is_after(ir, node->input[k], writer))
             return true;
     return false;
 }
 
-static bool writes_storage(const weft_ir *ir, const weft_ir_node *node, int storage)
-{
-    for (int k = 0; k < node->inputs; k++)
-        if (weft_ir_writes(node, k) && ir->value[node->input[k]].storage == storage)
-            return true;
-    return false;
-}
-
-/* A writer comes after every other node that reads the old contents of the variable; two that both would follow the order
- * of creation. */
+/* A writer comes after every other node that reads the old contents of the variable; two that both would write over them
+ * follow the order of creation. */
 static void order_writes(dependencies *d, int writer)
 {
     weft_ir *ir = d->ir;
@@ -106,14 +83,10 @@ static void order_writes(dependencies *d, int writer)
         if (!weft_ir_writes(node, k))
             continue;
         int storage = ir->value[node->input[k]].storage;
-        for (int i = 0; i < ir->nodes; i++) {
-            const weft_ir_node *reader = &ir->node[i];
-            if (i == writer || !weft_ir_executes(reader) ||
-                !reads_before(ir, reader, storage, node))
-                continue;
-            if (i < writer || !writes_storage(ir, reader, storage))
+        for (int i = 0; i < ir->nodes; i++)
+            if (i != writer && weft_ir_executes(&ir->node[i]) &&
+                reads_before(ir, &ir->node[i], storage, node, i < writer))
                 add_edge(d, i, writer);
-        }
     }
 }
 

@@ -171,31 +171,6 @@ static bool make_views(weft_ir *ir, weft_ir_node *node, weft_tensor *tensors)
     return true;
 }
 
-/* ---- Fetches ---- */
-
-/* What the caller feeds is his; a fetch that turns out to be a feed, or a view of one, is a copy. So is a view of a
- * variable that updates write over. */
-static weft_status copy_fetched(weft_ir *ir)
-{
-    bool updates = weft_ir_writes_variables(ir);
-    for (int v = 0, values = ir->values; v < values; v++) {
-        const weft_ir_value *value = &ir->value[v];
-        if (!value->fetched || value->storage < 0)
-            continue;
-        weft_place place = ir->storage[value->storage].place;
-        bool passes = updates && place == WEFT_PLACE_VARIABLE && ir->node[value->producer].alias;
-        if (place != WEFT_PLACE_FEED && !passes)
-            continue;
-        int copy = weft_ir_append_dense_copy(ir, &ir->node[value->producer], v);
-        if (copy < 0)
-            return weft_ir_out_of_memory(ir);
-        ir->value[copy].fetched = true;
-        ir->value[v].fetched = false;
-        ir->forward[v] = copy;
-    }
-    return WEFT_OK;
-}
-
 static weft_status share_storages(weft_ir *ir)
 {
     for (int i = ir->nodes - 1; i >= 0; i--) /* outer concats first, so that inner ones nest */
@@ -217,22 +192,9 @@ static weft_status share_storages(weft_ir *ir)
 
 /* ---- Updates ---- */
 
-static bool is_variable(const weft_ir *ir, int value)
-{
-    const weft_ir_node *from = &ir->node[ir->value[value].producer];
-    while (from->alias)
-        from = &ir->node[ir->value[from->input[0]].producer];
-    return from->op == &weft_variable_op;
-}
-
 static bool writes(const weft_ir_node *node)
 {
     return !node->gone && node->op->writes;
-}
-
-static bool reads_variable(const weft_ir *ir, const weft_ir_node *node, int k)
-{
-    return !weft_ir_writes(node, k) && weft_ir_reads(node, k) && is_variable(ir, node->input[k]);
 }
 
 static bool writes_storage(const weft_ir *ir, const weft_ir_node *node, int storage)
@@ -243,27 +205,45 @@ static bool writes_storage(const weft_ir *ir, const weft_ir_node *node, int stor
     return false;
 }
 
-/* True where one update comes before the other, as it reads a variable that this one writes, or one that does so. */
-static bool comes_before(const weft_ir *ir, int one, int other, bool *seen)
+/* True where the node reads by input k, and not to write over it, what the writer's variable is before that. */
+static bool reads_before(const weft_ir *ir, const weft_ir_node *node, int k,
+                         const weft_ir_node *writer)
 {
-    const weft_ir_node *node = &ir->node[one];
-    seen[one] = true;
-    for (int k = 0; k < node->inputs; k++)
-        for (int i = 0; reads_variable(ir, node, k) && i < ir->nodes; i++)
-            if (i != one && writes_storage(ir, &ir->node[i], ir->value[node->input[k]].storage) &&
-                (i == other || (!seen[i] && comes_before(ir, i, other, seen))))
+    return weft_ir_reads(node, k) && !weft_ir_writes(node, k) &&
+           writes_storage(ir, writer, ir->value[node->input[k]].storage) &&
+           !weft_ir_is_after(ir, node->input[k], writer);
+}
+
+/* True where the node comes after the other: it reads what that makes, writes what that reads as it was before, or
+ * comes after one that does. */
+static bool comes_after(const weft_ir *ir, int node, int other, bool *seen)
+{
+    const weft_ir_node *n = &ir->node[node];
+    if (node == other)
+        return true;
+    if (seen[node])
+        return false;
+    seen[node] = true;
+    for (int k = 0; k < n->inputs; k++)
+        if (weft_ir_reads(n, k) && comes_after(ir, ir->value[n->input[k]].producer, other, seen))
+            return true;
+    for (int i = 0; writes(n) && i < ir->nodes; i++)
+        for (int k = 0; i != node && !ir->node[i].gone && k < ir->node[i].inputs; k++)
+            if (reads_before(ir, &ir->node[i], k, n) && comes_after(ir, i, other, seen))
                 return true;
     return false;
 }
 
-/* True where the update, which reads the storage, would have to come before another that comes before it. */
-static bool in_circle(const weft_ir *ir, int update, int storage, bool *seen)
+/* True where the update would have to come before one that it comes after, as it reads its variable by input k. */
+static bool in_circle(const weft_ir *ir, int update, int k, bool *seen)
 {
-    memset(seen, 0, (size_t)ir->nodes * sizeof(bool));
-    for (int i = 0; i < ir->nodes; i++)
-        if (i != update && writes_storage(ir, &ir->node[i], storage) &&
-            comes_before(ir, i, update, seen))
+    for (int i = 0; i < ir->nodes; i++) {
+        if (i == update || !reads_before(ir, &ir->node[update], k, &ir->node[i]))
+            continue;
+        memset(seen, 0, (size_t)ir->nodes * sizeof(bool));
+        if (comes_after(ir, update, i, seen))
             return true;
+    }
     return false;
 }
 
@@ -276,13 +256,46 @@ static weft_status copy_read_by_updates(weft_ir *ir)
     for (int i = 0, nodes = ir->nodes; i < nodes; i++) {
         weft_ir_node *node = &ir->node[i];
         for (int k = 0; writes(node) && k < node->inputs; k++) {
-            int value = node->input[k];
-            if (!reads_variable(ir, node, k) || !in_circle(ir, i, ir->value[value].storage, seen))
+            if (!in_circle(ir, i, k, seen))
                 continue;
-            node->input[k] = weft_ir_append_dense_copy(ir, node, value);
+            node->input[k] = weft_ir_append_dense_copy(ir, node, node->input[k]);
             if (node->input[k] < 0)
                 return weft_ir_out_of_memory(ir);
         }
+    }
+    return WEFT_OK;
+}
+
+/* ---- Fetches ---- */
+
+/* True where the value is of a variable, but not the variable itself, and is written over. */
+static bool passes(const weft_ir *ir, int value)
+{
+    const weft_ir_node *from = &ir->node[ir->value[value].producer];
+    int storage = ir->value[value].storage;
+    bool over = false;
+    for (int i = 0; from->op != &weft_variable_op && i < ir->nodes; i++)
+        over |=
+            writes_storage(ir, &ir->node[i], storage) && !weft_ir_is_after(ir, value, &ir->node[i]);
+    return over && ir->storage[storage].place == WEFT_PLACE_VARIABLE;
+}
+
+/* What the caller feeds is his; a fetch that turns out to be a feed, or a view of one, is a copy. So is what updates
+ * write over. */
+static weft_status copy_fetched(weft_ir *ir)
+{
+    for (int v = 0, values = ir->values; v < values; v++) {
+        const weft_ir_value *value = &ir->value[v];
+        if (!value->fetched || value->storage < 0)
+            continue;
+        if (ir->storage[value->storage].place != WEFT_PLACE_FEED && !passes(ir, v))
+            continue;
+        int copy = weft_ir_append_dense_copy(ir, &ir->node[value->producer], v);
+        if (copy < 0)
+            return weft_ir_out_of_memory(ir);
+        ir->value[copy].fetched = true;
+        ir->value[v].fetched = false;
+        ir->forward[v] = copy;
     }
     return WEFT_OK;
 }

@@ -105,9 +105,21 @@ static bool reads_result(const weft_ir *ir, const weft_ir_node *writer)
     return false;
 }
 
+/* True where the step, which changes variables, reads one that another step changes. */
+static bool reads_changed(const weft_remat_model *model, int s)
+{
+    const weft_remat_step *step = &model->step[s];
+    for (int v = 0; v < step->variables; v++) {
+        int writer = model->storage[step->variable[v]].late_writer;
+        if (writer >= 0 && writer != s)
+            return true;
+    }
+    return false;
+}
+
 /* A step that changes variables comes after all that read what they held before, also those that run again: it
- * runs later than planned where nobody reads what it makes. Other variables are not read again after their
- * change. */
+ * runs later than planned where nobody reads what it makes, and it reads nothing that others change. Other variables are
+ * not read again after their change. */
 static weft_status find_writers(weft_remat_model *model)
 {
     weft_ir *ir = model->ir;
@@ -126,6 +138,9 @@ static weft_status find_writers(weft_remat_model *model)
             model->storage[storage].late_writer = s;
         }
     }
+    for (int i = 0; i < model->storages; i++)
+        fixed[i] |= model->storage[i].late_writer >= 0 &&
+                    reads_changed(model, model->storage[i].late_writer);
     for (int i = 0; i < model->storages; i++)
         if (fixed[i])
             model->storage[i].late_writer = -1;
